@@ -1,0 +1,3 @@
+include(GNUInstallDirs)
+install(TARGETS heal-exporter heal-webhook healctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
