@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/model/labels.h"
+
+namespace heal {
+
+/// One value of a metric family that a probe produced.
+struct Sample {
+  Labels labels;
+  double value = 0;
+
+  bool operator==(const Sample&) const = default;
+};
+
+/// One gauge family of a probe's answer, in blackbox_exporter's names.
+struct SampleFamily {
+  std::string name;
+  std::string help;  ///< one line
+  std::vector<Sample> samples;
+
+  bool operator==(const SampleFamily&) const = default;
+};
+
+/// What one run of a prober saw. A target that does not answer is `success == false`, not an Error.
+struct ProbeResult {
+  bool success = false;
+  std::string phase;   ///< where it failed: resolve, connect, tls, send, status, header, body, expect, time; "" on success
+  std::string reason;  ///< closed set, e.g. timeout, refused, reset, unexpected_status, regexp; "" on success
+  std::string message; ///< for people
+  Duration duration{};
+  std::vector<SampleFamily> families;  ///< without probe_success and probe_duration_seconds
+  std::vector<std::string> log;        ///< logfmt lines for debug=true
+
+  bool operator==(const ProbeResult&) const = default;
+};
+
+}  // namespace heal
