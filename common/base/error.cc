@@ -7,18 +7,30 @@ namespace heal {
 
 std::string_view to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalid: return "invalid";
-    case ErrorCode::kNotFound: return "not_found";
-    case ErrorCode::kConflict: return "conflict";
-    case ErrorCode::kRefused: return "refused";
-    case ErrorCode::kUnauthorized: return "unauthorized";
-    case ErrorCode::kTooLarge: return "too_large";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kCancelled: return "cancelled";
-    case ErrorCode::kProtocol: return "protocol";
-    case ErrorCode::kStorage: return "storage";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kRefused:
+      return "refused";
+    case ErrorCode::kUnauthorized:
+      return "unauthorized";
+    case ErrorCode::kTooLarge:
+      return "too_large";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kProtocol:
+      return "protocol";
+    case ErrorCode::kStorage:
+      return "storage";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -32,7 +44,8 @@ std::string SourceSpan::str() const {
 std::string Error::str() const {
   std::string out;
   if (span_) out = span_->str() + ": ";
-  for (auto it = context_.rbegin(); it != context_.rend(); ++it) out += *it + ": ";
+  for (auto it = context_.rbegin(); it != context_.rend(); ++it)
+    out += *it + ": ";
   return out + message_;
 }
 
@@ -41,23 +54,31 @@ namespace {
 ErrorCode code_for_errno(int errno_value) {
   switch (errno_value) {
     case ENOENT:
-    case ESRCH: return ErrorCode::kNotFound;
+    case ESRCH:
+      return ErrorCode::kNotFound;
     case EACCES:
-    case EPERM: return ErrorCode::kUnauthorized;
+    case EPERM:
+      return ErrorCode::kUnauthorized;
     case EEXIST:
-    case EADDRINUSE: return ErrorCode::kConflict;
+    case EADDRINUSE:
+      return ErrorCode::kConflict;
     case ECONNREFUSED:
     case ECONNRESET:
     case EHOSTUNREACH:
     case ENETUNREACH:
-    case EPIPE: return ErrorCode::kUnavailable;
-    case ETIMEDOUT: return ErrorCode::kTimeout;
-    case ECANCELED: return ErrorCode::kCancelled;
+    case EPIPE:
+      return ErrorCode::kUnavailable;
+    case ETIMEDOUT:
+      return ErrorCode::kTimeout;
+    case ECANCELED:
+      return ErrorCode::kCancelled;
     case ENOSPC:
     case EDQUOT:
     case EIO:
-    case EROFS: return ErrorCode::kStorage;
-    default: return ErrorCode::kInternal;
+    case EROFS:
+      return ErrorCode::kStorage;
+    default:
+      return ErrorCode::kInternal;
   }
 }
 

@@ -14,18 +14,18 @@ namespace heal {
 
 /// Why something could not be done or found out. A closed set: it is also the `reason` label of metrics.
 enum class ErrorCode {
-  kInvalid,            ///< bad input: a file, a flag, a payload
-  kNotFound,           ///< the thing named does not exist
-  kConflict,           ///< exists already, or is in a state that forbids it
-  kRefused,            ///< a rule of ours forbids it (inventory, allow-list, guard)
-  kUnauthorized,       ///< credentials missing or wrong
-  kTooLarge,           ///< over a declared limit
-  kUnavailable,        ///< could not reach it; trying again may help
-  kTimeout,            ///< the deadline passed; the outcome may be unknown
-  kCancelled,          ///< a stop was requested
-  kProtocol,           ///< the other side answered something that its protocol does not allow
-  kStorage,            ///< the store or the disk failed
-  kInternal,           ///< a bug of ours or an operating-system failure that has no better name
+  kInvalid,       ///< bad input: a file, a flag, a payload
+  kNotFound,      ///< the thing named does not exist
+  kConflict,      ///< exists already, or is in a state that forbids it
+  kRefused,       ///< a rule of ours forbids it (inventory, allow-list, guard)
+  kUnauthorized,  ///< credentials missing or wrong
+  kTooLarge,      ///< over a declared limit
+  kUnavailable,   ///< could not reach it; trying again may help
+  kTimeout,       ///< the deadline passed; the outcome may be unknown
+  kCancelled,     ///< a stop was requested
+  kProtocol,      ///< the other side answered something that its protocol does not allow
+  kStorage,       ///< the store or the disk failed
+  kInternal,      ///< a bug of ours or an operating-system failure that has no better name
 };
 
 /// The code's name in lower case with underscores, e.g. "not_found".

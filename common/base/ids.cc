@@ -9,9 +9,12 @@ std::string make_ulid(WallTime time, std::uint64_t entropy_high, std::uint64_t e
   auto millis = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
   std::string id(26, '0');
-  for (std::size_t i = 10; i-- > 0; millis >>= 5) id[i] = kAlphabet[millis & 31];
-  for (std::size_t i = 18; i-- > 10; entropy_high >>= 5) id[i] = kAlphabet[entropy_high & 31];
-  for (std::size_t i = 26; i-- > 18; entropy_low >>= 5) id[i] = kAlphabet[entropy_low & 31];
+  for (std::size_t i = 10; i-- > 0; millis >>= 5)
+    id[i] = kAlphabet[millis & 31];
+  for (std::size_t i = 18; i-- > 10; entropy_high >>= 5)
+    id[i] = kAlphabet[entropy_high & 31];
+  for (std::size_t i = 26; i-- > 18; entropy_low >>= 5)
+    id[i] = kAlphabet[entropy_low & 31];
   return id;
 }
 

@@ -37,9 +37,9 @@ using Status = Result<void>;
 
 /// `HEAL_TRY(auto x, f());` binds the value of a Result or returns its Error from the enclosing function.
 #define HEAL_TRY(declaration, expression) HEAL_TRY_IMPL(HEAL_CONCAT(heal_try_, __LINE__), declaration, expression)
-#define HEAL_TRY_IMPL(temp, declaration, expression)       \
-  auto temp = (expression);                                \
-  if (!temp.has_value()) return std::move(temp).error();   \
+#define HEAL_TRY_IMPL(temp, declaration, expression)     \
+  auto temp = (expression);                              \
+  if (!temp.has_value()) return std::move(temp).error(); \
   declaration = std::move(*temp)
 
 /// `HEAL_TRY_STATUS(f());` returns the Error of a Status from the enclosing function.

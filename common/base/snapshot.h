@@ -7,8 +7,8 @@
 
 namespace heal {
 
-/// The newest version of an immutable value, replaced as a whole (configuration after a reload). Thread-safe. A mutex rather
-/// than std::atomic<std::shared_ptr>, in which GCC 12's ThreadSanitizer finds a race.
+/// The newest version of an immutable value, replaced as a whole (configuration after a reload). Thread-safe. A mutex
+/// rather than std::atomic<std::shared_ptr>, in which GCC 12's ThreadSanitizer finds a race.
 template <typename T>
 class Snapshot {
  public:

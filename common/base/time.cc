@@ -31,7 +31,9 @@ constexpr std::array<Unit, 8> kGoUnits{{{"ns", std::chrono::nanoseconds(1)},
                                         {"m", std::chrono::minutes(1)},
                                         {"h", std::chrono::hours(1)}}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 Error bad_duration(std::string_view text) {
   return make_error(ErrorCode::kInvalid, "\"{}\" is not a duration (expected for example \"30s\", \"5m\" or \"1h30m\")",
@@ -55,7 +57,8 @@ std::optional<std::int64_t> take_integer(std::string_view& text) {
 
 std::string_view take_unit(std::string_view& text) {
   std::size_t used = 0;
-  while (used < text.size() && !is_digit(text[used]) && text[used] != '.') ++used;
+  while (used < text.size() && !is_digit(text[used]) && text[used] != '.')
+    ++used;
   const auto unit = text.substr(0, used);
   text.remove_prefix(used);
   return unit;
@@ -72,7 +75,8 @@ Result<Duration> parse_duration(std::string_view text) {
     const auto amount = take_integer(rest);
     const auto unit = take_unit(rest);
     if (!amount) return bad_duration(text);
-    while (next_unit < kPrometheusUnits.size() && kPrometheusUnits[next_unit].name != unit) ++next_unit;
+    while (next_unit < kPrometheusUnits.size() && kPrometheusUnits[next_unit].name != unit)
+      ++next_unit;
     if (next_unit == kPrometheusUnits.size()) return bad_duration(text);
     std::int64_t part = 0;
     if (__builtin_mul_overflow(*amount, kPrometheusUnits[next_unit].length.count(), &part) ||
@@ -147,7 +151,9 @@ std::string format_duration_short(Duration duration) {
   return fmt::format("{}{}h{:02}m", sign, whole / 3600, whole % 3600 / 60);
 }
 
-double to_seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e9; }
+double to_seconds(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e9;
+}
 
 Duration from_seconds(double seconds) {
   constexpr double kLimit = 9.2e9;
@@ -191,7 +197,8 @@ class FieldReader {
       value = value * 10 + (text_[0] - '0');
     }
     if (used == 0) return fail();
-    for (; used < 9; ++used) value *= 10;
+    for (; used < 9; ++used)
+      value *= 10;
     return value;
   }
   bool done() const { return ok_ && text_.empty(); }
@@ -211,7 +218,8 @@ class FieldReader {
 Result<std::optional<WallTime>> parse_rfc3339(std::string_view text) {
   namespace chr = std::chrono;
   const auto bad = [&] {
-    return make_error(ErrorCode::kInvalid, "\"{}\" is not an RFC 3339 time (expected for example \"2030-01-02T03:04:05Z\")",
+    return make_error(ErrorCode::kInvalid,
+                      "\"{}\" is not an RFC 3339 time (expected for example \"2030-01-02T03:04:05Z\")",
                       text.substr(0, 64));
   };
   FieldReader in(text);
@@ -243,7 +251,8 @@ Result<std::optional<WallTime>> parse_rfc3339(std::string_view text) {
   if (year < 1678 || year > 2261) {
     return make_error(ErrorCode::kInvalid, "the year of \"{}\" is out of range (1678 to 2261)", text.substr(0, 64));
   }
-  const auto whole = chr::sys_days(date) + chr::hours(hour) + chr::minutes(minute - offset_minutes) + chr::seconds(second);
+  const auto whole =
+      chr::sys_days(date) + chr::hours(hour) + chr::minutes(minute - offset_minutes) + chr::seconds(second);
   return std::optional<WallTime>(WallTime(whole.time_since_epoch()) + chr::nanoseconds(nanos));
 }
 
@@ -273,11 +282,14 @@ std::string format_rfc3339_nano(WallTime time) {
   auto out = format_whole_seconds(time, nanos);
   if (nanos != 0) {
     out += fmt::format(".{:09}", nanos);
-    while (out.back() == '0') out.pop_back();
+    while (out.back() == '0')
+      out.pop_back();
   }
   return out + "Z";
 }
 
-double to_unix_seconds(WallTime time) { return to_seconds(time.time_since_epoch()); }
+double to_unix_seconds(WallTime time) {
+  return to_seconds(time.time_since_epoch());
+}
 
 }  // namespace heal

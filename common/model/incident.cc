@@ -30,7 +30,9 @@ std::optional<Duration> between(const std::optional<WallTime>& from, const std::
 
 }  // namespace
 
-std::string_view to_string(IncidentState state) { return kNames[static_cast<std::size_t>(state)].second; }
+std::string_view to_string(IncidentState state) {
+  return kNames[static_cast<std::size_t>(state)].second;
+}
 
 std::optional<IncidentState> parse_incident_state(std::string_view text) {
   for (const auto& [state, name] : kNames) {
@@ -48,12 +50,18 @@ bool is_terminal(IncidentState state) {
     case kInterrupted:
     case kCancelled:
     case kStale:
-    case kClosed: return true;
-    default: return false;
+    case kClosed:
+      return true;
+    default:
+      return false;
   }
 }
 
-std::optional<Duration> IncidentTimes::time_to_detect() const { return between(failed_at, detected_at); }
-std::optional<Duration> IncidentTimes::time_to_recover() const { return between(detected_at, verified_at); }
+std::optional<Duration> IncidentTimes::time_to_detect() const {
+  return between(failed_at, detected_at);
+}
+std::optional<Duration> IncidentTimes::time_to_recover() const {
+  return between(detected_at, verified_at);
+}
 
 }  // namespace heal

@@ -73,15 +73,15 @@ struct Episode {
 
 /// One target's trouble, from first evidence to the end. At most one open incident per target.
 struct Incident {
-  std::string id;  ///< ULID
+  std::string id;                  ///< ULID
   std::optional<TargetId> target;  ///< absent when no target could be made (unmatched)
-  std::string name;      ///< name of the first episode: what the incident is about
-  std::string type;      ///< HEALTH_CHECK_FAILURE, CONTAINER_CRASH, TASK_STOPPED, DEPLOYMENT_FAILURE, ALERT or MANUAL
+  std::string name;                ///< name of the first episode: what the incident is about
+  std::string type;  ///< HEALTH_CHECK_FAILURE, CONTAINER_CRASH, TASK_STOPPED, DEPLOYMENT_FAILURE, ALERT or MANUAL
   IncidentState state = IncidentState::kReceived;
-  std::string reason;    ///< closed set per state, for machines: e.g. "cooldown", "not_in_inventory", "verified"
-  std::string message;   ///< the same for people
-  std::string playbook;  ///< name; "" when none was chosen
-  std::string plan_hash; ///< SHA-256 of the rendered plan; "" before planning
+  std::string reason;         ///< closed set per state, for machines: e.g. "cooldown", "not_in_inventory", "verified"
+  std::string message;        ///< the same for people
+  std::string playbook;       ///< name; "" when none was chosen
+  std::string plan_hash;      ///< SHA-256 of the rendered plan; "" before planning
   std::uint64_t attempt = 0;  ///< how many times steps were begun in this incident
   IncidentTimes times;
   std::vector<std::string> episode_keys;
@@ -95,8 +95,8 @@ struct TimelineEntry {
   std::uint64_t sequence = 0;  ///< given by the store: 1, 2, 3 … over all incidents
   WallTime at{};
   std::string incident_id;  ///< "" for entries about the service itself (start, lease, reload)
-  std::string kind;         ///< received, matched, planned, decision, step_intent, step_outcome, verify, state, resolved, …
-  std::string message;      ///< one line for people
+  std::string kind;  ///< received, matched, planned, decision, step_intent, step_outcome, verify, state, resolved, …
+  std::string message;  ///< one line for people
   std::string data = "{}";
 
   bool operator==(const TimelineEntry&) const = default;

@@ -38,7 +38,8 @@ std::string format_labels(const Labels& labels) {
 std::string fingerprint_of(const Labels& labels) {
   std::uint64_t hash = 14695981039346656037ULL;
   const auto add = [&hash](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    for (const char c : text)
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     hash = (hash ^ 0xFFU) * 1099511628211ULL;
   };
   for (const auto& [name, value] : labels) {

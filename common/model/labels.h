@@ -20,8 +20,8 @@ bool is_label_name(std::string_view name);
 /// `{a="1", b="x\"y"}`, for people.
 std::string format_labels(const Labels& labels);
 
-/// Identity of a label set as Alertmanager computes it (FNV-1a 64 over name 0xFF value 0xFF in order of name), 16 hex digits.
-/// Source: prometheus/common model.LabelSet.Fingerprint.
+/// Identity of a label set as Alertmanager computes it (FNV-1a 64 over name 0xFF value 0xFF in order of name), 16 hex
+/// digits. Source: prometheus/common model.LabelSet.Fingerprint.
 std::string fingerprint_of(const Labels& labels);
 
 }  // namespace heal

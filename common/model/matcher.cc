@@ -46,7 +46,8 @@ class Parser {
   Result<std::string> label_name() {
     if (peek() == '"') return quoted();
     const std::size_t start = pos_;
-    while (!at_end() && std::string_view("=!~,{}\" \t\r\n").find(peek()) == std::string_view::npos) ++pos_;
+    while (!at_end() && std::string_view("=!~,{}\" \t\r\n").find(peek()) == std::string_view::npos)
+      ++pos_;
     if (start == pos_) return fail("expected a label name");
     return std::string(text_.substr(start, pos_ - start));
   }
@@ -67,7 +68,8 @@ class Parser {
   Result<std::string> label_value_text() {
     if (!at_end() && peek() == '"') return quoted();
     const std::size_t start = pos_;
-    while (!at_end() && std::string_view(",{}\" \t\r\n").find(peek()) == std::string_view::npos) ++pos_;
+    while (!at_end() && std::string_view(",{}\" \t\r\n").find(peek()) == std::string_view::npos)
+      ++pos_;
     if (start == pos_) return fail("expected a value (use \"\" for an empty one)");
     return std::string(text_.substr(start, pos_ - start));
   }
@@ -99,7 +101,8 @@ class Parser {
     return true;
   }
   void skip_space() {
-    while (!at_end() && std::string_view(" \t\r\n").find(peek()) != std::string_view::npos) ++pos_;
+    while (!at_end() && std::string_view(" \t\r\n").find(peek()) != std::string_view::npos)
+      ++pos_;
   }
   Error fail(std::string_view expected) const {
     return make_error(ErrorCode::kInvalid, "\"{}\" is not a matcher: {} at character {}", printable(text_), expected,
@@ -112,10 +115,14 @@ class Parser {
 
 std::string_view operator_text(Matcher::Op op) {
   switch (op) {
-    case Matcher::Op::kEqual: return "=";
-    case Matcher::Op::kNotEqual: return "!=";
-    case Matcher::Op::kMatches: return "=~";
-    case Matcher::Op::kNotMatches: return "!~";
+    case Matcher::Op::kEqual:
+      return "=";
+    case Matcher::Op::kNotEqual:
+      return "!=";
+    case Matcher::Op::kMatches:
+      return "=~";
+    case Matcher::Op::kNotMatches:
+      return "!~";
   }
   return "=";
 }
@@ -142,15 +149,21 @@ Result<Matcher> Matcher::parse(std::string_view text) {
   return std::move(list.front());
 }
 
-Result<std::vector<Matcher>> Matcher::parse_list(std::string_view text) { return Parser(text).list(); }
+Result<std::vector<Matcher>> Matcher::parse_list(std::string_view text) {
+  return Parser(text).list();
+}
 
 bool Matcher::matches(const Labels& labels) const {
   const auto value = label_value(labels, name_);
   switch (op_) {
-    case Op::kEqual: return value == value_;
-    case Op::kNotEqual: return value != value_;
-    case Op::kMatches: return regex_->full_match(value);
-    case Op::kNotMatches: return !regex_->full_match(value);
+    case Op::kEqual:
+      return value == value_;
+    case Op::kNotEqual:
+      return value != value_;
+    case Op::kMatches:
+      return regex_->full_match(value);
+    case Op::kNotMatches:
+      return !regex_->full_match(value);
   }
   return false;
 }

@@ -11,17 +11,17 @@
 
 namespace heal {
 
-/// One label test in Alertmanager's syntax: `name="value"`, `!=`, `=~`, `!~`. Regular expressions are RE2 and anchored at both
-/// ends; an absent label counts as "". Immutable, thread-safe.
+/// One label test in Alertmanager's syntax: `name="value"`, `!=`, `=~`, `!~`. Regular expressions are RE2 and anchored
+/// at both ends; an absent label counts as "". Immutable, thread-safe.
 class Matcher {
  public:
   enum class Op { kEqual, kNotEqual, kMatches, kNotMatches };
 
   static Result<Matcher> create(std::string name, Op op, std::string value);
 
-  /// Parses `alertname=~"A|B"`, `severity = critical`, with the escapes \" \\ \n inside quotes. Braces and commas around one
-  /// matcher are allowed as Alertmanager allows them (`{a="1",}`); more than one is an Error: use parse_list.
-  /// Source: alertmanager docs/configuration.md, "matcher".
+  /// Parses `alertname=~"A|B"`, `severity = critical`, with the escapes \" \\ \n inside quotes. Braces and commas
+  /// around one matcher are allowed as Alertmanager allows them (`{a="1",}`); more than one is an Error: use
+  /// parse_list. Source: alertmanager docs/configuration.md, "matcher".
   static Result<Matcher> parse(std::string_view text);
   /// Parses `{a="1", b=~"x|y"}` or the same without braces. Commas inside quotes do not separate.
   static Result<std::vector<Matcher>> parse_list(std::string_view text);

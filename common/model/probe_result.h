@@ -28,9 +28,10 @@ struct SampleFamily {
 /// What one run of a prober saw. A target that does not answer is `success == false`, not an Error.
 struct ProbeResult {
   bool success = false;
-  std::string phase;   ///< where it failed: resolve, connect, tls, send, status, header, body, expect, time; "" on success
-  std::string reason;  ///< closed set, e.g. timeout, refused, reset, unexpected_status, regexp; "" on success
-  std::string message; ///< for people
+  std::string
+      phase;  ///< where it failed: resolve, connect, tls, send, status, header, body, expect, time; "" on success
+  std::string reason;   ///< closed set, e.g. timeout, refused, reset, unexpected_status, regexp; "" on success
+  std::string message;  ///< for people
   Duration duration{};
   std::vector<SampleFamily> families;  ///< without probe_success and probe_duration_seconds
   std::vector<std::string> log;        ///< logfmt lines for debug=true

@@ -43,19 +43,24 @@ std::vector<std::string> Regex::captures(std::string_view text) const {
   const auto count = static_cast<std::size_t>(compiled_->regex.NumberOfCapturingGroups()) + 1;
   std::vector<re2::StringPiece> pieces(count);
   const re2::StringPiece input(text.data(), text.size());
-  if (!compiled_->regex.Match(input, 0, text.size(), RE2::UNANCHORED, pieces.data(), static_cast<int>(count))) return {};
+  if (!compiled_->regex.Match(input, 0, text.size(), RE2::UNANCHORED, pieces.data(), static_cast<int>(count)))
+    return {};
   std::vector<std::string> out;
   out.reserve(count);
-  for (const auto& piece : pieces) out.emplace_back(piece.data() == nullptr ? "" : piece.as_string());
+  for (const auto& piece : pieces)
+    out.emplace_back(piece.data() == nullptr ? "" : piece.as_string());
   return out;
 }
 
 std::vector<std::string> Regex::group_names() const {
   std::vector<std::string> names(static_cast<std::size_t>(compiled_->regex.NumberOfCapturingGroups()) + 1);
-  for (const auto& [index, name] : compiled_->regex.CapturingGroupNames()) names[static_cast<std::size_t>(index)] = name;
+  for (const auto& [index, name] : compiled_->regex.CapturingGroupNames())
+    names[static_cast<std::size_t>(index)] = name;
   return names;
 }
 
-const std::string& Regex::pattern() const { return compiled_->pattern; }
+const std::string& Regex::pattern() const {
+  return compiled_->pattern;
+}
 
 }  // namespace heal

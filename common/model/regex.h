@@ -10,8 +10,8 @@
 
 namespace heal {
 
-/// A compiled RE2 regular expression (Prometheus' dialect). Immutable, cheap to copy, thread-safe. Matching is linear in the
-/// text; compiled patterns are capped at 8 MiB of memory.
+/// A compiled RE2 regular expression (Prometheus' dialect). Immutable, cheap to copy, thread-safe. Matching is linear
+/// in the text; compiled patterns are capped at 8 MiB of memory.
 class Regex {
  public:
   /// kInvalid with RE2's reason when `pattern` is not a regular expression.

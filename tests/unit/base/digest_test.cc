@@ -1,6 +1,7 @@
+#include "common/base/digest.h"
+
 #include <catch2/catch.hpp>
 
-#include "common/base/digest.h"
 #include "common/base/ids.h"
 
 namespace heal {

@@ -1,8 +1,8 @@
+#include "common/base/result.h"
+
 #include <cerrno>
 
 #include <catch2/catch.hpp>
-
-#include "common/base/result.h"
 
 namespace heal {
 namespace {

@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "common/base/text.h"
+
+#include <catch2/catch.hpp>
 
 namespace heal {
 namespace {

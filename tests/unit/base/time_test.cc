@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "common/base/time.h"
+
+#include <catch2/catch.hpp>
 
 namespace heal {
 namespace {
@@ -25,7 +25,8 @@ TEST_CASE("durations follow Prometheus' grammar") {
 }
 
 TEST_CASE("what is not a duration is refused") {
-  const char* text = GENERATE("", "5", "s", "-5s", "1.5s", "5 s", "1s1m", "1s1s", "5x", "0x5s", "99999999999999999999s", "300y");
+  const char* text =
+      GENERATE("", "5", "s", "-5s", "1.5s", "5 s", "1s1m", "1s1s", "5x", "0x5s", "99999999999999999999s", "300y");
   CAPTURE(text);
   REQUIRE_FALSE(parse_duration(text).has_value());
 }
@@ -76,9 +77,10 @@ TEST_CASE("year 1 means that there is no time") {
 }
 
 TEST_CASE("what is not an RFC 3339 time is refused") {
-  const char* text = GENERATE("", "now", "2030-01-02", "2030-13-02T03:04:05Z", "2030-02-30T03:04:05Z", "2030-01-02T24:00:00Z",
-                              "2030-01-02T03:04:05", "2030-01-02T03:04:05.Z", "2030-01-02T03:04:05.1234567890Z",
-                              "2030-01-02T03:04:05Zx", "9999-01-02T03:04:05Z", "1500-01-02T03:04:05Z");
+  const char* text =
+      GENERATE("", "now", "2030-01-02", "2030-13-02T03:04:05Z", "2030-02-30T03:04:05Z", "2030-01-02T24:00:00Z",
+               "2030-01-02T03:04:05", "2030-01-02T03:04:05.Z", "2030-01-02T03:04:05.1234567890Z",
+               "2030-01-02T03:04:05Zx", "9999-01-02T03:04:05Z", "1500-01-02T03:04:05Z");
   CAPTURE(text);
   REQUIRE_FALSE(parse_rfc3339(text).has_value());
 }

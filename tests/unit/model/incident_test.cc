@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "common/model/incident.h"
+
+#include <catch2/catch.hpp>
 
 namespace heal {
 namespace {

@@ -1,7 +1,8 @@
+#include "common/model/labels.h"
+
 #include <catch2/catch.hpp>
 
 #include "common/model/alert.h"
-#include "common/model/labels.h"
 
 namespace heal {
 namespace {

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/model/labels.h"
+
+namespace heal {
+
+/// A container as the engine describes it (`GET /containers/{id}/json`).
+struct ContainerInfo {
+  std::string id;      ///< 64 hex digits
+  std::string name;    ///< without the leading slash
+  std::string image;   ///< as given at creation
+  std::string status;  ///< created, running, paused, restarting, removing, exited, dead
+  std::string health;  ///< none, starting, healthy, unhealthy
+  Labels labels;
+  std::int64_t pid = 0;  ///< in the host's PID namespace; 0 when not running
+  std::int64_t exit_code = 0;
+  bool oom_killed = false;
+  std::string error;  ///< what the engine says went wrong at the last start
+  std::int64_t restart_count = 0;
+  std::string restart_policy;  ///< no, always, unless-stopped, on-failure
+  std::optional<WallTime> created_at, started_at, finished_at;
+  std::string network_mode;
+  std::map<std::string, std::string>
+      networks;  ///< network name → endpoint settings, an opaque JSON object for reconnecting
+  std::optional<std::int64_t> memory_limit_bytes;
+
+  bool running() const { return status == "running"; }
+};
+
+/// One sample of what a container uses (`GET /containers/{id}/stats?stream=false&one-shot=true`).
+struct ContainerStats {
+  double cpu_seconds_total = 0;
+  std::uint64_t memory_bytes = 0;        ///< working set: usage less inactive file cache
+  std::uint64_t memory_limit_bytes = 0;  ///< the host's memory when there is no limit
+  std::uint64_t pids = 0;
+};
+
+/// One event of the engine's stream (`GET /events`).
+struct ContainerEvent {
+  WallTime at{};
+  std::string action;  ///< die, oom, kill, start, stop, pause, unpause, destroy, health_status: unhealthy …
+  std::string id, name, image;
+  Labels attributes;  ///< everything else that came with it, exitCode and signal included
+};
+
+/// A short-lived container to run, for helpers and fault holders.
+struct ContainerSpec {
+  std::string name, image;
+  std::vector<std::string> entrypoint, command;
+  Labels labels;
+  std::string network_mode = "none", pid_mode;
+  std::vector<std::string> cap_add;
+  std::string user;
+  bool auto_remove = true;
+};
+
+/// What one call did: `kAlready` when the container was in the wanted state before (HTTP 304).
+enum class EngineChange { kDone, kAlready };
+
+/// A container engine that speaks the Docker Engine API. `container` is a name or id. Thread-safe.
+/// Common errors: kNotFound (no such container or network), kConflict (409), kUnavailable (engine not reachable),
+/// kTimeout: the outcome is unknown, the engine goes on after its client has left; kCancelled likewise; kRefused when a
+/// filter in between said no (403). Success says what the engine answered, not that it helped: look at
+/// inspect().started_at.
+class ContainerEngine {
+ public:
+  virtual ~ContainerEngine() = default;
+
+  /// `{engine version, api version in use}`; the API version is negotiated once per connection to the daemon.
+  struct Version {
+    std::string engine, api;
+  };
+  virtual Result<Version> version(Deadline deadline, std::stop_token stop) = 0;
+
+  virtual Result<std::vector<ContainerInfo>> list(Deadline deadline, std::stop_token stop) = 0;  ///< also stopped ones
+  virtual Result<ContainerInfo> inspect(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  virtual Result<ContainerStats> stats(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  /// Time of the newest line of the container's log; nullopt when it has none or the log driver cannot be read.
+  virtual Result<std::optional<WallTime>> last_log_time(const std::string& container, Deadline deadline,
+                                                        std::stop_token stop) = 0;
+  /// The last `lines` lines, stdout and stderr as they came, at most `max_bytes`.
+  virtual Result<std::string> logs_tail(const std::string& container, int lines, std::size_t max_bytes,
+                                        Deadline deadline, std::stop_token stop) = 0;
+
+  virtual Result<EngineChange> start(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  /// `grace`: time between the stop signal and SIGKILL, whole seconds, rounded up.
+  virtual Result<EngineChange> stop(const std::string& container, Duration grace, Deadline deadline,
+                                    std::stop_token stop) = 0;
+  virtual Status restart(const std::string& container, Duration grace, Deadline deadline, std::stop_token stop) = 0;
+  virtual Status kill(const std::string& container, const std::string& signal, Deadline deadline,
+                      std::stop_token stop) = 0;
+  virtual Status pause(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  virtual Status unpause(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  virtual Status disconnect_network(const std::string& container, const std::string& network, Deadline deadline,
+                                    std::stop_token stop) = 0;
+  /// `endpoint`: the JSON object that inspect().networks gave, so that aliases and fixed addresses come back.
+  virtual Status connect_network(const std::string& container, const std::string& network, const std::string& endpoint,
+                                 Deadline deadline, std::stop_token stop) = 0;
+  /// Creates and starts; gives the id.
+  virtual Result<std::string> run(const ContainerSpec& spec, Deadline deadline, std::stop_token stop) = 0;
+  /// Waits until it is no longer running; gives its exit code.
+  virtual Result<std::int64_t> wait(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  virtual Status remove(const std::string& container, Deadline deadline, std::stop_token stop) = 0;  ///< by force
+
+  /// Streams events since `since` until `stop` is requested (success) or the connection ends (kUnavailable). The
+  /// callback runs on the calling thread.
+  virtual Status events(std::optional<WallTime> since, const std::function<void(const ContainerEvent&)>& on_event,
+                        std::stop_token stop) = 0;
+};
+
+}  // namespace heal

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+
+namespace heal {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+/// One request of ours to somebody else. Redirects are not followed; no proxy from the environment.
+struct HttpClientRequest {
+  std::string method = "GET";
+  std::string url;  ///< http:// or https://
+  HttpHeaders headers;
+  std::string body;
+  std::optional<std::pair<std::string, std::string>> basic_auth;  ///< user, password; never logged
+  std::optional<std::string> ca_file;                             ///< instead of the system's bundle
+  bool insecure_skip_verify = false;
+  std::size_t max_response_bytes = 4 << 20;
+};
+
+struct HttpClientResponse {
+  int status = 0;
+  HttpHeaders headers;  ///< names as sent
+  std::string body;
+
+  bool ok() const { return status >= 200 && status < 300; }
+};
+
+/// A blocking HTTP client. Thread-safe.
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  /// The answer, whatever its status. Errors: kUnavailable (resolve, connect, reset), kTimeout at `deadline`,
+  /// kCancelled when `stop` is requested, kTooLarge, kProtocol, kInvalid for a URL that is none.
+  virtual Result<HttpClientResponse> send(const HttpClientRequest& request, Deadline deadline,
+                                          std::stop_token stop) = 0;
+};
+
+}  // namespace heal
