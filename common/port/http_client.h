@@ -1,9 +1,10 @@
 #pragma once
 
-#include <map>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,11 @@ struct HttpClientResponse {
   bool ok() const { return status >= 200 && status < 300; }
 };
 
+/// What the receiver of a streamed body wants next.
+enum class StreamNext { kContinue, kEnd };
+/// Gets the body of an answer piece by piece, cut anywhere, on the thread that called stream().
+using ChunkSink = std::function<StreamNext(std::string_view chunk)>;
+
 /// A blocking HTTP client. Thread-safe.
 class HttpClient {
  public:
@@ -42,6 +48,13 @@ class HttpClient {
   /// kCancelled when `stop` is requested, kTooLarge, kProtocol, kInvalid for a URL that is none.
   virtual Result<HttpClientResponse> send(const HttpClientRequest& request, Deadline deadline,
                                           std::stop_token stop) = 0;
+
+  /// For bodies without an end, as server-sent events: the body of a 2xx answer goes to `on_chunk` as it arrives and is
+  /// limited by nothing but `deadline`; the body of any other answer is collected as in send(). Gives the answer (its
+  /// body empty when it was streamed) once the server has ended it or `on_chunk` said kEnd. Errors as send(): kTimeout
+  /// at `deadline`, kCancelled when `stop` is requested, kUnavailable when the connection breaks, also in the middle.
+  virtual Result<HttpClientResponse> stream(const HttpClientRequest& request, const ChunkSink& on_chunk,
+                                            Deadline deadline, std::stop_token stop) = 0;
 };
 
 }  // namespace heal
