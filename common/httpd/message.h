@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace heal::httpd {
+
+/// Header fields or query parameters in the order in which they came.
+using FieldList = std::vector<std::pair<std::string, std::string>>;
+
+/// A request whose head and body have been read whole and within the limits. Value type.
+struct HttpRequest {
+  std::string method;  ///< as sent: GET, HEAD, POST …
+  std::string target;  ///< as sent, e.g. `/probe?target=a%20b`
+  std::string path;    ///< percent-decoded, without the query
+  std::string tail;    ///< what followed the prefix of a prefix route (percent-decoded), else ""
+  FieldList query;     ///< percent-decoded parameters of the target (never of the body)
+  FieldList headers;   ///< names as sent
+  std::string body;    ///< chunked bodies are decoded
+  std::string user;    ///< who authenticated, "" when the server asks for no credentials
+  std::string remote;  ///< the client's address without port, "unix" for a unix socket
+  std::string route;   ///< the pattern of the route that took it
+  bool is_tls = false;
+
+  /// The first header of that name (case does not matter); "" when there is none.
+  std::string_view header(std::string_view name) const;
+  /// The first query parameter of that name.
+  std::optional<std::string_view> param(std::string_view name) const;
+  /// All query parameters of that name, in order.
+  std::vector<std::string_view> params(std::string_view name) const;
+
+  bool operator==(const HttpRequest&) const = default;
+};
+
+/// An answer. Content-Length, Connection, Date-less; gzip is applied when the client accepts it. Value type.
+struct HttpResponse {
+  int status = 200;
+  std::string content_type;
+  std::string body;
+  FieldList headers;  ///< further headers; values with control characters are dropped
+
+  static HttpResponse text(int status, std::string body);
+  static HttpResponse json(int status, std::string body);
+  static HttpResponse html(int status, std::string body);
+  /// `{"error": message}` when `request` prefers JSON (its Accept names it, or its body is JSON), else plain text.
+  static HttpResponse error(const HttpRequest& request, int status, std::string_view message);
+
+  bool operator==(const HttpResponse&) const = default;
+};
+
+/// `Not Found` for 404; "Unknown" for a code that has no name.
+std::string_view status_text(int status);
+
+}  // namespace heal::httpd
