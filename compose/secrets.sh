@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Makes what the stack needs and the repository must not hold:
+#   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook
+#   compose/secrets/web.config.yml                      the same users with bcrypt hashes, for heal-webhook
+#   compose/.env                                        DOCKER_GID, the group that owns the Docker socket
+# Keeps passwords that exist. HEAL_SECRETS names another folder; then no .env is written.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+secrets=${HEAL_SECRETS:-$here/secrets}
+umask 077
+mkdir -p "$secrets"
+
+# The files are bind-mounted into containers that run as other users, so the folder, not the file, keeps people out.
+for user in ingest viewer operator; do
+  file=$secrets/${user}_password
+  [ -s "$file" ] || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$file"
+  chmod 644 "$file"
+done
+
+bcrypt() {  # the bcrypt hash of the first line of a file, by the C library's own crypt()
+  perl -e '
+    use strict;
+    open(my $file, "<", $ARGV[0]) or die "cannot read $ARGV[0]: $!\n";
+    my $password = <$file>;
+    chomp($password);
+    my @alphabet = ("a".."z", "A".."Z", 0..9);
+    my $salt = join("", map { $alphabet[rand @alphabet] } 1..21) . "e";
+    my $hash = crypt($password, "\$2b\$10\$$salt") // "";
+    die "this system has no bcrypt in its crypt()\n" unless $hash =~ /^\$2b\$10\$.{53}$/;
+    print $hash;' "$1"
+}
+
+{
+  echo "# Made by compose/secrets.sh. Users of heal-webhook; what each may do stands in heal.yml."
+  echo "basic_auth_users:"
+  printf '  alertmanager: "%s"\n' "$(bcrypt "$secrets/ingest_password")"
+  printf '  prometheus: "%s"\n' "$(bcrypt "$secrets/viewer_password")"
+  printf '  operator: "%s"\n' "$(bcrypt "$secrets/operator_password")"
+} >"$secrets/web.config.yml.new"
+chmod 644 "$secrets/web.config.yml.new"
+mv "$secrets/web.config.yml.new" "$secrets/web.config.yml"
+
+if [ -z "${HEAL_SECRETS:-}" ]; then
+  socket=${HEAL_DOCKER_SOCKET:-/var/run/docker.sock}
+  [ -S "$socket" ] || { echo "error: $socket is not a socket; is Docker running?" >&2; exit 1; }
+  printf 'DOCKER_GID=%s\n' "$(stat -L -c %g "$socket")" >"$here/.env"
+fi
