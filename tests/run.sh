@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Builds promheal and runs all its tests. On a bare Debian 12, as root, it first installs what is missing.
+#
+#   tests/run.sh                  everything: unit golden lint contract crash, then e2e on a real Docker engine
+#   tests/run.sh --quick          build and the unit tests
+#   tests/run.sh --label REGEX    only the tests whose label matches (unit golden lint contract crash e2e tidy fuzz)
+#   tests/run.sh --preset NAME    dev (default), asan, tsan, clang, coverage
+#
+# Ends with a line "N passed, N failed"; exits 0 only if something ran and nothing failed. What is missing fails, never skips.
+set -uo pipefail
+# shellcheck source=compose/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../compose/lib.sh"
+cd "$HEAL_ROOT" || exit 1
+
+preset=dev
+labels='unit|golden|lint|contract|crash|e2e'
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) labels=unit ;;
+    --preset) preset=${2:?--preset needs a name}; shift ;;
+    --label) labels=${2:?--label needs a regular expression}; shift ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) fail "unknown argument '$1'; see --help"; exit 2 ;;
+  esac
+  shift
+done
+
+started=$SECONDS
+passed=0
+failed=0
+failures=()
+
+# A part that could not even run counts as one failure, named.
+broken() { failed=$((failed + 1)); failures+=("$1"); fail "$1"; }
+
+wants() { [[ $1 =~ ^($labels)$ ]]; }
+
+finish() {
+  local name
+  echo
+  for name in "${failures[@]:0:40}"; do echo "FAILED  $name"; done
+  echo "preset $preset, labels $labels, $((SECONDS - started)) s"
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+  exit
+}
+
+prepare() {
+  local packages
+  mapfile -t packages < <(sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' tests/packages.txt)
+  install_packages "${packages[@]}" || { broken "install the packages of tests/packages.txt"; return 1; }
+  # A clone owned by another user than root's own is still ours to read the revision of.
+  git rev-parse HEAD >/dev/null 2>&1 || note "not a git work tree: --version will say 'unknown'"
+}
+
+build() {
+  local log=build/$preset/build.log
+  mkdir -p "build/$preset"
+  say "building (preset $preset)"
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)"; } >"$log" 2>&1 </dev/null; then
+    grep -nE 'error|FAILED|Error' "$log" | head -n 40
+    tail -n 30 "$log"
+    broken "build of preset $preset (log: $log)"
+    return 1
+  fi
+  note "built in $((SECONDS - started)) s since the start"
+}
+
+prepare_engine() {
+  wants contract || wants e2e || return 0
+  ensure_docker || { broken "a Docker engine"; return 1; }
+  compose/images.sh base debian || { broken "test images"; return 1; }
+}
+
+# run_ctest LABELS JOBS: adds the results of one ctest run to the totals.
+run_ctest() {
+  local report=build/$preset/report-$2.xml counts verdict name
+  rm -f "$report"
+  ctest --test-dir "build/$preset" -L "^($1)\$" -j "$2" --output-on-failure --output-junit "$PWD/$report" </dev/null
+  counts=$(python3 tests/report.py "$report") || { broken "ctest of labels $1 left no report"; return 1; }
+  while read -r verdict name; do
+    case $verdict in
+      passed) passed=$((passed + name)) ;;
+      failed) failed=$((failed + 1)); failures+=("$name") ;;
+    esac
+  done <<<"$counts"
+}
+
+if ! { prepare && build && prepare_engine; }; then
+  finish
+fi
+parallel=$(tr '|' '\n' <<<"$labels" | grep -vx e2e | paste -sd '|')
+if [ -n "$parallel" ]; then
+  say "tests: ${parallel//|/ }"
+  run_ctest "$parallel" "$(nproc)"
+fi
+if wants e2e; then
+  say "tests: e2e"
+  run_ctest e2e 1
+fi
+finish
