@@ -3,35 +3,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "common/base/digest.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "common/model/fault_lease.h"
 #include "common/model/incident.h"
 
 namespace heal {
-
-/// A fault that we injected and must undo. Written before anything is touched.
-struct FaultLease {
-  enum class State { kIntended, kApplied, kReverting, kReverted, kRevertFailed };
-  std::string id;
-  std::string kind;  ///< stop, kill, crash, pause, partition
-  TargetId target;
-  State state = State::kIntended;  ///< intended after a restart counts as applied
-  WallTime injected_at{};
-  WallTime deadline{};
-  std::string owner;       ///< who asked
-  std::string original;    ///< JSON: the container's identity and state before
-  std::string undo;        ///< JSON: what undo needs
-  std::string last_error;  ///< of the last attempt to undo
-
-  bool operator==(const FaultLease&) const = default;
-};
-std::string_view to_string(FaultLease::State state);
-std::optional<FaultLease::State> parse_lease_state(std::string_view text);
 
 /// One step's intent without an outcome, found after a restart.
 struct OpenStep {
@@ -55,6 +37,7 @@ struct AppendEntry {
 struct PutStepIntent {
   OpenStep step;
 };
+/// Takes the step out of the open ones; the outcome itself is an entry. No error when it was not open.
 struct PutStepOutcome {
   std::string incident_id, step_id;
 };
@@ -70,6 +53,10 @@ struct DeleteValue {
 };
 using StoreWrite =
     std::variant<PutEpisode, PutIncident, AppendEntry, PutStepIntent, PutStepOutcome, PutLease, PutValue, DeleteValue>;
+
+/// The journal's hash chain: hash of entry n = SHA-256(hash of entry n-1 ‖ every field of entry n, each with its length).
+/// `previous` of the first entry is all zeros.
+Sha256 chain_hash(const Sha256& previous, const TimelineEntry& entry);
 
 /// What `incidents()` selects. All given conditions must hold.
 struct IncidentQuery {
@@ -91,19 +78,21 @@ class Store {
   virtual Status commit(const std::vector<StoreWrite>& writes) = 0;
 
   virtual Result<std::optional<Episode>> episode(const std::string& key) = 0;
-  virtual Result<std::vector<Episode>> episodes_of(const std::string& incident_id) = 0;
+  virtual Result<std::vector<Episode>> episodes_of(const std::string& incident_id) = 0;  ///< by received_at, then key
   virtual Result<std::optional<Incident>> incident(const std::string& id) = 0;
   virtual Result<std::vector<Incident>> incidents(const IncidentQuery& query) = 0;  ///< newest first
-  virtual Result<std::vector<Incident>> open_incidents() = 0;                       ///< state not terminal
-  virtual Result<std::vector<Episode>> unresolved_episodes() = 0;
+  virtual Result<std::vector<Incident>> open_incidents() = 0;      ///< state not terminal; oldest first
+  virtual Result<std::vector<Episode>> unresolved_episodes() = 0;  ///< by received_at, then key
   virtual Result<std::vector<TimelineEntry>> timeline(const std::string& incident_id) = 0;
   /// Entries with sequence > `after`, oldest first, at most `limit`: for followers.
   virtual Result<std::vector<TimelineEntry>> entries_after(std::uint64_t after, std::size_t limit) = 0;
-  virtual Result<std::vector<OpenStep>> open_steps() = 0;
-  virtual Result<std::vector<FaultLease>> leases() = 0;  ///< all that are not reverted, and the last 100 reverted ones
+  virtual Result<std::vector<OpenStep>> open_steps() = 0;  ///< by incident, then time of the intent
+  /// All that are not reverted, and the last 100 reverted ones; by injected_at, then id.
+  virtual Result<std::vector<FaultLease>> leases() = 0;
   virtual Result<std::optional<std::string>> value(const std::string& key) = 0;
+  /// All whose key begins with `prefix`, by key.
   virtual Result<std::vector<std::pair<std::string, std::string>>> values(const std::string& prefix) = 0;
-  /// Walks the hash chain of the journal; the sequence of the first entry that does not fit, or nullopt.
+  /// Walks the hash chain of the journal; the sequence of the first entry that was altered or is missing, or nullopt.
   virtual Result<std::optional<std::uint64_t>> first_altered_entry() = 0;
 };
 

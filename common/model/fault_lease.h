@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/time.h"
+#include "common/model/target.h"
+
+namespace heal {
+
+/// A fault that we injected and must undo. Written before anything is touched.
+struct FaultLease {
+  enum class State { kIntended, kApplied, kReverting, kReverted, kRevertFailed };
+  std::string id;
+  std::string kind;  ///< stop, kill, crash, pause, partition
+  TargetId target;
+  State state = State::kIntended;  ///< intended after a restart counts as applied
+  WallTime injected_at{};
+  WallTime deadline{};
+  std::string owner;       ///< who asked
+  std::string original;    ///< JSON: the container's identity and state before
+  std::string undo;        ///< JSON: what undo needs
+  std::string last_error;  ///< of the last attempt to undo
+
+  bool operator==(const FaultLease&) const = default;
+};
+std::string_view to_string(FaultLease::State state);
+std::optional<FaultLease::State> parse_lease_state(std::string_view text);
+
+}  // namespace heal
