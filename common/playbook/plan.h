@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/labels.h"
+#include "common/model/target.h"
+#include "common/playbook/heal_config.h"
+#include "common/playbook/playbook.h"
+
+namespace heal::playbook {
+
+/// What a plan is made from besides the files: all of it frozen when the incident was accepted.
+struct PlanInput {
+  Labels labels, annotations;  ///< of the event; empty for a manual heal
+  Params params;               ///< from the route or from the operator
+  InventoryTarget target;
+  /// What is known of other targets that steps or checks name, by TargetId::str(); a step on a target that is neither
+  /// here nor in heal.yml's inventory is refused.
+  std::map<std::string, InventoryTarget, std::less<>> others;
+};
+
+/// One step, complete: everything that will be done, without any place left to fill in.
+struct PlannedStep {
+  std::string name, kind;
+  std::optional<TargetId> target;  ///< absent for kinds that have no use for one
+  Arguments arguments;
+  std::vector<Condition> when;
+  std::vector<Condition> that;  ///< kind `assert`
+  Duration timeout{};
+  Retry retry;
+  OnUnknown on_unknown = OnUnknown::kHalt;
+  Idempotence idempotence = Idempotence::kNotIdempotent;
+  Effect effect = Effect::kChanges;
+
+  bool operator==(const PlannedStep&) const = default;
+};
+
+/// Everything a heal will do. Two plans with the same hash do the same.
+struct Plan {
+  std::string playbook;
+  Mode mode = Mode::kShadow;  ///< not part of the hash: what is done is the same
+  TargetId target;
+  Params params;
+  GuardSettings guards;
+  std::vector<Check> before;
+  std::vector<PlannedStep> steps;
+  std::optional<Verification> verify;
+  Duration stay_healthy{};
+  Scope scope;            ///< labels, annotations, params and target: what conditions see besides steps.*
+  std::string canonical;  ///< JSON object with sorted keys: what the hash is of
+  std::string hash;       ///< SHA-256 of canonical, 64 hex digits
+
+  bool operator==(const Plan&) const = default;
+};
+
+/// The plan, or why there is none: kRefused (allow-list, inventory, mode), kInvalid or kNotFound (a value that is
+/// missing or does not fit); the message names step and argument. Pure: the same input gives the same plan.
+Result<Plan> make_plan(const HealConfig& config, const Playbook& playbook, const PlanInput& input);
+
+/// The plan for people, several lines.
+std::string explain(const Plan& plan);
+
+}  // namespace heal::playbook
