@@ -27,6 +27,15 @@ struct Alert {
   bool operator==(const Alert&) const = default;
 };
 
+/// What Alertmanager says of one alert that it holds.
+struct ActiveAlert {
+  Alert alert;
+  std::string state;  ///< active, suppressed or unprocessed
+  std::vector<std::string> silenced_by, inhibited_by;
+
+  bool operator==(const ActiveAlert&) const = default;
+};
+
 /// One Alertmanager webhook notification, version "4".
 struct AlertGroup {
   std::string receiver;   ///< its name, already freed from Alertmanager's regexp escapes

@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <vector>
 
 #include "common/base/result.h"
@@ -10,13 +9,6 @@
 #include "common/model/alert.h"
 
 namespace heal {
-
-/// What Alertmanager says of one alert that it holds.
-struct ActiveAlert {
-  Alert alert;
-  std::string state;  ///< active, suppressed or unprocessed
-  std::vector<std::string> silenced_by, inhibited_by;
-};
 
 /// Alertmanager's API v2. Thread-safe. Errors as HttpClient's.
 class AlertmanagerApi {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -10,59 +9,9 @@
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "common/model/labels.h"
+#include "common/model/container.h"
 
 namespace heal {
-
-/// A container as the engine describes it (`GET /containers/{id}/json`).
-struct ContainerInfo {
-  std::string id;      ///< 64 hex digits
-  std::string name;    ///< without the leading slash
-  std::string image;   ///< as given at creation
-  std::string status;  ///< created, running, paused, restarting, removing, exited, dead
-  std::string health;  ///< none, starting, healthy, unhealthy
-  Labels labels;
-  std::int64_t pid = 0;  ///< in the host's PID namespace; 0 when not running
-  std::int64_t exit_code = 0;
-  bool oom_killed = false;
-  std::string error;  ///< what the engine says went wrong at the last start
-  std::int64_t restart_count = 0;
-  std::string restart_policy;  ///< no, always, unless-stopped, on-failure
-  std::optional<WallTime> created_at, started_at, finished_at;
-  std::string network_mode;
-  std::map<std::string, std::string>
-      networks;  ///< network name → endpoint settings, an opaque JSON object for reconnecting
-  std::optional<std::int64_t> memory_limit_bytes;
-
-  bool running() const { return status == "running"; }
-};
-
-/// One sample of what a container uses (`GET /containers/{id}/stats?stream=false&one-shot=true`).
-struct ContainerStats {
-  double cpu_seconds_total = 0;
-  std::uint64_t memory_bytes = 0;        ///< working set: usage less inactive file cache
-  std::uint64_t memory_limit_bytes = 0;  ///< the host's memory when there is no limit
-  std::uint64_t pids = 0;
-};
-
-/// One event of the engine's stream (`GET /events`).
-struct ContainerEvent {
-  WallTime at{};
-  std::string action;  ///< die, oom, kill, start, stop, pause, unpause, destroy, health_status: unhealthy …
-  std::string id, name, image;
-  Labels attributes;  ///< everything else that came with it, exitCode and signal included
-};
-
-/// A short-lived container to run, for helpers and fault holders.
-struct ContainerSpec {
-  std::string name, image;
-  std::vector<std::string> entrypoint, command;
-  Labels labels;
-  std::string network_mode = "none", pid_mode;
-  std::vector<std::string> cap_add;
-  std::string user;
-  bool auto_remove = true;
-};
 
 /// What one call did: `kAlready` when the container was in the wanted state before (HTTP 304).
 enum class EngineChange { kDone, kAlready };
@@ -82,8 +31,11 @@ class ContainerEngine {
   };
   virtual Result<Version> version(Deadline deadline, std::stop_token stop) = 0;
 
-  virtual Result<std::vector<ContainerInfo>> list(Deadline deadline, std::stop_token stop) = 0;  ///< also stopped ones
+  /// All containers, also stopped ones. The engine's list knows less than inspect(): pid, oom_killed, error,
+  /// restart_count, restart_policy, started_at, finished_at and memory_limit_bytes keep their defaults.
+  virtual Result<std::vector<ContainerInfo>> list(Deadline deadline, std::stop_token stop) = 0;
   virtual Result<ContainerInfo> inspect(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  /// kConflict when the container is not running: the engine would answer with zeros.
   virtual Result<ContainerStats> stats(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
   /// Time of the newest line of the container's log; nullopt when it has none or the log driver cannot be read.
   virtual Result<std::optional<WallTime>> last_log_time(const std::string& container, Deadline deadline,

@@ -1,22 +1,14 @@
 #pragma once
 
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "common/model/labels.h"
+#include "common/model/prom_sample.h"
 
 namespace heal {
-
-/// One element of an instant query's answer.
-struct PromSample {
-  Labels labels;
-  double value = 0;
-  std::optional<WallTime> at;  ///< time of the answer, not of the scrape
-};
 
 /// Prometheus' HTTP API v1. Thread-safe. Errors as HttpClient's; kInvalid when Prometheus refuses the expression.
 class PrometheusApi {
