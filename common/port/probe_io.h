@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/model/ip_address.h"
+#include "common/model/probe_failure.h"
+
+namespace heal {
+
+/// Something under way on a ProbeIo. Destroying it cancels: its callback does not run any more. Loop thread only.
+class PendingIo {
+ public:
+  virtual ~PendingIo() = default;
+};
+
+/// The two oldest versions are refused by default, as blackbox_exporter's TLS client does.
+enum class TlsVersion { kTls10, kTls11, kTls12, kTls13 };
+
+/// A `tls_config`. Files are read when first used and again when they change.
+struct TlsSettings {
+  std::string ca_file, cert_file, key_file;  ///< "" for the system's roots / no client certificate
+  std::string server_name;                   ///< name to ask for and to verify; "" lets the caller choose
+  bool insecure_skip_verify = false;
+  std::optional<TlsVersion> min_version, max_version;
+
+  bool operator==(const TlsSettings&) const = default;
+};
+
+/// What a finished TLS handshake showed. Times are Unix seconds.
+struct TlsFacts {
+  std::string version;  ///< "TLS 1.3"
+  std::string cipher;
+  std::int64_t earliest_expiry = 0;             ///< of the certificates that the server sent
+  std::optional<std::int64_t> verified_expiry;  ///< of the verified chain, root included; nullopt without verification
+  std::string fingerprint_sha256;               ///< of the leaf, hex
+  std::string subject, issuer;                  ///< of the leaf, as Go's pkix.Name prints them
+  std::string alternative_names;                ///< DNS names of the leaf, comma separated
+
+  bool operator==(const TlsFacts&) const = default;
+};
+
+struct SocketAddress {
+  IpAddress ip;
+  std::uint16_t port = 0;
+
+  bool operator==(const SocketAddress&) const = default;
+};
+
+enum class AddressFamily { kAny, kV4, kV6 };
+
+/// One HTTP request on a new connection, redirects not followed. Nothing is added to `headers` but what framing needs.
+struct HttpHop {
+  std::string method = "GET";
+  std::string url;                          ///< http:// or https://; the host is also the name that TLS verifies
+  std::optional<SocketAddress> connect_to;  ///< where the connection goes instead of the URL's host
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Host included
+  std::string body;
+  TlsSettings tls;        ///< server_name is not looked at
+  std::string proxy_url;  ///< "" for none; http, https, socks5
+  std::vector<std::pair<std::string, std::string>> proxy_headers;
+  enum class Versions { kHttp1, kHttp1And2 };
+  Versions versions = Versions::kHttp1And2;
+};
+
+/// The head of the final (not 1xx) answer.
+struct HttpHopHead {
+  int status = 0;
+  std::string protocol;  ///< "HTTP/1.1", "HTTP/2.0"
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<TlsFacts> tls;  ///< when the answer came over TLS
+};
+
+/// Durations of the steps of one hop; zero for a step that was not reached.
+struct HttpHopTimings {
+  bool connected = false;  ///< ready to send: TLS done where there is TLS
+  bool responded = false;  ///< the first byte of the answer came
+  Duration connect{}, tls{}, processing{}, transfer{};
+};
+
+/// Is told what happens on a hop, on the loop thread. The exchange must not be destroyed inside on_head and on_body.
+class HttpHopObserver {
+ public:
+  virtual ~HttpHopObserver() = default;
+  enum class Next { kContinue, kStop };
+  /// kStop ends the exchange: on_done(nullopt) follows.
+  virtual Next on_head(HttpHopHead head) = 0;
+  virtual Next on_body(std::string_view bytes) = 0;
+  /// Exactly once, the last call; nullopt when the answer was complete or on_* said kStop.
+  virtual void on_done(std::optional<ProbeFailure> failure) = 0;
+};
+
+/// A running hop. Destroying it closes the connection at once and silences the observer.
+class HttpExchange : public PendingIo {
+ public:
+  virtual HttpHopTimings timings() const = 0;
+};
+
+/// A TCP connection whose steps are done one at a time; the next may be started when the callback of the one before
+/// has run. Destroying it closes the connection and silences the callbacks. Loop thread only.
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  using Done = std::function<void(std::optional<ProbeFailure>)>;
+  using TlsDone = std::function<void(std::optional<ProbeFailure>, TlsFacts)>;
+  /// `bytes` is empty at the end of the stream.
+  using ReadDone = std::function<void(std::optional<ProbeFailure>, std::string_view bytes)>;
+
+  virtual void connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) = 0;
+  /// `settings.server_name` is asked for and verified.
+  virtual void start_tls(const TlsSettings& settings, TlsDone done) = 0;
+  virtual void write(std::string bytes, Done done) = 0;
+  virtual void read(ReadDone done) = 0;
+};
+
+/// Asynchronous network I/O for probers: one event loop on one thread. post(), now() and prepare_tls() may be called
+/// from anywhere; the rest, and every callback, belongs to the loop thread. Callbacks never run inside the call that
+/// asked for them. No deadlines here: who starts something cancels it in time.
+class ProbeIo {
+ public:
+  virtual ~ProbeIo() = default;
+
+  virtual SteadyTime now() = 0;
+  virtual void post(std::function<void()> task) = 0;
+  /// Reads and checks the files of `settings` so that later use is cheap. kInvalid or kNotFound names the file.
+  virtual Status prepare_tls(const TlsSettings& settings) = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<PendingIo> call_at(SteadyTime when, std::function<void()> task) = 0;
+  using Resolved = std::function<void(std::optional<ProbeFailure>, std::vector<IpAddress>)>;
+  /// Addresses of `host` (a name or an address), /etc/hosts included, best first; never empty without a failure.
+  [[nodiscard]] virtual std::unique_ptr<PendingIo> resolve(const std::string& host, AddressFamily family,
+                                                           Resolved done) = 0;
+  /// `observer` must outlive the exchange.
+  [[nodiscard]] virtual std::unique_ptr<HttpExchange> exchange(HttpHop hop, HttpHopObserver& observer) = 0;
+  [[nodiscard]] virtual std::unique_ptr<ByteStream> open_stream() = 0;
+};
+
+}  // namespace heal

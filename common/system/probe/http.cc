@@ -1,0 +1,472 @@
+#include "common/system/probe/http.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <sys/epoll.h>
+
+#include "common/base/check.h"
+#include "common/base/text.h"
+
+namespace heal::system {
+namespace {
+
+constexpr std::size_t kMaxSpareHandles = 256;
+constexpr std::size_t kMaxHeadBytes = 1 << 20;
+
+void init_curl_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+template <typename T>
+void set(CURL* easy, CURLoption option, T value) {
+  curl_easy_setopt(easy, option, value);
+}
+
+/// curl's spelling: "Name: value", or "Name;" for a header without a value.
+std::string curl_header(const std::string& name, const std::string& value) {
+  return value.empty() ? name + ";" : name + ": " + value;
+}
+
+CurlListPtr append(CurlListPtr list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (longer != nullptr) {
+    [[maybe_unused]] const curl_slist* same = list.release();
+    list.reset(longer);
+  }
+  return list;
+}
+
+bool has_header(const HttpHop& hop, std::string_view lower_name) {
+  for (const auto& [name, value] : hop.headers) {
+    if (to_lower(name) == lower_name) return true;
+  }
+  return false;
+}
+
+/// The hop's headers, and a mute for each header that curl would add by itself.
+CurlListPtr header_list(const HttpHop& hop) {
+  CurlListPtr list;
+  for (const auto& [name, value] : hop.headers)
+    list = append(std::move(list), curl_header(name, value));
+  for (const auto* name : {"Accept", "Expect", "Content-Type", "User-Agent"}) {
+    if (!has_header(hop, to_lower(name))) list = append(std::move(list), std::string(name) + ":");
+  }
+  return list;
+}
+
+Duration microseconds_info(CURL* easy, CURLINFO info) {
+  curl_off_t value = 0;
+  curl_easy_getinfo(easy, info, &value);
+  return std::chrono::microseconds(value);
+}
+
+ProbeReason errno_reason(CURL* easy) {
+  long os_errno = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
+  return reason_of_errno(static_cast<int>(os_errno));
+}
+
+/// libcurl says 300 ways of failing with a code and a text; this keeps the step and a reason of our closed set.
+ProbeFailure curl_failure(CURL* easy, CURLcode code, bool connected, bool responded, const std::string& text) {
+  const ProbePhase late = responded ? ProbePhase::kBody : ProbePhase::kResponse;
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return {ProbePhase::kResolve, ProbeReason::kNotFound, text};
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return {ProbePhase::kResolve, ProbeReason::kProxy, text};
+    case CURLE_COULDNT_CONNECT:
+      return {ProbePhase::kConnect, errno_reason(easy), text};
+    case CURLE_PROXY:
+      return {ProbePhase::kConnect, ProbeReason::kProxy, text};
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return {ProbePhase::kTls, ProbeReason::kCertificate, text};
+    case CURLE_SSL_CONNECT_ERROR: {
+      const bool cut = text.find("eof") != std::string::npos || text.find("SYSCALL") != std::string::npos;
+      return {ProbePhase::kTls, cut ? ProbeReason::kClosed : ProbeReason::kHandshake, text};
+    }
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+      return {ProbePhase::kTls, ProbeReason::kTlsConfig, text};
+    case CURLE_SEND_ERROR:
+      return {ProbePhase::kSend, errno_reason(easy), text};
+    case CURLE_RECV_ERROR: {
+      if (!connected) return {ProbePhase::kConnect, ProbeReason::kProxy, text};
+      const ProbeReason reason = errno_reason(easy);
+      return {late, reason == ProbeReason::kOther ? ProbeReason::kReset : reason, text};
+    }
+    case CURLE_GOT_NOTHING:
+      return {ProbePhase::kResponse, ProbeReason::kClosed, text};
+    case CURLE_PARTIAL_FILE:
+      return {ProbePhase::kBody, ProbeReason::kClosed, text};
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return {ProbePhase::kTarget, ProbeReason::kInvalidTarget, text};
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_BAD_CONTENT_ENCODING:
+      return {late, ProbeReason::kProtocol, text};
+    default:
+      return {late, ProbeReason::kOther, text};
+  }
+}
+
+std::string protocol_name(CURL* easy) {
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  switch (version) {
+    case CURL_HTTP_VERSION_1_0:
+      return "HTTP/1.0";
+    case CURL_HTTP_VERSION_1_1:
+      return "HTTP/1.1";
+    case CURL_HTTP_VERSION_2_0:
+      return "HTTP/2.0";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+class HttpMulti::Exchange : public HttpExchange {
+ public:
+  Exchange(HttpMulti& owner, HttpHop hop, HttpHopObserver& observer)
+      : owner_(owner), hop_(std::move(hop)), observer_(observer) {}
+
+  ~Exchange() override {
+    *alive_ = false;
+    if (!easy_) return;
+    if (running_) curl_multi_remove_handle(owner_.multi_, easy_.get());
+    owner_.give_back(std::move(easy_));
+  }
+
+  void start() {
+    easy_ = owner_.take_easy();
+    if (const Status prepared = prepare(); !prepared.has_value()) {
+      fail_later({ProbePhase::kTls, ProbeReason::kTlsConfig, prepared.error().str()});
+      return;
+    }
+    if (curl_multi_add_handle(owner_.multi_, easy_.get()) != CURLM_OK) {
+      fail_later({ProbePhase::kConnect, ProbeReason::kOther, "no memory for another transfer"});
+      return;
+    }
+    running_ = true;
+  }
+
+  HttpHopTimings timings() const override {
+    if (!easy_) return {};
+    CURL* easy = easy_.get();
+    HttpHopTimings times;
+    const Duration resolved = microseconds_info(easy, CURLINFO_NAMELOOKUP_TIME_T);
+    const Duration connected = microseconds_info(easy, CURLINFO_CONNECT_TIME_T);
+    const Duration secured = microseconds_info(easy, CURLINFO_APPCONNECT_TIME_T);
+    const Duration ready = microseconds_info(easy, CURLINFO_PRETRANSFER_TIME_T);
+    const Duration answered = microseconds_info(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    const Duration total = microseconds_info(easy, CURLINFO_TOTAL_TIME_T);
+    times.connected = ready > Duration::zero();
+    if (!times.connected) return times;
+    times.connect = connected - resolved;
+    if (secured > connected) times.tls = secured - connected;
+    times.responded = head_delivered_ || head_seen_;
+    if (!times.responded || answered == Duration::zero()) return times;
+    times.processing = answered - ready;
+    times.transfer = total > answered ? total - answered : Duration::zero();
+    return times;
+  }
+
+  /// Called by the owner when libcurl is done with the transfer. May destroy this.
+  void complete(CURLcode code) {
+    curl_multi_remove_handle(owner_.multi_, easy_.get());
+    running_ = false;
+    if (stopped_) {
+      observer_.on_done(std::nullopt);
+    } else if (own_failure_) {
+      observer_.on_done(std::move(own_failure_));
+    } else if (code == CURLE_OK && head_delivered_) {
+      observer_.on_done(std::nullopt);
+    } else {
+      const std::string text = error_text_.front() != '\0' ? error_text_.data() : curl_easy_strerror(code);
+      observer_.on_done(curl_failure(easy_.get(), code, timings().connected, head_delivered_, text));
+    }
+  }
+
+ private:
+  void fail_later(ProbeFailure failure) {
+    owner_.loop_.post([this, alive = alive_, failure = std::move(failure)] {
+      if (*alive) observer_.on_done(failure);
+    });
+  }
+
+  Status prepare() {
+    CURL* easy = easy_.get();
+    set(easy, CURLOPT_PRIVATE, this);
+    set(easy, CURLOPT_ERRORBUFFER, error_text_.data());
+    set(easy, CURLOPT_URL, hop_.url.c_str());
+    set(easy, CURLOPT_PATH_AS_IS, 1L);
+    set(easy, CURLOPT_NOSIGNAL, 1L);
+    set(easy, CURLOPT_FRESH_CONNECT, 1L);
+    set(easy, CURLOPT_FORBID_REUSE, 1L);
+    set(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+    set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    set(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    set(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    set(easy, CURLOPT_TIMEOUT_MS, 0L);
+    set(easy, CURLOPT_CONNECTTIMEOUT_MS, 600'000L);
+    prepare_request(easy);
+    prepare_route(easy);
+    prepare_callbacks(easy);
+    return prepare_tls(easy);
+  }
+
+  void prepare_request(CURL* easy) {
+    headers_ = header_list(hop_);
+    set(easy, CURLOPT_HTTPHEADER, headers_.get());
+    if (!hop_.body.empty()) {
+      set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(hop_.body.size()));
+      set(easy, CURLOPT_POSTFIELDS, hop_.body.data());
+    } else if (hop_.method == "HEAD") {
+      set(easy, CURLOPT_NOBODY, 1L);
+    }
+    set(easy, CURLOPT_CUSTOMREQUEST, hop_.method.c_str());
+    // libcurl 7.88.1 is among the versions with known HTTP/2 crashes on reused connections; ours are never reused.
+    const bool may_use_2 = hop_.versions == HttpHop::Versions::kHttp1And2;
+    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(may_use_2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  }
+
+  void prepare_route(CURL* easy) {
+    set(easy, CURLOPT_PROXY, hop_.proxy_url.c_str());
+    set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    for (const auto& [name, value] : hop_.proxy_headers) {
+      proxy_headers_ = append(std::move(proxy_headers_), curl_header(name, value));
+    }
+    set(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+    if (proxy_headers_) set(easy, CURLOPT_PROXYHEADER, proxy_headers_.get());
+    if (!hop_.connect_to) return;
+    const std::string address = join_host_port(hop_.connect_to->ip.str(), hop_.connect_to->port);
+    connect_to_ = append({}, "::" + address);
+    set(easy, CURLOPT_CONNECT_TO, connect_to_.get());
+  }
+
+  void prepare_callbacks(CURL* easy) {
+    set(easy, CURLOPT_HEADERFUNCTION, &Exchange::on_header);
+    set(easy, CURLOPT_HEADERDATA, this);
+    set(easy, CURLOPT_WRITEFUNCTION, &Exchange::on_write);
+    set(easy, CURLOPT_WRITEDATA, this);
+  }
+
+  Status prepare_tls(CURL* easy) {
+    const bool https = hop_.url.starts_with("https://");
+    const bool https_proxy = hop_.proxy_url.starts_with("https://");
+    if (!https && !https_proxy) return {};
+    HEAL_TRY(context_, owner_.contexts_.get(hop_.tls));
+    const bool verify = !hop_.tls.insecure_skip_verify;
+    set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    set(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+    // The name is verified in on_context by our own rules; behind an https proxy libcurl must do it, because the
+    // context does not say which of the two connections it is for.
+    set(easy, CURLOPT_SSL_VERIFYHOST, verify && https_proxy ? 2L : 0L);
+    set(easy, CURLOPT_PROXY_SSL_VERIFYPEER, verify ? 1L : 0L);
+    set(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify ? 2L : 0L);
+    // The trusted certificates come from our cache: libcurl must not read a bundle for every probe.
+    for (const CURLoption option : {CURLOPT_CAINFO, CURLOPT_CAPATH, CURLOPT_PROXY_CAINFO, CURLOPT_PROXY_CAPATH}) {
+      set(easy, option, static_cast<const char*>(nullptr));
+    }
+    set(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    set(easy, CURLOPT_SSL_CTX_FUNCTION, &Exchange::on_context);
+    set(easy, CURLOPT_SSL_CTX_DATA, this);
+    return {};
+  }
+
+  std::string host_of_url() const {
+    std::string host = hop_.url.substr(hop_.url.find("://") + 3);
+    host = host.substr(0, host.find_first_of("/?#"));
+    host = host.substr(host.rfind('@') + 1);
+    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+    return host.substr(0, host.find(':'));
+  }
+
+  static CURLcode on_context(CURL*, void* ssl_ctx, void* self_pointer) {
+    const auto* self = static_cast<Exchange*>(self_pointer);
+    auto* context = static_cast<SSL_CTX*>(ssl_ctx);
+    copy_context(self->context_.get(), context);
+    if (!self->hop_.proxy_url.starts_with("https://")) {
+      verify_name(SSL_CTX_get0_param(context), self->host_of_url());
+    }
+    return CURLE_OK;
+  }
+
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {
+    const std::size_t length = size * count;
+    return static_cast<Exchange*>(self)->header_line({data, length}) ? length : CURL_WRITEFUNC_ERROR;
+  }
+  static std::size_t on_write(char* data, std::size_t size, std::size_t count, void* self) {
+    const std::size_t length = size * count;
+    return static_cast<Exchange*>(self)->body_bytes({data, length}) ? length : CURL_WRITEFUNC_ERROR;
+  }
+
+  /// False ends the transfer.
+  bool header_line(std::string_view line) {
+    head_seen_ = true;
+    head_bytes_ += line.size();
+    if (head_bytes_ > kMaxHeadBytes) {
+      own_failure_ = {ProbePhase::kResponse, ProbeReason::kTooLarge,
+                      fmt::format("the head of the answer is over {} bytes", kMaxHeadBytes)};
+      return false;
+    }
+    if (head_delivered_) return true;  // trailers
+    if (line.starts_with("HTTP/")) {
+      head_ = {};
+      return true;
+    }
+    if (const std::string_view stripped = trim(line); !stripped.empty()) {
+      add_header(stripped);
+      return true;
+    }
+    return end_of_head();
+  }
+
+  void add_header(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return;
+    head_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+  }
+
+  bool end_of_head() {
+    long status = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 100 && status < 200 && status != 101) return true;
+    head_delivered_ = true;
+    head_.status = static_cast<int>(status);
+    head_.protocol = protocol_name(easy_.get());
+    // Only now: after the transfer the connection, and with it the certificates, are gone.
+    curl_tlssessioninfo* session = nullptr;
+    if (hop_.url.starts_with("https://") &&
+        curl_easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK && session->internals != nullptr) {
+      head_.tls = tls_facts(static_cast<const SSL*>(session->internals));
+    }
+    stopped_ = observer_.on_head(std::move(head_)) == HttpHopObserver::Next::kStop;
+    return !stopped_;
+  }
+
+  bool body_bytes(std::string_view bytes) {
+    stopped_ = observer_.on_body(bytes) == HttpHopObserver::Next::kStop;
+    return !stopped_;
+  }
+
+  HttpMulti& owner_;
+  const HttpHop hop_;
+  HttpHopObserver& observer_;
+  EasyPtr easy_;
+  CurlListPtr headers_, proxy_headers_, connect_to_;
+  std::shared_ptr<SSL_CTX> context_;
+  std::array<char, CURL_ERROR_SIZE> error_text_{};
+  HttpHopHead head_;
+  std::size_t head_bytes_ = 0;
+  bool running_ = false, head_seen_ = false, head_delivered_ = false, stopped_ = false;
+  std::optional<ProbeFailure> own_failure_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+HttpMulti::HttpMulti(EventLoop& loop, TlsContexts& contexts) : loop_(loop), contexts_(contexts) {
+  init_curl_once();
+  multi_ = curl_multi_init();
+  HEAL_CHECK(multi_ != nullptr, "curl_multi_init");
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &HttpMulti::on_socket);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &HttpMulti::on_timer);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+}
+
+HttpMulti::~HttpMulti() {
+  spare_.clear();
+  curl_multi_cleanup(multi_);
+  if (timer_ != 0) loop_.cancel(timer_);
+  for (const auto& [fd, id] : watches_)
+    loop_.forget(id);
+}
+
+std::unique_ptr<HttpExchange> HttpMulti::exchange(HttpHop hop, HttpHopObserver& observer) {
+  auto exchange = std::make_unique<Exchange>(*this, std::move(hop), observer);
+  exchange->start();
+  return exchange;
+}
+
+EasyPtr HttpMulti::take_easy() {
+  if (spare_.empty()) return EasyPtr(curl_easy_init());
+  EasyPtr easy = std::move(spare_.back());
+  spare_.pop_back();
+  return easy;
+}
+
+void HttpMulti::give_back(EasyPtr easy) {
+  if (spare_.size() >= kMaxSpareHandles) return;
+  curl_easy_reset(easy.get());
+  spare_.push_back(std::move(easy));
+}
+
+int HttpMulti::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
+  static_cast<HttpMulti*>(self)->socket_changed(fd, what);
+  return 0;
+}
+
+int HttpMulti::on_timer(CURLM*, long timeout_ms, void* self) {
+  static_cast<HttpMulti*>(self)->timer_changed(timeout_ms);
+  return 0;
+}
+
+void HttpMulti::socket_changed(curl_socket_t fd, int what) {
+  const auto it = watches_.find(fd);
+  if (what == CURL_POLL_REMOVE) {
+    if (it == watches_.end()) return;
+    loop_.forget(it->second);
+    watches_.erase(it);
+    return;
+  }
+  const std::uint32_t events = ((what & CURL_POLL_IN) != 0 ? static_cast<std::uint32_t>(EPOLLIN) : 0U) |
+                               ((what & CURL_POLL_OUT) != 0 ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
+  if (it != watches_.end()) {
+    loop_.rewatch(it->second, events);
+    return;
+  }
+  watches_[fd] = loop_.watch(fd, events, [this, fd](std::uint32_t happened) {
+    int flags = 0;
+    if ((happened & EPOLLIN) != 0) flags |= CURL_CSELECT_IN;
+    if ((happened & EPOLLOUT) != 0) flags |= CURL_CSELECT_OUT;
+    if ((happened & (EPOLLERR | EPOLLHUP)) != 0) flags |= CURL_CSELECT_ERR;
+    act(fd, flags);
+  });
+}
+
+void HttpMulti::timer_changed(long timeout_ms) {
+  if (timer_ != 0) loop_.cancel(timer_);
+  timer_ = 0;
+  if (timeout_ms < 0) return;
+  timer_ = loop_.call_at(loop_.now() + std::chrono::milliseconds(timeout_ms), [this] {
+    timer_ = 0;
+    act(CURL_SOCKET_TIMEOUT, 0);
+  });
+}
+
+void HttpMulti::act(curl_socket_t fd, int flags) {
+  int still_running = 0;
+  curl_multi_socket_action(multi_, fd, flags, &still_running);
+  finish_completed();
+}
+
+void HttpMulti::finish_completed() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    Exchange* exchange = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
+    exchange->complete(code);
+  }
+}
+
+}  // namespace heal::system

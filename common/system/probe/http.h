@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "common/port/probe_io.h"
+#include "common/system/probe/event_loop.h"
+#include "common/system/probe/tls.h"
+
+namespace heal::system {
+
+using EasyPtr = std::unique_ptr<CURL, CFree<curl_easy_cleanup>>;
+using CurlListPtr = std::unique_ptr<curl_slist, CFree<curl_slist_free_all>>;
+
+/// HTTP exchanges with libcurl's multi interface on an EventLoop. Every exchange has a connection of its own; easy
+/// handles are used again. Loop thread only.
+class HttpMulti {
+ public:
+  HttpMulti(EventLoop& loop, TlsContexts& contexts);
+  ~HttpMulti();
+  HttpMulti(const HttpMulti&) = delete;
+  HttpMulti& operator=(const HttpMulti&) = delete;
+
+  std::unique_ptr<HttpExchange> exchange(HttpHop hop, HttpHopObserver& observer);
+
+ private:
+  class Exchange;
+  friend class Exchange;
+
+  static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* socket_data);
+  static int on_timer(CURLM* multi, long timeout_ms, void* self);
+  void socket_changed(curl_socket_t fd, int what);
+  void timer_changed(long timeout_ms);
+  void act(curl_socket_t fd, int flags);
+  void finish_completed();
+  EasyPtr take_easy();
+  void give_back(EasyPtr easy);
+
+  EventLoop& loop_;
+  TlsContexts& contexts_;
+  CURLM* multi_;
+  EventLoop::Id timer_ = 0;
+  std::unordered_map<curl_socket_t, EventLoop::Id> watches_;
+  std::vector<EasyPtr> spare_;
+};
+
+}  // namespace heal::system

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/scoped_fd.h"
+#include "common/port/probe_io.h"
+#include "common/system/probe/event_loop.h"
+#include "common/system/probe/tls.h"
+
+namespace heal::system {
+
+/// A non-blocking TCP or TLS connection on an EventLoop.
+class SocketStream : public ByteStream {
+ public:
+  SocketStream(EventLoop& loop, TlsContexts& contexts) : loop_(loop), contexts_(contexts) {}
+  ~SocketStream() override;
+
+  void connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) override;
+  void start_tls(const TlsSettings& settings, TlsDone done) override;
+  void write(std::string bytes, Done done) override;
+  void read(ReadDone done) override;
+
+ private:
+  enum class Step { kIdle, kConnecting, kHandshaking, kWriting, kReading };
+
+  /// An errno, or 0.
+  int begin_connect(const SocketAddress& to, const std::optional<IpAddress>& source);
+  Status begin_tls(const TlsSettings& settings);
+  void on_ready();
+  void finish_connect();
+  void handshake();
+  void write_some();
+  void read_some();
+  /// Bytes moved, 0 for end of stream on reading, or -1 with `want` telling what to wait for (0: failed).
+  struct Moved {
+    ssize_t bytes = -1;
+    std::uint32_t want = 0;
+    ProbeReason reason = ProbeReason::kOther;
+    std::string message;
+  };
+  Moved plain_result(ssize_t bytes, std::uint32_t want_if_blocked) const;
+  Moved tls_result(int result) const;
+  void wait_for(std::uint32_t events);
+  void later(EventLoop::Task task);
+  void end_step(std::optional<ProbeFailure> failure);
+
+  EventLoop& loop_;
+  TlsContexts& contexts_;
+  ScopedFd fd_;
+  SslPtr ssl_;
+  EventLoop::Id watch_ = 0;
+  Step step_ = Step::kIdle;
+  Done done_;
+  TlsDone tls_done_;
+  ReadDone read_done_;
+  std::string outgoing_;
+  std::size_t written_ = 0;
+  /// Outlives this object in posted tasks, which look whether it is still there.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace heal::system

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <openssl/ssl.h>
+
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/model/probe_failure.h"
+#include "common/port/probe_io.h"
+
+namespace heal::system {
+
+/// Calls `Free` on a pointer of a C library.
+template <auto Free>
+struct CFree {
+  template <typename T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+using SslCtxPtr = std::unique_ptr<SSL_CTX, CFree<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, CFree<SSL_free>>;
+
+/// TLS client contexts by settings: certificate stores are parsed once and again only when a file changes (the bundle
+/// of a Linux distribution costs 36 ms). Thread-safe.
+class TlsContexts {
+ public:
+  /// The context for `settings`, server_name not looked at. kNotFound or kInvalid names the file.
+  Result<std::shared_ptr<SSL_CTX>> get(const TlsSettings& settings) HEAL_EXCLUDES(mutex_);
+
+ private:
+  struct Entry {
+    std::string signature;
+    std::shared_ptr<SSL_CTX> context;
+  };
+  Mutex mutex_;
+  std::map<std::string, Entry> entries_ HEAL_GUARDED_BY(mutex_);
+};
+
+/// Has `param` verify `name`: a DNS name by the certificate's alternative names only (no common name), or an address.
+void verify_name(X509_VERIFY_PARAM* param, const std::string& name);
+/// Gives `to` what `from` trusts, proves and speaks.
+void copy_context(SSL_CTX* from, SSL_CTX* to);
+/// What the finished handshake of `ssl` showed.
+TlsFacts tls_facts(const SSL* ssl);
+/// Why the handshake of `ssl` failed, from OpenSSL's error queue, which is emptied.
+ProbeFailure tls_failure(const SSL* ssl, int ssl_error, int errno_value);
+
+}  // namespace heal::system

@@ -1,0 +1,67 @@
+#include "common/system/probe_io.h"
+
+#include "common/system/probe/event_loop.h"
+#include "common/system/probe/http.h"
+#include "common/system/probe/resolver.h"
+#include "common/system/probe/stream.h"
+#include "common/system/probe/tls.h"
+
+namespace heal::system {
+namespace {
+
+class PendingTimer : public PendingIo {
+ public:
+  PendingTimer(EventLoop& loop, EventLoop::Id id) : loop_(loop), id_(id) {}
+  ~PendingTimer() override { loop_.cancel(id_); }
+
+ private:
+  EventLoop& loop_;
+  EventLoop::Id id_;
+};
+
+}  // namespace
+
+struct SystemProbeIo::Parts {
+  TlsContexts contexts;
+  EventLoop loop;
+  Resolver resolver{loop};
+  HttpMulti http{loop, contexts};
+};
+
+SystemProbeIo::SystemProbeIo() : parts_(std::make_unique<Parts>()) {}
+
+SystemProbeIo::~SystemProbeIo() {
+  // With the thread gone, the parts that belong to it may be taken down from here.
+  parts_->loop.stop();
+}
+
+SteadyTime SystemProbeIo::now() {
+  return parts_->loop.now();
+}
+
+void SystemProbeIo::post(std::function<void()> task) {
+  parts_->loop.post(std::move(task));
+}
+
+Status SystemProbeIo::prepare_tls(const TlsSettings& settings) {
+  HEAL_TRY([[maybe_unused]] const auto context, parts_->contexts.get(settings));
+  return {};
+}
+
+std::unique_ptr<PendingIo> SystemProbeIo::call_at(SteadyTime when, std::function<void()> task) {
+  return std::make_unique<PendingTimer>(parts_->loop, parts_->loop.call_at(when, std::move(task)));
+}
+
+std::unique_ptr<PendingIo> SystemProbeIo::resolve(const std::string& host, AddressFamily family, Resolved done) {
+  return parts_->resolver.resolve(host, family, std::move(done));
+}
+
+std::unique_ptr<HttpExchange> SystemProbeIo::exchange(HttpHop hop, HttpHopObserver& observer) {
+  return parts_->http.exchange(std::move(hop), observer);
+}
+
+std::unique_ptr<ByteStream> SystemProbeIo::open_stream() {
+  return std::make_unique<SocketStream>(parts_->loop, parts_->contexts);
+}
+
+}  // namespace heal::system
