@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the images of the stack on this machine.
 #   images.sh base      debian:bookworm-slim: pulled, or made from Debian's packages where no registry answers
+#   images.sh upstream  pulls the images that docker-compose.yml names
 #   images.sh debian    nginx, Prometheus and Alertmanager from Debian's packages, as promheal-test/*:local
 #   images.sh promheal  our own image from the programs in $HEAL_BIN_DIR (build/release/bin), compiled on Debian 12
 #   images.sh source    our own image compiled inside Docker (the multi-stage path; any host)
@@ -58,6 +59,13 @@ build_image() {  # build_image NAME CONTEXT [docker build options…]
   rm -f "$log"
 }
 
+make_upstream() {
+  local image
+  while read -r image; do
+    has_image "$image" || docker pull -q "$image" >/dev/null || { fail "cannot pull $image"; return 1; }
+  done < <(sed -nE 's/^ *image: \$\{(NGINX|PROMETHEUS|ALERTMANAGER)_IMAGE:-(.*)\}$/\2/p' "$HEAL_ROOT/compose/docker-compose.yml" | sort -u)
+}
+
 make_debian() {
   local name
   make_base
@@ -86,11 +94,11 @@ make_source() {
   build_image "$HEAL_IMAGE" "$HEAL_ROOT" -f "$HEAL_ROOT/compose/Dockerfile"
 }
 
-[ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 ensure_docker
 for what in "$@"; do
   case $what in
-    base | debian | promheal | source) "make_$what" ;;
-    *) fail "unknown image set '$what': expected base, debian, promheal or source"; exit 2 ;;
+    base | upstream | debian | promheal | source) "make_$what" ;;
+    *) fail "unknown image set '$what': expected base, upstream, debian, promheal or source"; exit 2 ;;
   esac
 done

@@ -28,6 +28,13 @@ wait_until() {
   done
 }
 
+# packages_of [SECTION…]: the packages of tests/packages.txt, of these sections or of all.
+packages_of() {
+  awk -v wanted=" $* " '
+    /^# \[/ { section = $2; gsub(/[\[\]]/, "", section) }
+    /^[^#]/ && (wanted ~ /^ *$/ || index(wanted, " " section " ")) { print $1 }' "$HEAL_ROOT/tests/packages.txt"
+}
+
 # install_packages PACKAGE…: installs what is missing with apt, starting no service.
 install_packages() {
   local package missing=()

@@ -1,0 +1,218 @@
+"""The loop on real parts: a container is broken, nobody touches it, it is healed, and the record says so.
+
+Run by ctest (label e2e) or by hand: python3 tests/e2e/loop_test.py [-v] [Loop.test_…]
+"""
+
+import concurrent.futures
+import json
+import os
+import signal
+import sys
+import time
+import unittest
+
+import stack as e2e
+
+STACK = None
+HEAL_WITHIN = 30
+OVER = {"suppressed", "unmatched", "failed", "escalated", "interrupted", "cancelled", "stale"}
+
+
+def setUpModule():
+    global STACK
+    STACK = e2e.Stack()
+    try:
+        STACK.start()
+    except BaseException:
+        tearDownModule()
+        raise
+
+
+def tearDownModule():
+    folder = os.environ.get("HEAL_E2E_LOGS")
+    if folder:
+        STACK.save_logs(folder)
+    if not os.environ.get("HEAL_E2E_KEEP"):
+        STACK.stop()
+
+
+class Loop(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        e2e.wait_for("a quiet stack", lambda: STACK.alerts() == [] and STACK.nginx_serves(), 30)
+        self.target = STACK.target("nginx")
+        # An incident stays open until it has been healthy for stay_healthy; a fault in that time would join it.
+        e2e.wait_for("earlier incidents to be closed", self.nothing_open, 60)
+        self.known = {i["id"] for i in STACK.incidents(self.target)}
+        self.started = time.time()
+
+    def nothing_open(self):
+        return all(i["state"] in OVER | {"closed"} for i in STACK.incidents(self.target))
+
+    def new_incidents(self):
+        return [i for i in STACK.incidents(self.target) if i["id"] not in self.known]
+
+    def healed_incident(self):
+        """The one incident of this fault, once it has recovered and its alerts have resolved."""
+        first = e2e.wait_for("an incident", self.new_incidents, HEAL_WITHIN)[0]["id"]
+
+        def settled():
+            incident = STACK.incident(first)
+            self.assertNotIn(incident["state"], OVER, json.dumps(incident, indent=1))
+            return incident["times"]["verified_at"] and incident["times"]["resolved_at"] and incident
+
+        incident = e2e.wait_for(f"incident {first} to be verified and resolved", settled, HEAL_WITHIN)
+        self.assertEqual([first], [i["id"] for i in self.new_incidents()])
+        return incident
+
+    def check_loop(self, incident):
+        """Every stage happened, in order, at times of its own."""
+        self.assertEqual("restart-container", incident["playbook"])
+        self.assertIn(incident["state"], {"recovered", "closed"})
+        stages = ["failed_at", "detected_at", "decided_at", "acted_at", "verified_at"]
+        times = {name: e2e.parse_time(incident["times"][name]) for name in [*stages, "resolved_at"]}
+        self.assertNotIn(None, times.values(), incident["times"])
+        in_order = [times[name] for name in stages]
+        self.assertEqual(sorted(in_order), in_order, incident["times"])
+        self.assertGreater(times["resolved_at"], times["detected_at"])
+        self.assertGreater(times["failed_at"].timestamp(), self.started - 1)
+        mttr = (times["verified_at"] - times["detected_at"]).total_seconds()
+        self.assertAlmostEqual(mttr, incident["mttr_seconds"], places=2)
+        self.assertTrue(STACK.nginx_serves())
+        e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], 20)
+
+    def break_and_watch(self, break_it):
+        break_it()
+        incident = self.healed_incident()
+        self.check_loop(incident)
+        self.assertEqual(1, STACK.events("nginx", self.started, "start"), "the container was started more than once")
+        return incident
+
+    # --- a hand at the engine
+
+    def test_docker_stop_is_healed(self):
+        self.break_and_watch(lambda: STACK.docker("stop", "-t", "1", STACK.prefix + "nginx"))
+
+    def test_docker_kill_is_healed(self):
+        self.break_and_watch(lambda: STACK.docker("kill", STACK.prefix + "nginx"))
+
+    def test_docker_pause_is_healed(self):
+        self.break_and_watch(lambda: STACK.docker("pause", STACK.prefix + "nginx"))
+        self.assertEqual("running", STACK.inspect("nginx")["State"]["Status"])
+
+    # --- healctl, through the service's leases
+
+    def simulate(self, fault):
+        done = STACK.healctl("simulate-down", self.target, "--fault", fault, "--for", "30s", check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_simulated_stop_is_healed(self):
+        self.break_and_watch(lambda: self.simulate("stop"))
+
+    def test_simulated_kill_is_healed(self):
+        self.break_and_watch(lambda: self.simulate("kill"))
+
+    def test_simulated_pause_is_healed(self):
+        self.break_and_watch(lambda: self.simulate("pause"))
+
+    def test_simulated_crash_by_host_pid_is_healed(self):
+        self.break_and_watch(lambda: self.simulate("crash"))
+
+    # --- what must not happen
+
+    def test_a_container_that_did_not_opt_in_is_refused_with_the_reason(self):
+        target = STACK.target("protected")
+        STACK.docker("kill", STACK.prefix + "protected")
+        try:
+            refused = e2e.wait_for("the refusal", lambda: STACK.incidents(target), HEAL_WITHIN)
+            incident = STACK.incident(refused[-1]["id"])
+            self.assertEqual(("unmatched", "not_in_inventory"), (incident["state"], incident["reason"]))
+            self.assertIn("heal.enable", incident["message"])
+            self.assertIsNone(incident["times"]["acted_at"])
+            e2e.wait_for("two more notifications", lambda: STACK.query(
+                'sum(increase(alertmanager_notifications_total{integration="webhook"}[5s])) > 0'), 20)
+            self.assertEqual("exited", STACK.inspect("protected")["State"]["Status"])
+            done = STACK.healctl("simulate-down", target, "--fault", "kill", check=False)
+            self.assertEqual(4, done.returncode, done.stderr)
+        finally:
+            STACK.docker("start", STACK.prefix + "protected")
+
+    def test_the_same_alert_fifty_times_and_from_two_alertmanagers_acts_once(self):
+        STACK.docker("kill", STACK.prefix + "nginx")
+        incident = e2e.wait_for("an incident", self.new_incidents, HEAL_WITHIN, every=0.02)[0]
+        fingerprint, starts_at = next(k for k in incident["episodes"] if k.startswith("am:"))[3:].split(":", 1)
+        payloads = [self.payload(fingerprint, starts_at, sender) for sender in ("alertmanager", "twin")]
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            send = lambda n: STACK.webhook("/webhook", payloads[n % 2], ("alertmanager", "ingest"))  # noqa: E731
+            answers = list(pool.map(send, range(50)))
+        for status, answer in answers:
+            self.assertEqual((200, 0, 1), (status, answer["accepted"], answer["duplicates"]), answer)
+        self.check_loop(self.healed_incident())
+        self.assertEqual(1, STACK.events("nginx", self.started, "start"))
+
+    def payload(self, fingerprint, starts_at, sender):
+        labels = {"alertname": "NginxDown", "container": STACK.prefix + "nginx"}
+        alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": starts_at,
+                 "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": fingerprint}
+        return {"version": "4", "groupKey": f"{{}}:{{sender={sender}}}", "truncatedAlerts": 0, "status": "firing",
+                "receiver": "heal\\-webhook", "groupLabels": {}, "commonLabels": labels, "commonAnnotations": {},
+                "externalURL": f"http://{sender}:9093", "alerts": [alert]}
+
+    def test_a_healer_killed_in_the_middle_forgets_nothing_and_repeats_nothing(self):
+        for moment in ("detected_at", "acted_at"):
+            with self.subTest(killed_when_known=moment):
+                self.setUp()
+                STACK.docker("kill", STACK.prefix + "nginx")
+                reached = lambda: [i for i in self.new_incidents() if i["times"][moment]]  # noqa: E731
+                first = e2e.wait_for(f"{moment} of an incident", reached, HEAL_WITHIN, every=0.01)[0]["id"]
+                # A real crash: the engine's restart policy ignores a kill through its own API.
+                os.kill(STACK.inspect("heal-webhook")["State"]["Pid"], signal.SIGKILL)
+                e2e.wait_for("nginx to serve", STACK.nginx_serves, HEAL_WITHIN)
+                e2e.wait_for("the incident to be over", lambda: STACK.incident(first)["state"] in OVER | {"recovered", "closed"},
+                             HEAL_WITHIN)
+                incident = STACK.incident(first)
+                self.assertIn(incident["state"], {"recovered", "closed"}, json.dumps(incident, indent=1))
+                self.assertEqual([first], [i["id"] for i in self.new_incidents()])
+                self.assertEqual(1, STACK.events("nginx", self.started, "start"))
+                e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], 20)
+
+    # --- the stack itself
+
+    def test_intake_without_credentials_is_refused(self):
+        payload = self.payload("00c0ffee00c0ffee", "2030-01-02T03:04:05Z", "nobody")
+        self.assertEqual(401, STACK.http("WEBHOOK_PORT", "/webhook", payload)[0])
+
+    def test_containers_are_confined(self):
+        for name in ("nginx", "protected", "heal-exporter", "heal-webhook", "prometheus", "alertmanager"):
+            with self.subTest(container=name):
+                container = STACK.inspect(name)
+                host = container["HostConfig"]
+                self.assertNotIn(container["Config"]["User"].split(":")[0], {"", "0", "root"})
+                self.assertTrue(host["ReadonlyRootfs"])
+                self.assertEqual(["ALL"], host["CapDrop"])
+                self.assertIn("no-new-privileges:true", host["SecurityOpt"])
+                self.assertGreater(host["Memory"], 0)
+                published = [b["HostIp"] for p in (host["PortBindings"] or {}).values() for b in p]
+                self.assertEqual({"127.0.0.1"}, {*published, "127.0.0.1"})
+                has_socket = any("docker.sock" in bind for bind in host["Binds"] or [])
+                self.assertEqual(name.startswith("heal-"), has_socket)
+
+    def test_metrics_follow_the_conventions(self):
+        for port, user in (("EXPORTER_PORT", None), ("WEBHOOK_PORT", ("prometheus", "viewer"))):
+            with self.subTest(port=port):
+                status, text = STACK.http(port, "/metrics", user=user)
+                self.assertEqual(200, status)
+                checked = e2e.subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+                self.assertEqual("", checked.stdout + checked.stderr)
+
+    def test_container_and_probe_metrics_reach_prometheus(self):
+        name = STACK.prefix + "nginx"
+        self.assertEqual([1.0], [v for _, v in STACK.query(f'heal_container_up{{container="{name}"}}')])
+        self.assertEqual([1.0], [v for _, v in STACK.query(f'heal_container_state{{container="{name}",state="running"}}')])
+        self.assertEqual(1, len(STACK.query(f'heal_container_memory_bytes{{container="{name}"}} > 0')))
+        self.assertTrue(STACK.query('heal_probe_success == 1'))
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main(verbosity=2))

@@ -1,0 +1,212 @@
+"""The compose stack as an object: started under its own project name, prefix, ports and secrets, asked over HTTP, removed.
+
+Standard library only. Everything that waits has a limit and says what it waited for.
+"""
+
+import base64
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("HEAL_BIN_DIR", ROOT / "build/dev/bin")).resolve()
+TEST_IMAGES = {name: f"promheal-test/{name}:local" for name in ("nginx", "prometheus", "alertmanager")}
+
+
+class Timeout(AssertionError):
+    """A stage of the loop did not happen in time."""
+
+
+def wait_for(what, probe, seconds, every=0.1):
+    """The first true answer of `probe`; errors of a service that is not there yet count as false."""
+    deadline = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < deadline:
+        try:
+            last = probe()
+            if last:
+                return last
+        except (OSError, urllib.error.URLError, json.JSONDecodeError) as error:
+            last = error
+        time.sleep(every)
+    raise Timeout(f"gave up after {seconds} s waiting for {what}; last answer: {last!r:.600}")
+
+
+def run(*command, check=True, env=None):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))} exited {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def parse_time(text):
+    """An RFC 3339 time with any number of fraction digits, to the microsecond; None stays None."""
+    if text is None:
+        return None
+    head, _, fraction = text.rstrip("Z").partition(".")
+    return datetime.datetime.fromisoformat(f"{head}.{(fraction + '000000')[:6]}+00:00")
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+class Stack:
+    PORTS = ("NGINX_PORT", "EXPORTER_PORT", "WEBHOOK_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
+
+    def __init__(self, prefix="heal-e2e-"):
+        self.prefix = prefix
+        self.project = prefix.rstrip("-")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="heal-e2e-"))
+        self.ports = dict(zip(self.PORTS, free_ports(len(self.PORTS))))
+        self.image = "promheal-e2e:local"
+        self.env = {
+            **os.environ,
+            **{name: str(port) for name, port in self.ports.items()},
+            "HEAL_PROFILE": "fast",
+            "HEAL_PREFIX": prefix,
+            "HEAL_IMAGE": self.image,
+            "HEAL_BIN_DIR": str(BIN),
+            "HEAL_SECRETS": str(self.work / "secrets"),
+            "NGINX_IMAGE": TEST_IMAGES["nginx"],
+            "PROMETHEUS_IMAGE": TEST_IMAGES["prometheus"],
+            "ALERTMANAGER_IMAGE": TEST_IMAGES["alertmanager"],
+            "COMPOSE_PROJECT_NAME": self.project,
+            "DOCKER_GID": str(os.stat("/var/run/docker.sock").st_gid),
+        }
+
+    # --- life cycle
+
+    def start(self):
+        run(ROOT / "compose/images.sh", "debian", "promheal", env=self.env)
+        run(ROOT / "compose/secrets.sh", env=self.env)
+        self._write_targets()
+        self.compose("down", "-v", "--remove-orphans")
+        self.compose("up", "-d", "--no-build")
+        wait_for("every scrape and every probe to succeed", self.sees_everything, 60)
+        wait_for("Prometheus to know Alertmanager",
+                 lambda: self.prometheus("/api/v1/alertmanagers")["activeAlertmanagers"], 30)
+        wait_for("no alert but the watchdog", lambda: self.alerts() == [], 60)
+
+    def stop(self):
+        self.compose("down", "-v", "--remove-orphans", check=False)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def save_logs(self, folder):
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("heal-webhook", "heal-exporter", "prometheus", "alertmanager", "nginx"):
+            done = run("docker", "logs", "--timestamps", self.prefix + name, check=False)
+            (folder / f"{name}.log").write_text(done.stdout + done.stderr)
+
+    def _write_targets(self):
+        """The same targets as in prometheus/fast, whose container labels carry our prefix."""
+        text = (ROOT / "prometheus/fast/targets/services.yml").read_text()
+        for name in ("nginx", "protected"):
+            text = text.replace(f"container: {name}", f"container: {self.prefix}{name}")
+        targets = self.work / "services.yml"
+        targets.write_text(text)
+        override = {"services": {"prometheus": {"volumes": [f"{targets}:/etc/prometheus/targets/services.yml:ro"]}}}
+        (self.work / "override.yml").write_text(json.dumps(override))
+        for path in (self.work, targets):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+    def compose(self, *args, check=True):
+        v2 = run("docker", "compose", "version", check=False).returncode == 0
+        tool = ["docker", "compose"] if v2 else ["docker-compose"]
+        return run(*tool, "-f", ROOT / "compose/docker-compose.yml", "-f", self.work / "override.yml", *args,
+                   check=check, env=self.env)
+
+    # --- Docker
+
+    def docker(self, *args, check=True):
+        return run("docker", *args, check=check).stdout.strip()
+
+    def inspect(self, name):
+        return json.loads(self.docker("inspect", self.prefix + name))[0]
+
+    def events(self, name, since, action):
+        """How often `action` happened to a container since the Unix time `since`, as the engine itself recorded it."""
+        lines = self.docker("events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}", "--filter",
+                            f"container={self.prefix + name}", "--filter", f"event={action}", "--format", "{{.Action}}")
+        return len(lines.splitlines())
+
+    # --- HTTP
+
+    def secret(self, user):
+        return (self.work / "secrets" / f"{user}_password").read_text().strip()
+
+    def http(self, port, path, body=None, user=None, timeout=5):
+        """(status, text) of one request; a status of 4xx or 5xx is an answer, not an error."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[port]}{path}")
+        if body is not None:
+            request.data = json.dumps(body).encode() if not isinstance(body, bytes) else body
+            request.add_header("Content-Type", "application/json")
+        if user:
+            name, password_of = user
+            token = base64.b64encode(f"{name}:{self.secret(password_of)}".encode()).decode()
+            request.add_header("Authorization", f"Basic {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def webhook(self, path, body=None, user=("operator", "operator")):
+        status, text = self.http("WEBHOOK_PORT", path, body, user)
+        return status, json.loads(text) if text.startswith(("{", "[")) else text
+
+    def prometheus(self, path):
+        return json.loads(self.http("PROMETHEUS_PORT", path)[1])["data"]
+
+    def query(self, expression):
+        found = self.prometheus("/api/v1/query?query=" + urllib.request.quote(expression))["result"]
+        return [(sample["metric"], float(sample["value"][1])) for sample in found]
+
+    def nginx_serves(self):
+        return self.http("NGINX_PORT", "/healthz", timeout=1) == (200, "ok\n")
+
+    def alerts(self):
+        """Names and containers of the alerts Alertmanager holds active, the watchdog apart."""
+        found = json.loads(self.http("ALERTMANAGER_PORT", "/api/v2/alerts?active=true")[1])
+        pairs = {(a["labels"]["alertname"], a["labels"].get("container", "")) for a in found}
+        return sorted(pairs - {("Watchdog", "")})
+
+    def sees_everything(self):
+        up = self.query("up")
+        probes = self.query("probe_success")
+        return len(up) >= 10 and len(probes) == 6 and all(value == 1 for _, value in up + probes)
+
+    # --- incidents and healctl
+
+    def target(self, name):
+        return f"container/local/{self.prefix}{name}"
+
+    def incidents(self, target):
+        """Incidents of a target, oldest first."""
+        status, answer = self.webhook("/api/v1/incidents?limit=100")
+        assert status == 200, (status, answer)
+        return sorted((i for i in answer["incidents"] if i["target"] == target), key=lambda i: i["id"])
+
+    def incident(self, incident_id):
+        status, answer = self.webhook(f"/api/v1/incidents/{incident_id}")
+        assert status == 200, (status, answer)
+        return answer
+
+    def healctl(self, *args, check=True):
+        env = {**os.environ, "NO_COLOR": "1"}
+        return run(BIN / "healctl", "--server", f"http://127.0.0.1:{self.ports['WEBHOOK_PORT']}", "--user", "operator",
+                   "--password-file", self.work / "secrets/operator_password", *args, check=check, env=env)
