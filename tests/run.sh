@@ -47,7 +47,7 @@ finish() {
 
 prepare() {
   local packages
-  mapfile -t packages < <(packages_of)
+  mapfile -t packages < <(packages_of build lint engine contract)
   install_packages "${packages[@]}" || { broken "install the packages of tests/packages.txt"; return 1; }
   # A clone owned by another user than root's own is still ours to read the revision of.
   git rev-parse HEAD >/dev/null 2>&1 || note "not a git work tree: --version will say 'unknown'"
