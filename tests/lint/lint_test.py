@@ -1,0 +1,99 @@
+"""The checks must be able to fail: each breach they exist for is shown to them once. So must the count of run.sh."""
+
+import contextlib
+import io
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import layering
+import profiles
+import source
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import report  # noqa: E402
+
+
+class Layering(unittest.TestCase):
+    def test_includes_down_the_table_are_allowed(self):
+        self.assertIsNone(layering.breach("remedy", "plan.cc", '"', "common/model/alert.h"))
+        self.assertIsNone(layering.breach("model", "alert.cc", '"', "common/model/alert.h"))
+        self.assertIsNone(layering.breach("base", "x.cc", "<", "fmt/format.h"))
+
+    def test_planning_cannot_name_io(self):
+        self.assertEqual(layering.breach("playbook", "plan.cc", '"', "common/port/clock.h"),
+                         'playbook may not include port ("common/port/clock.h")')
+
+    def test_programs_never_include_one_another(self):
+        self.assertEqual(layering.breach("healctl", "app.cc", '"', "webhook/app.h"),
+                         'healctl may not include webhook ("webhook/app.h")')
+
+    def test_real_adapters_are_named_where_a_program_is_put_together_only(self):
+        self.assertIsNone(layering.breach("webhook", "app.cc", '"', "common/system/clock.h"))
+        self.assertEqual(layering.breach("webhook", "intake.cc", '"', "common/system/clock.h"),
+                         'webhook may not include system ("common/system/clock.h")')
+
+    def test_a_library_has_one_home(self):
+        self.assertIsNone(layering.breach("wire", "json.cc", "<", "nlohmann/json.hpp"))
+        self.assertEqual(layering.breach("webhook", "api.cc", "<", "nlohmann/json.hpp"),
+                         "<nlohmann/json.hpp> is included here, but only wire may use that library")
+
+    def test_includes_go_from_the_repository_root(self):
+        self.assertEqual(layering.breach("base", "x.cc", '"', "digest.h"), '"digest.h" is not a path from the repository root')
+
+
+class Source(unittest.TestCase):
+    def test_sleeping_and_reading_the_time_outside_system_are_found(self):
+        lines = ["std::this_thread::sleep_for(1s);", "auto t = std::chrono::steady_clock::now();  // fine in system"]
+        self.assertEqual(["webhook/a.cc:1: sleeping belongs to Clock; in a test wait for an event",
+                          "webhook/a.cc:2: the time comes from Clock"], list(source.check_cpp("webhook/a.cc", lines)))
+        self.assertEqual([], list(source.check_cpp("common/system/a.cc", lines)))
+
+    def test_a_long_function_is_found_by_its_first_line(self):
+        lines = ["namespace heal {", "void f() {", *["  x();"] * 59, "}", "}  // namespace heal"]
+        self.assertEqual(["a.cc:2: function of 61 lines, at most 60"], list(source.long_functions("a.cc", lines)))
+        self.assertEqual([], list(source.long_functions("a.cc", lines[:10] + lines[11:])))
+
+    def test_a_path_of_one_machine_is_found(self):
+        path = "/wor" + "k/main"
+        self.assertEqual(["a.md:1: path of one machine"], list(source.check_text("a.md", [f"see {path}"])))
+        self.assertEqual([], list(source.check_text("a.md", ["see framework/main and /etc/heal"])))
+
+
+class Profiles(unittest.TestCase):
+    def test_only_durations_and_comments_may_differ(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for profile, text in (("production", "for: 30s\nexpr: up == 0\n"), ("fast", "for: 1s  # quick\nexpr: up == 0\n")):
+                (root / profile).mkdir()
+                (root / profile / "a.yml").write_text(text)
+            self.assertEqual([], list(profiles.differences(root)))
+            (root / "fast/a.yml").write_text("for: 1s\nexpr: up == 1\n")
+            self.assertIn("+expr: up == 1", list(profiles.differences(root)))
+            (root / "fast/a.yml").unlink()
+            self.assertEqual([f"missing: {root}/fast/a.yml"], list(profiles.differences(root)))
+
+
+class Report(unittest.TestCase):
+    def count(self, cases):
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
+            file.write(f"<testsuite>{cases}</testsuite>")
+            file.flush()
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                report.main(file.name)
+            return out.getvalue()
+
+    def test_a_skipped_or_missing_test_did_not_pass(self):
+        cases = ('<testcase name="a" status="run"/><testcase name="b" status="fail"><failure/></testcase>'
+                 '<testcase name="c" status="notrun"><skipped/></testcase><testcase name="d" status="disabled"/>')
+        self.assertEqual("passed 1\nfailed b (fail)\nfailed c (notrun)\nfailed d (disabled)\n", self.count(cases))
+
+    def test_no_test_at_all_is_an_error(self):
+        with self.assertRaises(SystemExit):
+            self.count("")
+
+
+if __name__ == "__main__":
+    unittest.main()
