@@ -86,6 +86,9 @@ class Logger {
 
   /// `message` is a constant in lower case; what varies goes into `fields`.
   void log(LogLevel level, std::string_view message, std::span<const LogField> fields) const;
+  void log(LogLevel level, std::string_view message, Fields fields) const {
+    log(level, message, std::span<const LogField>(fields.begin(), fields.size()));
+  }
   void debug(std::string_view message, Fields fields = {}) const { log(LogLevel::kDebug, message, fields); }
   void info(std::string_view message, Fields fields = {}) const { log(LogLevel::kInfo, message, fields); }
   void warn(std::string_view message, Fields fields = {}) const { log(LogLevel::kWarn, message, fields); }

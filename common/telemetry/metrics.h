@@ -95,8 +95,8 @@ using HistogramFamily = MetricFamily<Histogram>;
 std::vector<double> default_duration_buckets();
 
 /// A program's metrics and the page that shows them. Thread-safe. Registering a name again with the same type, help
-/// and labels gives the same metric; anything else about a name that is taken, an invalid name, or a HELP text of
-/// several lines is a bug and aborts.
+/// and labels gives the same metric. A bug, and aborts: a name that is taken by something else, an invalid name, a HELP
+/// text that is not one line ending in a full stop.
 class Metrics {
  public:
   /// `program` is the prefix of the program's own metrics, e.g. "heal_webhook": `<program>_build_info` is exposed.
