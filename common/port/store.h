@@ -54,8 +54,8 @@ struct DeleteValue {
 using StoreWrite =
     std::variant<PutEpisode, PutIncident, AppendEntry, PutStepIntent, PutStepOutcome, PutLease, PutValue, DeleteValue>;
 
-/// The journal's hash chain: hash of entry n = SHA-256(hash of entry n-1 ‖ every field of entry n, each with its length).
-/// `previous` of the first entry is all zeros.
+/// The journal's hash chain: hash of entry n = SHA-256(hash of entry n-1 ‖ every field of entry n, each with its
+/// length). `previous` of the first entry is all zeros.
 Sha256 chain_hash(const Sha256& previous, const TimelineEntry& entry);
 
 /// What `incidents()` selects. All given conditions must hold.

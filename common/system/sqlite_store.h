@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "common/base/mutex.h"
+#include "common/base/scoped_fd.h"
+#include "common/port/store.h"
+
+namespace heal {
+
+namespace sqlite {
+class Connection;
+class Query;
+}  // namespace sqlite
+
+/// The store in a folder of the disk: `heal.db` (SQLite, WAL, synchronous=FULL) and `lock`. Opening reads no history.
+/// Several threads may commit and read at once: commits go one after another, reads see the last finished commit.
+class SqliteStore : public Store {
+ public:
+  /// Opens the store, made with mode 0700 when there is none. Errors: kConflict when another process holds it (with its
+  /// pid) or when it is of a newer schema version; kStorage when it is damaged or not ours, which is never repaired by
+  /// making a new one; kUnauthorized and the like for the folder.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& folder);
+  ~SqliteStore() override;
+
+  Status commit(const std::vector<StoreWrite>& writes) override;
+  Result<std::optional<Episode>> episode(const std::string& key) override;
+  Result<std::vector<Episode>> episodes_of(const std::string& incident_id) override;
+  Result<std::optional<Incident>> incident(const std::string& id) override;
+  Result<std::vector<Incident>> incidents(const IncidentQuery& query) override;
+  Result<std::vector<Incident>> open_incidents() override;
+  Result<std::vector<Episode>> unresolved_episodes() override;
+  Result<std::vector<TimelineEntry>> timeline(const std::string& incident_id) override;
+  Result<std::vector<TimelineEntry>> entries_after(std::uint64_t after, std::size_t limit) override;
+  Result<std::vector<OpenStep>> open_steps() override;
+  Result<std::vector<FaultLease>> leases() override;
+  Result<std::optional<std::string>> value(const std::string& key) override;
+  Result<std::vector<std::pair<std::string, std::string>>> values(const std::string& prefix) override;
+  Result<std::optional<std::uint64_t>> first_altered_entry() override;
+
+ private:
+  /// Where the journal ends.
+  struct Head {
+    std::uint64_t sequence = 0;
+    Sha256 hash{};
+  };
+  /// A read connection, given back when this goes away.
+  class Reader;
+
+  SqliteStore(ScopedFd lock, std::string path, std::unique_ptr<sqlite::Connection> writer, Head head);
+
+  Result<Reader> reader();
+  Status write(const std::vector<StoreWrite>& writes, Head& head) HEAL_REQUIRES(writer_mutex_);
+
+  const ScopedFd lock_;
+  const std::string path_;
+
+  Mutex writer_mutex_;
+  std::unique_ptr<sqlite::Connection> writer_ HEAL_GUARDED_BY(writer_mutex_);
+  Head head_ HEAL_GUARDED_BY(writer_mutex_);
+  Mutex readers_mutex_;
+  std::vector<std::unique_ptr<sqlite::Connection>> idle_readers_ HEAL_GUARDED_BY(readers_mutex_);
+};
+
+}  // namespace heal
