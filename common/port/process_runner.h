@@ -20,6 +20,10 @@ struct ProcessSpec {
   Duration kill_grace = 2s;              ///< between SIGTERM and SIGKILL to the whole group at the deadline or a stop
 };
 
+/// kInvalid when the spec cannot be run by any runner: no argv, argv[0] or the working directory not absolute, a NUL
+/// byte anywhere, an environment name that is empty or has a `=`.
+Status check_process_spec(const ProcessSpec& spec);
+
 /// How a program ended.
 struct ProcessOutcome {
   enum class End { kExited, kSignalled, kTimedOut, kStopped };

@@ -259,7 +259,7 @@ Error docker_error(int status, std::string_view body) {
   if (words.empty()) words = "no reason given";
   const auto says = [&](std::string_view part) { return words.find(part) != std::string::npos; };
   auto code = ErrorCode::kInternal;
-  if (status == 409 || says("already exists in network") || says("is not connected to")) {
+  if (status == 409 || says("already exists in network") || says("is not connected to") || says("is not paused")) {
     code = ErrorCode::kConflict;
   } else if (status == 400) {
     code = ErrorCode::kInvalid;
@@ -335,6 +335,11 @@ bool is_docker_name(std::string_view text) {
   if (text.empty() || text.size() > 255 || !is_alphanumeric(text[0])) return false;
   return std::all_of(text.begin(), text.end(),
                      [&](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+Status check_docker_name(std::string_view text, std::string_view what) {
+  if (is_docker_name(text)) return {};
+  return make_error(ErrorCode::kInvalid, "\"{}\" cannot be a {}'s name or id", printable(text), what);
 }
 
 }  // namespace heal

@@ -64,6 +64,8 @@ std::string write_docker_disconnect(std::string_view container);
 
 /// True for what the engine takes as a container's or network's name or id: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 255.
 bool is_docker_name(std::string_view text);
+/// kInvalid unless is_docker_name; `what` is `container` or `network`.
+Status check_docker_name(std::string_view text, std::string_view what);
 
 // The other direction, for simulated engines: what parse_… gives back.
 std::string write_docker_inspect(const ContainerInfo& container);
