@@ -23,7 +23,7 @@ EDGES = {
     "probe": {"port", "config", "telemetry", "model", "base"},
     "fault": {"port", "model", "base"},
     "remedy": {"playbook", "probe", "port", "config", "telemetry", "model", "base"},
-    "sim": {"port", "model", "base"},
+    "sim": {"port", "wire", "model", "base"},
     "system": {"port", "wire", "telemetry", "model", "base"},
     "exporter": {"probe", "httpd", "wire", "port"} | FOUNDATION,
     "webhook": {"remedy", "fault", "playbook", "probe", "httpd", "wire", "port"} | FOUNDATION,
