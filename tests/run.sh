@@ -3,8 +3,8 @@
 #
 #   tests/run.sh                  everything: unit golden lint contract crash, then e2e on a real Docker engine
 #   tests/run.sh --quick          build and the unit tests
-#   tests/run.sh --label REGEX    only the tests whose label matches (unit golden lint contract crash e2e tidy fuzz)
-#   tests/run.sh --preset NAME    dev (default), asan, tsan, clang, coverage
+#   tests/run.sh --label REGEX    only the tests whose label matches (unit … e2e tidy fuzz)
+#   tests/run.sh --preset NAME    dev (default), asan, tsan, clang, coverage; fuzz builds the fuzzers only
 #
 # Ends with a line "N passed, N failed"; exits 0 only if something ran and nothing failed. What is missing fails, never skips.
 set -uo pipefail
@@ -54,10 +54,11 @@ prepare() {
 }
 
 build() {
-  local log=build/$preset/build.log
+  local log=build/$preset/build.log targets=()
+  [ "$preset" != fuzz ] || targets=(--target fuzzers)
   mkdir -p "build/$preset"
   say "building (preset $preset)"
-  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)"; } >"$log" 2>&1 </dev/null; then
+  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
     grep -nE 'error|FAILED|Error' "$log" | head -n 40
     tail -n 30 "$log"
     broken "build of preset $preset (log: $log)"
