@@ -168,14 +168,20 @@ class Loop(unittest.TestCase):
                 first = e2e.wait_for(f"{moment} of an incident", reached, HEAL_WITHIN, every=0.01)[0]["id"]
                 # A real crash: the engine's restart policy ignores a kill through its own API.
                 os.kill(STACK.inspect("heal-webhook")["State"]["Pid"], signal.SIGKILL)
-                e2e.wait_for("nginx to serve", STACK.nginx_serves, HEAL_WITHIN)
-                e2e.wait_for("the incident to be over", lambda: STACK.incident(first)["state"] in OVER | {"recovered", "closed"},
-                             HEAL_WITHIN)
-                incident = STACK.incident(first)
-                self.assertIn(incident["state"], {"recovered", "closed"}, json.dumps(incident, indent=1))
-                self.assertEqual([first], [i["id"] for i in self.new_incidents()])
-                self.assertEqual(1, STACK.events("nginx", self.started, "start"))
+                incident = e2e.wait_for("the incident to be over", lambda: self.over(first), HEAL_WITHIN)
+                self.assertLessEqual(STACK.events("nginx", self.started, "start"), 1)
+                if incident["state"] == "interrupted":
+                    # Killed between intent and outcome, and the checks do not pass: it must wait for a person. Be one.
+                    STACK.docker("start", STACK.prefix + "nginx")
+                else:
+                    self.assertIn(incident["state"], {"recovered", "closed"}, json.dumps(incident, indent=1))
+                    self.assertEqual([first], [i["id"] for i in self.new_incidents()])
+                    self.assertTrue(STACK.nginx_serves())
                 e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], 20)
+
+    def over(self, incident_id):
+        incident = STACK.incident(incident_id)
+        return incident if incident["state"] in OVER | {"recovered", "closed"} else None
 
     # --- the stack itself
 

@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -91,15 +92,22 @@ class Stack:
     # --- life cycle
 
     def start(self):
+        self._refuse_company()
         run(ROOT / "compose/images.sh", "debian", "promheal", env=self.env)
         run(ROOT / "compose/secrets.sh", env=self.env)
-        self._write_targets()
+        self._write_configuration()
         self.compose("down", "-v", "--remove-orphans")
         self.compose("up", "-d", "--no-build")
         wait_for("every scrape and every probe to succeed", self.sees_everything, 60)
         wait_for("Prometheus to know Alertmanager",
                  lambda: self.prometheus("/api/v1/alertmanagers")["activeAlertmanagers"], 30)
         wait_for("no alert but the watchdog", lambda: self.alerts() == [], 60)
+
+    def _refuse_company(self):
+        """A second healer on this engine would heal what we break."""
+        others = self.docker("ps", "--filter", "ancestor=promheal:local", "--format", "{{.Names}}").split()
+        if others:
+            raise AssertionError(f"another stack runs here ({', '.join(others)}); end it first: compose/demo.sh --down")
 
     def stop(self):
         self.compose("down", "-v", "--remove-orphans", check=False)
@@ -112,17 +120,22 @@ class Stack:
             done = run("docker", "logs", "--timestamps", self.prefix + name, check=False)
             (folder / f"{name}.log").write_text(done.stdout + done.stderr)
 
-    def _write_targets(self):
-        """The same targets as in prometheus/fast, whose container labels carry our prefix."""
-        text = (ROOT / "prometheus/fast/targets/services.yml").read_text()
-        for name in ("nginx", "protected"):
-            text = text.replace(f"container: {name}", f"container: {self.prefix}{name}")
+    def _write_configuration(self):
+        """The fast profile with our prefix in the probes' container labels and our image as the faults' helper."""
         targets = self.work / "services.yml"
-        targets.write_text(text)
-        override = {"services": {"prometheus": {"volumes": [f"{targets}:/etc/prometheus/targets/services.yml:ro"]}}}
-        (self.work / "override.yml").write_text(json.dumps(override))
-        for path in (self.work, targets):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        text = (ROOT / "prometheus/fast/targets/services.yml").read_text()
+        targets.write_text(re.sub(r"container: (\w+)", rf"container: {self.prefix}\1", text))
+        config = self.work / "config"
+        shutil.copytree(ROOT / "compose/config/fast", config)
+        heal_yml = config / "heal.yml"
+        heal_yml.write_text(heal_yml.read_text().replace("helper_image: promheal:local", f"helper_image: {self.image}"))
+        override = {"prometheus": [f"{targets}:/etc/prometheus/targets/services.yml:ro"],
+                    "heal-webhook": [f"{config}:/etc/heal:ro"], "heal-exporter": [f"{config}:/etc/heal:ro"]}
+        services = {name: {"volumes": volumes} for name, volumes in override.items()}
+        (self.work / "override.yml").write_text(json.dumps({"services": services}))
+        for path in (self.work, *self.work.rglob("*")):
+            if "secrets" not in path.parts:
+                path.chmod(0o755 if path.is_dir() else 0o644)
 
     def compose(self, *args, check=True):
         v2 = run("docker", "compose", "version", check=False).returncode == 0
