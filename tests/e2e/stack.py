@@ -57,6 +57,13 @@ def parse_time(text):
     return datetime.datetime.fromisoformat(f"{head}.{(fraction + '000000')[:6]}+00:00")
 
 
+def edit(path, pattern, replacement):
+    """Replaces in a file what must be there."""
+    text, count = re.subn(pattern, replacement, path.read_text())
+    assert count, f"{pattern} is not in {path}"
+    path.write_text(text)
+
+
 def free_ports(count):
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
@@ -99,8 +106,8 @@ class Stack:
         self.compose("down", "-v", "--remove-orphans")
         self.compose("up", "-d", "--no-build")
         wait_for("every scrape and every probe to succeed", self.sees_everything, 60)
-        wait_for("Prometheus to know Alertmanager",
-                 lambda: self.prometheus("/api/v1/alertmanagers")["activeAlertmanagers"], 30)
+        wait_for("Prometheus to know both Alertmanagers",
+                 lambda: len(self.prometheus("/api/v1/alertmanagers")["activeAlertmanagers"]) == 2, 30)
         wait_for("no alert but the watchdog", lambda: self.alerts() == [], 60)
 
     def _refuse_company(self):
@@ -116,22 +123,30 @@ class Stack:
     def save_logs(self, folder):
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("heal-webhook", "heal-exporter", "prometheus", "alertmanager", "nginx"):
+        for name in ("heal-webhook", "heal-exporter", "prometheus", "alertmanager", "twin", "nginx"):
             done = run("docker", "logs", "--timestamps", self.prefix + name, check=False)
             (folder / f"{name}.log").write_text(done.stdout + done.stderr)
 
     def _write_configuration(self):
-        """The fast profile with our prefix in the probes' container labels and our image as the faults' helper."""
-        targets = self.work / "services.yml"
-        text = (ROOT / "prometheus/fast/targets/services.yml").read_text()
-        targets.write_text(re.sub(r"container: (\w+)", rf"container: {self.prefix}\1", text))
-        config = self.work / "config"
+        """The fast profile with our prefix in the probes' container labels, our image as the faults' helper, and a second
+        Alertmanager that knows nothing of the first: every alert is delivered twice."""
+        prometheus, config = self.work / "prometheus", self.work / "config"
+        shutil.copytree(ROOT / "prometheus/fast", prometheus)
         shutil.copytree(ROOT / "compose/config/fast", config)
-        heal_yml = config / "heal.yml"
-        heal_yml.write_text(heal_yml.read_text().replace("helper_image: promheal:local", f"helper_image: {self.image}"))
-        override = {"prometheus": [f"{targets}:/etc/prometheus/targets/services.yml:ro"],
-                    "heal-webhook": [f"{config}:/etc/heal:ro"], "heal-exporter": [f"{config}:/etc/heal:ro"]}
-        services = {name: {"volumes": volumes} for name, volumes in override.items()}
+        edit(prometheus / "targets/services.yml", r"container: (\w+)", rf"container: {self.prefix}\1")
+        edit(prometheus / "prometheus.yml", r"- targets: \[alertmanager:9093\]", "- targets: [alertmanager:9093, twin:9093]")
+        edit(config / "heal.yml", r"helper_image: .*", f"helper_image: {self.image}")
+        edit(config / "heal.yml", r'(- \{url: "http://)alertmanager(:9093"\})', r"\1alertmanager\2\n  \1twin\2")
+        twin = {
+            "image": TEST_IMAGES["alertmanager"], "container_name": f"{self.prefix}twin", "networks": ["monitoring"],
+            "command": ["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager",
+                        "--cluster.listen-address="],
+            "volumes": [f"{ROOT}/alertmanager/fast:/etc/alertmanager:ro",
+                        f"{self.work}/secrets/ingest_password:/run/secrets/ingest_password:ro"],
+        }
+        services = {"prometheus": {"volumes": [f"{prometheus}:/etc/prometheus:ro"]},
+                    "heal-webhook": {"volumes": [f"{config}:/etc/heal:ro"]},
+                    "heal-exporter": {"volumes": [f"{config}:/etc/heal:ro"]}, "twin": twin}
         (self.work / "override.yml").write_text(json.dumps({"services": services}))
         for path in (self.work, *self.work.rglob("*")):
             if "secrets" not in path.parts:
