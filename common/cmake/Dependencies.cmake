@@ -34,6 +34,10 @@ heal_dep(cares PkgConfig::CARES)
 add_library(asio_headers INTERFACE)              # libasio-dev (header only)
 target_compile_definitions(asio_headers INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
 heal_dep(asio asio_headers Threads::Threads)
+find_package(ZLIB REQUIRED)                      # zlib1g-dev
+heal_dep(zlib ZLIB::ZLIB)
+pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlidec)        # libbrotli-dev
+heal_dep(brotli PkgConfig::BROTLI)
 find_package(SQLite3 3.40 REQUIRED)              # libsqlite3-dev
 heal_dep(sqlite SQLite::SQLite3)
 pkg_check_modules(XCRYPT REQUIRED IMPORTED_TARGET libxcrypt)           # libcrypt-dev

@@ -81,6 +81,7 @@ struct HttpHopHead {
 
 /// Durations of the steps of one hop; zero for a step that was not reached.
 struct HttpHopTimings {
+  bool tcp_connected = false;
   bool connected = false;  ///< ready to send: TLS done where there is TLS
   bool responded = false;  ///< the first byte of the answer came
   Duration connect{}, tls{}, processing{}, transfer{};

@@ -41,6 +41,8 @@ LIBRARIES = {
     "httplib.h": {"httpd", "system"},
     "curl/": {"system"},
     "ares.h": {"system"},
+    "zlib.h": {"probe"},
+    "brotli/": {"probe"},
     "sqlite3.h": {"system"},
     "asio": {"system"},
     "CLI/": {"cli"},

@@ -166,6 +166,7 @@ class HttpMulti::Exchange : public HttpExchange {
     const Duration ready = microseconds_info(easy, CURLINFO_PRETRANSFER_TIME_T);
     const Duration answered = microseconds_info(easy, CURLINFO_STARTTRANSFER_TIME_T);
     const Duration total = microseconds_info(easy, CURLINFO_TOTAL_TIME_T);
+    times.tcp_connected = connected > Duration::zero();
     times.connected = ready > Duration::zero();
     if (!times.connected) return times;
     times.connect = connected - resolved;

@@ -1,0 +1,205 @@
+#include "common/probe/engine.h"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <unordered_map>
+
+#include "common/base/check.h"
+#include "common/base/mutex.h"
+#include "common/base/text.h"
+
+namespace heal::probe {
+namespace {
+
+constexpr double kDefaultTimeoutSeconds = 120;
+
+/// A decimal number, all of `text`.
+Result<double> parse_number(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) {
+    return make_error(ErrorCode::kInvalid, "\"{}\" is not a number", printable(text));
+  }
+  return number;
+}
+
+/// A probe in flight.
+struct Active {
+  Active(ProbeRequest request_in, Clock& clock) : request(std::move(request_in)), log(clock, request) {}
+
+  ProbeRequest request;
+  RunLog log;
+  SteadyTime begun{};
+  Engine::Callback done;
+  std::unique_ptr<ProbeRun> run;
+  std::unique_ptr<PendingIo> timer;
+};
+
+std::unique_ptr<ProbeRun> make_run(Active& active, ProbeIo& io) {
+  if (active.request.module->prober == "tcp") return make_tcp_run(active.request, io, active.log);
+  return make_http_run(active.request, io, active.log);
+}
+
+ProbeResult result_of(Active& active, RunOutcome outcome, Duration duration) {
+  ProbeResult result;
+  result.success = !outcome.failure.has_value();
+  if (outcome.failure) {
+    result.phase = to_string(outcome.failure->phase);
+    result.reason = to_string(outcome.failure->reason);
+    result.message = outcome.failure->message;
+  }
+  result.duration = duration;
+  result.families = std::move(outcome.families);
+  const std::string seconds = fmt::format("{:.6f}", to_seconds(duration));
+  if (result.success) {
+    active.log.info("Probe succeeded", {{"duration_seconds", seconds}});
+  } else {
+    active.log.error("Probe failed", {{"duration_seconds", seconds}});
+  }
+  result.log = active.log.take();
+  return result;
+}
+
+}  // namespace
+
+/// The probes of one loop. All but the constructor on the loop thread.
+class Engine::Loop : public std::enable_shared_from_this<Engine::Loop> {
+ public:
+  Loop(ProbeIo& io, std::atomic<std::size_t>& in_flight) : io_(io), in_flight_(in_flight) {}
+
+  void begin(std::shared_ptr<Active> active, Deadline deadline) {
+    const std::uint64_t id = next_id_++;
+    Active& probe = *active;
+    active_.emplace(id, std::move(active));
+    probe.run = make_run(probe, io_);
+    probe.log.info("Beginning probe", {{"probe", probe.request.module->prober},
+                                       {"timeout_seconds", fmt::format("{:.3f}", to_seconds(deadline - probe.begun))}});
+    probe.timer = io_.call_at(deadline, [this, id] { abort(id, ProbeReason::kTimeout); });
+    probe.run->start([this, id](RunOutcome outcome) { ended(id, std::move(outcome)); });
+    if (stopped_) abort(id, ProbeReason::kCancelled);
+  }
+
+  void stop() {
+    stopped_ = true;
+    std::vector<std::uint64_t> ids;
+    for (const auto& [id, active] : active_)
+      ids.push_back(id);
+    for (const std::uint64_t id : ids)
+      abort(id, ProbeReason::kCancelled);
+  }
+
+ private:
+  void abort(std::uint64_t id, ProbeReason reason) {
+    const auto it = active_.find(id);
+    if (it == active_.end()) return;
+    const std::shared_ptr<Active> held = it->second;
+    held->run->abort(reason);
+  }
+
+  void ended(std::uint64_t id, RunOutcome outcome) {
+    auto node = active_.extract(id);
+    std::shared_ptr<Active> active = std::move(node.mapped());
+    active->timer.reset();
+    ProbeResult result = result_of(*active, std::move(outcome), io_.now() - active->begun);
+    const Callback done = std::move(active->done);
+    // The run stands below this call on the stack: it may go only when the loop is back at its top.
+    io_.post([active = std::move(active)] {});
+    in_flight_.fetch_sub(1);
+    done(std::move(result));
+  }
+
+  ProbeIo& io_;
+  std::atomic<std::size_t>& in_flight_;
+  std::uint64_t next_id_ = 1;
+  bool stopped_ = false;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
+};
+
+namespace {
+
+/// Something that happens once and can be waited for.
+class Event {
+ public:
+  void set() HEAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    happened_ = true;
+    condition_.notify_all();
+  }
+  void wait() HEAL_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (!happened_)
+      condition_.wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar condition_;
+  bool happened_ HEAL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+Engine::Engine(std::vector<ProbeIo*> loops, Clock& clock) : loops_(std::move(loops)), clock_(clock) {
+  HEAL_CHECK(!loops_.empty(), "an engine needs a loop");
+  for (ProbeIo* io : loops_)
+    states_.push_back(std::make_shared<Loop>(*io, in_flight_));
+}
+
+Engine::~Engine() {
+  stop();
+}
+
+void Engine::start(ProbeRequest request, Deadline deadline, Callback done) {
+  const std::size_t index = next_.fetch_add(1) % loops_.size();
+  auto active = std::make_shared<Active>(std::move(request), clock_);
+  active->begun = loops_[index]->now();
+  active->done = std::move(done);
+  in_flight_.fetch_add(1);
+  loops_[index]->post([loop = states_[index], active = std::move(active), deadline]() mutable {
+    loop->begin(std::move(active), deadline);
+  });
+}
+
+void Engine::stop() {
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    Event finished;
+    loops_[i]->post([&, loop = states_[i]] {
+      loop->stop();
+      // Behind the runs that stop() has posted to be destroyed.
+      loops_[i]->post([&finished] { finished.set(); });
+    });
+    finished.wait();
+  }
+}
+
+Status Engine::prepare(const Module& module) {
+  const TlsSettings& settings = module.prober == "tcp" ? module.tcp.tls_config : module.http.tls;
+  for (ProbeIo* io : loops_)
+    HEAL_TRY_STATUS(io->prepare_tls(settings));
+  return {};
+}
+
+ProbeResult run_once(Engine& engine, ProbeRequest request, Duration timeout) {
+  Event finished;
+  ProbeResult result;
+  engine.start(std::move(request), engine.now() + timeout, [&](ProbeResult done) {
+    result = std::move(done);
+    finished.set();
+  });
+  finished.wait();
+  return result;
+}
+
+Result<Duration> probe_timeout(const Module& module, std::string_view header, Duration offset) {
+  double seconds = 0;
+  if (!header.empty()) {
+    HEAL_TRY(seconds, parse_number(header));
+  }
+  if (seconds == 0) seconds = kDefaultTimeoutSeconds;
+  const double left = seconds - to_seconds(offset);
+  const double own = to_seconds(module.timeout);
+  return from_seconds((own > 0 && own < left) || left < 0 ? own : left);
+}
+
+}  // namespace heal::probe

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/probe_result.h"
+#include "common/port/clock.h"
+#include "common/port/probe_io.h"
+#include "common/probe/run.h"
+
+namespace heal::probe {
+
+/// Runs probes: one path for /probe, scheduled probes and healctl. It owns the deadline; probers own the talking.
+/// Thousands may be in flight; each belongs to one loop. Thread-safe.
+class Engine {
+ public:
+  /// Runs once, on a loop thread: be short, do not block, do not stop() the engine.
+  using Callback = std::function<void(ProbeResult)>;
+
+  /// `loops` (at least one) and `clock` must outlive the engine.
+  Engine(std::vector<ProbeIo*> loops, Clock& clock);
+  /// stop()s.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Starts one probe. It ends by `deadline`, which is on the loops' clock, with reason `timeout` if nothing else ended
+  /// it. After stop() it ends at once with reason `cancelled`.
+  void start(ProbeRequest request, Deadline deadline, Callback done);
+
+  /// Ends all that is in flight with reason `cancelled` and returns when every callback has run. Not from a loop
+  /// thread.
+  void stop();
+
+  SteadyTime now() const { return loops_.front()->now(); }
+  std::size_t in_flight() const { return in_flight_.load(); }
+  /// Reads the TLS files of `module` ahead of its probes.
+  Status prepare(const Module& module);
+
+ private:
+  class Loop;
+  std::vector<ProbeIo*> loops_;
+  Clock& clock_;
+  std::vector<std::shared_ptr<Loop>> states_;
+  std::atomic<std::uint64_t> next_{0};
+  std::atomic<std::size_t> in_flight_{0};
+};
+
+/// Starts one probe and waits for it: for programs that run one and end.
+ProbeResult run_once(Engine& engine, ProbeRequest request, Duration timeout);
+
+/// How long a probe may take: the module's own time-out or what Prometheus leaves of its scrape (`header` seconds, 120
+/// when absent or 0, less `offset`), whichever is smaller. kInvalid when the header is not a number. Source:
+/// blackbox_exporter.
+Result<Duration> probe_timeout(const Module& module, std::string_view header, Duration offset);
+
+}  // namespace heal::probe

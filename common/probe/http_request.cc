@@ -1,0 +1,187 @@
+#include "common/probe/http_request.h"
+
+#include <algorithm>
+
+#include "common/base/text.h"
+#include "common/probe/base64.h"
+#include "heal_version.h"
+
+namespace heal::probe {
+namespace {
+
+/// The first word is what blackbox_exporter sends, because access rules of servers know it.
+std::string user_agent() { return fmt::format("Blackbox Exporter/0.23.0 (compatible; heal-exporter/{})", kVersion); }
+
+bool is_token_char(unsigned char c) {
+  return std::isalnum(c) != 0 ||
+         std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+}
+
+bool is_sensitive(std::string_view canonical_name) {
+  return canonical_name == "Authorization" || canonical_name == "Www-Authenticate" || canonical_name == "Cookie" ||
+         canonical_name == "Cookie2";
+}
+
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
+/// The URL as blackbox_exporter reads a target: without a scheme it is http.
+std::string with_scheme(const std::string& target) {
+  if (target.starts_with("http://") || target.starts_with("https://")) return target;
+  return "http://" + target;
+}
+
+}  // namespace
+
+std::string canonical_header_name(std::string_view name) {
+  if (!std::all_of(name.begin(), name.end(), [](char c) { return is_token_char(static_cast<unsigned char>(c)); })) {
+    return std::string(name);
+  }
+  std::string canonical(name);
+  bool upper = true;
+  for (char& c : canonical) {
+    c = static_cast<char>(upper ? std::toupper(static_cast<unsigned char>(c))
+                                : std::tolower(static_cast<unsigned char>(c)));
+    upper = c == '-';
+  }
+  return canonical;
+}
+
+std::vector<std::string_view> header_values(const HeaderList& headers, std::string_view name) {
+  std::vector<std::string_view> values;
+  const std::string wanted = to_lower(name);
+  for (const auto& [key, value] : headers) {
+    if (to_lower(key) == wanted) values.push_back(value);
+  }
+  return values;
+}
+
+Result<RequestChain> RequestChain::create(const ProbeRequest& request) {
+  const HttpSettings& settings = request.module->http;
+  RequestChain chain(settings);
+  HEAL_TRY(chain.target_, Url::parse(with_scheme(request.target)));
+  chain.url_ = chain.target_;
+  for (const auto& [name, value] : settings.headers) {
+    if (canonical_header_name(name) == "Host") chain.configured_host_ = value;
+  }
+  if (!request.hostname.empty()) chain.configured_host_ = request.hostname;
+  if (has_control_character(chain.configured_host_)) {
+    return Error(ErrorCode::kInvalid, "the host name holds a control character");
+  }
+  chain.host_header_ = chain.configured_host_.empty() ? chain.target_.authority() : chain.configured_host_;
+  chain.method_ = settings.method;
+  chain.first_authority_ = chain.url_.authority();
+  chain.first_host_ = chain.url_.host;
+  return chain;
+}
+
+void RequestChain::set_first_address(const IpAddress& address) {
+  url_.host = address.str();
+  first_authority_ = url_.authority();
+  first_host_ = url_.host;
+}
+
+std::string RequestChain::tls_host() const {
+  if (!at_first_host()) return url_.host;
+  if (!settings_->tls.server_name.empty()) return settings_->tls.server_name;
+  return configured_host_.empty() ? target_.host : configured_host_;
+}
+
+void RequestChain::add_sensitive_headers(HeaderList& headers) const {
+  // Go compares with the host of the first URL, which is the picked address; the target's own name is as good.
+  const bool own_host = url_.host == first_host_ || url_.host == target_.host;
+  if (!own_host) return;
+  for (const auto& [name, value] : settings_->headers) {
+    const std::string canonical = canonical_header_name(name);
+    if (is_sensitive(canonical)) headers.emplace_back(canonical, value);
+  }
+  if (!header_values(headers, "Authorization").empty()) return;
+  if (!authorization_.empty()) {
+    headers.emplace_back("Authorization", authorization_);
+  } else if (!url_.userinfo.empty()) {
+    const std::size_t colon = url_.userinfo.find(':');
+    const std::string user = percent_decoded(url_.userinfo.substr(0, colon)).value_or("");
+    const std::string password =
+        colon == std::string::npos ? "" : percent_decoded(url_.userinfo.substr(colon + 1)).value_or("");
+    headers.emplace_back("Authorization", "Basic " + base64(user + ":" + password));
+  }
+}
+
+HeaderList RequestChain::headers() const {
+  HeaderList headers{{"Host", host_header_}};
+  for (const auto& [name, value] : settings_->headers) {
+    const std::string canonical = canonical_header_name(name);
+    if (canonical != "Host" && !is_sensitive(canonical)) headers.emplace_back(canonical, value);
+  }
+  add_sensitive_headers(headers);
+  if (header_values(headers, "User-Agent").empty()) headers.emplace_back("User-Agent", user_agent());
+  if (!referer_.empty()) {
+    std::erase_if(headers, [](const auto& header) { return header.first == "Referer"; });
+    headers.emplace_back("Referer", referer_);
+  }
+  if (const std::string cookies = cookies_.header_for(url_); !cookies.empty()) {
+    const auto it = std::find_if(headers.begin(), headers.end(), [](const auto& h) { return h.first == "Cookie"; });
+    if (it != headers.end()) {
+      it->second += "; " + cookies;
+    } else {
+      headers.emplace_back("Cookie", cookies);
+    }
+  }
+  return headers;
+}
+
+HttpHop RequestChain::hop() const {
+  HttpHop hop;
+  hop.method = method_;
+  hop.headers = headers();
+  const bool has_body = send_body_ && !settings_->body.empty();
+  if (has_body) {
+    hop.body = settings_->body;
+  } else if (method_ == "POST" || method_ == "PUT" || method_ == "PATCH") {
+    hop.headers.emplace_back("Content-Length", "0");
+  }
+  hop.headers.emplace_back("Connection", "close");
+  Url url = url_;
+  // The host of an https URL is the name that is verified; the connection goes to the address all the same.
+  if (url.scheme == "https") url.host = tls_host();
+  url.port = url_.effective_port();
+  hop.url = url_.scheme == "https" ? url.str() : url_.str();
+  hop.tls = settings_->tls;
+  hop.versions = settings_->enable_http2 ? HttpHop::Versions::kHttp1And2 : HttpHop::Versions::kHttp1;
+  hop.proxy_url = settings_->proxy_url;
+  hop.proxy_headers = settings_->proxy_headers;
+  return hop;
+}
+
+void RequestChain::take_cookies(const HeaderList& headers) {
+  for (const std::string_view value : header_values(headers, "Set-Cookie"))
+    cookies_.store(url_, value);
+}
+
+bool RequestChain::is_redirect(int status, const HeaderList& headers) {
+  const bool moved = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+  if (!moved) return false;
+  const std::vector<std::string_view> locations = header_values(headers, "Location");
+  return !locations.empty() && !locations.front().empty();
+}
+
+Status RequestChain::follow(int status, std::string_view location) {
+  HEAL_TRY(Url next, url_.resolve(location));
+  if (status == 301 || status == 302 || status == 303) {
+    if (method_ != "GET" && method_ != "HEAD") method_ = "GET";
+    send_body_ = false;
+  }
+  const bool leaves_tls = url_.scheme == "https" && next.scheme == "http";
+  referer_ = leaves_tls ? "" : url_.str();
+  // A Host of ours stays as long as redirects are relative.
+  const bool relative = location.find("://") == std::string_view::npos && !location.starts_with("//");
+  if (!relative) host_header_ = next.authority();
+  url_ = std::move(next);
+  return {};
+}
+
+}  // namespace heal::probe

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/port/probe_io.h"
+#include "common/probe/cookies.h"
+#include "common/probe/run.h"
+#include "common/probe/url.h"
+
+namespace heal::probe {
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+/// `user-agent` → `User-Agent`: the spelling in which Go programs send and compare header names; names that are no
+/// header names stay as they are.
+std::string canonical_header_name(std::string_view name);
+/// All values of a header, name compared without case.
+std::vector<std::string_view> header_values(const HeaderList& headers, std::string_view name);
+
+/// The requests of one redirect chain, without I/O: what to send first, and what to send after an answer. Behaves as
+/// Go's http.Client does beneath blackbox_exporter: method and body across redirects, Referer, Host, cookies. One
+/// difference: credentials of the module are sent to the target's own host only.
+class RequestChain {
+ public:
+  /// kInvalid when the target or the host name cannot be used.
+  static Result<RequestChain> create(const ProbeRequest& request);
+
+  /// Replaces the host of the first URL by the address that was picked.
+  void set_first_address(const IpAddress& address);
+  /// The Authorization header of the module's credentials; read from files already.
+  void set_authorization(std::string value) { authorization_ = std::move(value); }
+
+  /// The URL that is asked for now.
+  const Url& url() const { return url_; }
+  /// The host that the target names, for resolution and policy.
+  const std::string& target_host() const { return target_.host; }
+  /// True while the request goes where the first one went.
+  bool at_first_host() const { return url_.authority() == first_authority_; }
+  const std::string& method() const { return method_; }
+  std::size_t redirects() const { return redirects_; }
+
+  /// What to send now, without address and proxy.
+  HttpHop hop() const;
+  /// Takes the cookies of an answer.
+  void take_cookies(const HeaderList& headers);
+  /// True when `status` and `headers` ask to go elsewhere.
+  static bool is_redirect(int status, const HeaderList& headers);
+  /// Counts the redirect.
+  void count_redirect() { ++redirects_; }
+  /// Moves to where the answer points; kInvalid when that is no http(s) URL.
+  Status follow(int status, std::string_view location);
+
+ private:
+  explicit RequestChain(const HttpSettings& settings) : settings_(&settings) {}
+  void add_sensitive_headers(HeaderList& headers) const;
+  HeaderList headers() const;
+  std::string tls_host() const;
+
+  const HttpSettings* settings_;  // the module outlives the run
+  Url target_, url_;
+  std::string first_authority_, first_host_;
+  std::string configured_host_;  ///< of the module or the hostname parameter
+  std::string host_header_;
+  std::string method_;
+  bool send_body_ = true;
+  std::string referer_;
+  std::string authorization_;
+  std::size_t redirects_ = 0;
+  CookieJar cookies_;
+};
+
+}  // namespace heal::probe

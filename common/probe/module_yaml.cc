@@ -1,0 +1,265 @@
+#include <algorithm>
+#include <cctype>
+
+#include "common/probe/module_config.h"
+
+namespace heal::probe {
+namespace {
+
+/// Writes block YAML; sections without content are left out again.
+class YamlWriter {
+ public:
+  explicit YamlWriter(int indent) : indent_(indent) {}
+
+  void scalar(std::string_view key, std::string_view value) { line(fmt::format("{}: {}", key, yaml_scalar(value))); }
+  void text(std::string_view key, std::string_view value) {
+    if (!value.empty()) scalar(key, value);
+  }
+  void raw(std::string_view key, std::string_view value) { line(fmt::format("{}: {}", key, value)); }
+  void flag(std::string_view key, bool value) { raw(key, value ? "true" : "false"); }
+  void secret(std::string_view key, const config::Secret& secret) {
+    if (!secret.value.empty()) raw(key, "<secret>");
+    if (!secret.file.empty()) scalar(fmt::format("{}_file", key), secret.file);
+  }
+  void open(std::string_view key) {
+    line(fmt::format("{}:", key));
+    indent_ += 2;
+  }
+  void open_items() { indent_ += 2; }
+  void close() { indent_ -= 2; }
+  /// The next line begins a list item.
+  void item() { dash_ = true; }
+  void element(std::string_view value) { line(fmt::format("- {}", yaml_scalar(value))); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  void line(const std::string& content) {
+    const int lead = dash_ ? indent_ - 2 : indent_;
+    out_.append(static_cast<std::size_t>(lead), ' ').append(dash_ ? "- " : "").append(content).append("\n");
+    dash_ = false;
+  }
+
+  int indent_;
+  bool dash_ = false;
+  std::string out_;
+};
+
+std::string_view version_word(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::kTls10:
+      return "TLS10";
+    case TlsVersion::kTls11:
+      return "TLS11";
+    case TlsVersion::kTls12:
+      return "TLS12";
+    case TlsVersion::kTls13:
+      return "TLS13";
+  }
+  return "TLS12";
+}
+
+/// Go's spelling of a duration is a number with fractions; this is one that it reads.
+std::string go_duration(Duration duration) {
+  return fmt::format("{}s", to_seconds(duration));
+}
+
+void write_ip(YamlWriter& out, const IpChoice& ip) {
+  out.raw("preferred_ip_protocol", ip.preferred == AddressFamily::kV4 ? "ip4" : "ip6");
+  out.flag("ip_protocol_fallback", ip.fallback);
+}
+
+void write_tls(YamlWriter& out, const TlsSettings& tls) {
+  out.open("tls_config");
+  out.text("ca_file", tls.ca_file);
+  out.text("cert_file", tls.cert_file);
+  out.text("key_file", tls.key_file);
+  out.text("server_name", tls.server_name);
+  out.flag("insecure_skip_verify", tls.insecure_skip_verify);
+  if (tls.min_version) out.raw("min_version", version_word(*tls.min_version));
+  if (tls.max_version) out.raw("max_version", version_word(*tls.max_version));
+  out.close();
+}
+
+void write_regexps(YamlWriter& out, std::string_view key, const std::vector<Regex>& regexps) {
+  if (regexps.empty()) return;
+  out.open(key);
+  for (const Regex& regexp : regexps)
+    out.element(regexp.pattern());
+  out.close();
+}
+
+void write_assertions(YamlWriter& out, std::string_view key, const std::vector<HeaderAssertion>& assertions) {
+  if (assertions.empty()) return;
+  out.open(key);
+  out.open_items();
+  for (const HeaderAssertion& assertion : assertions) {
+    out.item();
+    out.scalar("header", assertion.header);
+    out.scalar("regexp", assertion.regexp.pattern());
+    out.flag("allow_missing", assertion.allow_missing);
+  }
+  out.close();
+  out.close();
+}
+
+bool is_secret_header(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const char* word : {"auth", "cookie", "token", "secret", "key", "password"}) {
+    if (lower.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void write_headers(YamlWriter& out, std::string_view key,
+                   const std::vector<std::pair<std::string, std::string>>& headers) {
+  if (headers.empty()) return;
+  out.open(key);
+  for (const auto& [name, value] : headers) {
+    if (is_secret_header(name)) {
+      out.raw(yaml_scalar(name), "<secret>");
+    } else {
+      out.scalar(yaml_scalar(name), value);
+    }
+  }
+  out.close();
+}
+
+void write_credentials(YamlWriter& out, const Credentials& credentials) {
+  switch (credentials.kind) {
+    case Credentials::Kind::kNone:
+      return;
+    case Credentials::Kind::kBasic:
+      out.open("basic_auth");
+      out.text("username", credentials.username);
+      out.secret("password", credentials.secret);
+      return out.close();
+    case Credentials::Kind::kToken:
+      out.open("authorization");
+      out.scalar("type", credentials.type);
+      out.secret("credentials", credentials.secret);
+      return out.close();
+  }
+}
+
+/// A proxy's URL without the password that it may hold.
+std::string masked_url(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t at = url.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos) return url;
+  return url.substr(0, scheme + 3) + "<secret>" + url.substr(at);
+}
+
+void write_http(YamlWriter& out, const HttpSettings& http) {
+  out.open("http");
+  write_ip(out, http.ip);
+  out.scalar("method", http.method);
+  if (!http.valid_status_codes.empty()) {
+    out.raw("valid_status_codes", fmt::format("[{}]", fmt::join(http.valid_status_codes, ", ")));
+  }
+  if (!http.valid_http_versions.empty()) {
+    out.open("valid_http_versions");
+    for (const std::string& version : http.valid_http_versions)
+      out.element(version);
+    out.close();
+  }
+  write_headers(out, "headers", http.headers);
+  out.text("body", http.body);
+  if (http.body_size_limit > 0) out.raw("body_size_limit", fmt::format("{}B", http.body_size_limit));
+  out.text("compression", http.compression);
+  out.flag("follow_redirects", http.follow_redirects);
+  out.flag("fail_if_ssl", http.fail_if_ssl);
+  out.flag("fail_if_not_ssl", http.fail_if_not_ssl);
+  write_regexps(out, "fail_if_body_matches_regexp", http.fail_if_body_matches);
+  write_regexps(out, "fail_if_body_not_matches_regexp", http.fail_if_body_not_matches);
+  write_assertions(out, "fail_if_header_matches", http.fail_if_header_matches);
+  write_assertions(out, "fail_if_header_not_matches", http.fail_if_header_not_matches);
+  write_credentials(out, http.credentials);
+  write_tls(out, http.tls);
+  out.text("proxy_url", masked_url(http.proxy_url));
+  if (!http.proxy_headers.empty()) {
+    out.open("proxy_connect_header");
+    for (const auto& [name, value] : http.proxy_headers)
+      out.raw(yaml_scalar(name), "<secret>");
+    out.close();
+  }
+  if (http.skip_resolve_phase_with_proxy) out.flag("skip_resolve_phase_with_proxy", true);
+  out.flag("enable_http2", http.enable_http2);
+  out.close();
+}
+
+void write_tcp(YamlWriter& out, const TcpSettings& tcp) {
+  out.open("tcp");
+  write_ip(out, tcp.ip);
+  out.text("source_ip_address", tcp.source_ip_address);
+  if (!tcp.query_response.empty()) {
+    out.open("query_response");
+    out.open_items();
+    for (const QueryResponse& step : tcp.query_response) {
+      out.item();
+      out.flag("starttls", step.starttls);
+      if (step.expect) out.scalar("expect", step.expect->pattern());
+      out.text("send", step.send);
+    }
+    out.close();
+    out.close();
+  }
+  out.flag("tls", tcp.tls);
+  write_tls(out, tcp.tls_config);
+  out.close();
+}
+
+bool is_plain_safe(std::string_view text) {
+  if (text.empty() || std::isalpha(static_cast<unsigned char>(text.front())) == 0) return false;
+  for (const char* word : {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}) {
+    if (std::equal(text.begin(), text.end(), word, word + std::char_traits<char>::length(word),
+                   [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; })) {
+      return false;
+    }
+  }
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./").find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+std::string yaml_scalar(std::string_view text) {
+  if (is_plain_safe(text)) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string module_yaml(const Module& module, int indent) {
+  YamlWriter out(indent);
+  out.scalar("prober", module.prober);
+  if (module.timeout > Duration::zero()) out.raw("timeout", go_duration(module.timeout));
+  if (module.prober == "http") write_http(out, module.http);
+  if (module.prober == "tcp") write_tcp(out, module.tcp);
+  return out.take();
+}
+
+std::string modules_yaml(const Modules& modules) {
+  std::string out = "modules:\n";
+  for (const auto& [name, module] : modules) {
+    out += fmt::format("  {}:\n", yaml_scalar(name));
+    out += module_yaml(*module, 4);
+  }
+  return out;
+}
+
+}  // namespace heal::probe

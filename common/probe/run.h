@@ -1,0 +1,69 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/model/probe_failure.h"
+#include "common/model/probe_result.h"
+#include "common/port/clock.h"
+#include "common/port/probe_io.h"
+#include "common/probe/module.h"
+#include "common/probe/target_policy.h"
+
+namespace heal::probe {
+
+/// What is to be probed and how. Value type; shares the module and the policy.
+struct ProbeRequest {
+  std::shared_ptr<const Module> module;
+  std::string target;
+  std::string hostname;  ///< http: Host header and TLS name instead of the target's; "" for none
+  std::shared_ptr<const TargetPolicy> policy = std::make_shared<const TargetPolicy>();
+};
+
+/// The logfmt lines of one run, for debug=true and the history.
+class RunLog {
+ public:
+  using Fields = std::vector<std::pair<std::string_view, std::string>>;
+  RunLog(Clock& clock, const ProbeRequest& request);
+
+  void info(std::string_view message, const Fields& fields = {}) { add("info", message, fields); }
+  void error(std::string_view message, const Fields& fields = {}) { add("error", message, fields); }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  void add(std::string_view level, std::string_view message, const Fields& fields);
+
+  Clock& clock_;
+  std::string common_;
+  std::vector<std::string> lines_;
+};
+
+/// What a run hands over at its end; nullopt: success.
+struct RunOutcome {
+  std::optional<ProbeFailure> failure;
+  std::vector<SampleFamily> families;
+};
+
+/// One run of a prober: talks once and says what it saw. It knows nothing of schedules and deadlines. Loop thread only.
+class ProbeRun {
+ public:
+  using Done = std::function<void(RunOutcome)>;
+
+  virtual ~ProbeRun() = default;
+  /// Begins. `done` runs once, on the loop thread, possibly inside this call; the run must not be destroyed in it.
+  virtual void start(Done done) = 0;
+  /// Ends at once for `reason`, with what is known so far: `done` runs inside this call. Nothing when it ran already.
+  virtual void abort(ProbeReason reason) = 0;
+};
+
+/// A gauge family of one value.
+SampleFamily gauge_family(std::string name, std::string help, double value);
+
+std::unique_ptr<ProbeRun> make_http_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
+std::unique_ptr<ProbeRun> make_tcp_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
+
+}  // namespace heal::probe
