@@ -90,8 +90,7 @@ struct Route {
   std::map<std::string, Template> params;  ///< over labels.* and annotations.*
   Next next = Next::kStop;
   SourceSpan span;
-  SourceSpan playbook_span;   ///< where the playbook is named
-  std::string playbook_line;  ///< that line of the file
+  SourceSpan playbook_span;  ///< where the playbook is named
   bool operator==(const Route&) const = default;
 };
 

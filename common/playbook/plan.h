@@ -30,7 +30,8 @@ struct PlannedStep {
   std::optional<TargetId> target;  ///< absent for kinds that have no use for one
   Arguments arguments;
   std::vector<Condition> when;
-  std::vector<Condition> that;  ///< kind `assert`
+  std::vector<Condition> that;    ///< kind `assert`
+  std::optional<Check> wait_for;  ///< kinds `wait.*`: asked every `interval` (an argument) until the timeout
   Duration timeout{};
   Retry retry;
   OnUnknown on_unknown = OnUnknown::kHalt;

@@ -11,6 +11,7 @@
 #include "common/base/source_span.h"
 #include "common/base/time.h"
 #include "common/config/decode.h"
+#include "common/playbook/check.h"
 #include "common/playbook/condition.h"
 #include "common/playbook/values.h"
 
@@ -53,6 +54,9 @@ struct StepKind {
   OnUnknown on_unknown = OnUnknown::kHalt;  ///< when the step does not say
   Duration timeout = 30s;                   ///< when the step does not say
   std::vector<std::string> target_kinds;    ///< kinds of target it can act on; empty: it has no use for one
+  /// What is written under the kind's key: a map of arguments, a check with arguments (`wait.*`), or conditions
+  /// (`assert`).
+  enum class Body { kArguments, kCheck, kConditions } body = Body::kArguments;
   std::vector<ArgumentSpec> arguments;
   std::vector<std::string> outputs;  ///< names that conditions may ask for as steps.<name>.<output>
 };
@@ -68,7 +72,7 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
-/// An argument as written.
+/// An argument as written in a playbook.
 using ArgumentTemplate = std::variant<Template, std::vector<Template>, std::vector<std::int64_t>,
                                       std::vector<std::pair<std::string, Template>>>;
 
@@ -78,8 +82,9 @@ struct StepSpec {
   std::string kind;
   std::map<std::string, ArgumentTemplate, std::less<>> arguments;
   std::vector<Condition> when;
-  std::vector<Condition> that;  ///< kind `assert`: what must hold
-  Template target;              ///< empty: the incident's target
+  std::vector<Condition> that;        ///< kind `assert`: what must hold
+  std::optional<CheckSpec> wait_for;  ///< kinds `wait.*`: what must come true before the timeout
+  Template target;                    ///< empty: the incident's target
   Duration timeout{};
   Retry retry;
   OnUnknown on_unknown = OnUnknown::kHalt;

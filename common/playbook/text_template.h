@@ -27,13 +27,19 @@ class Template {
   static Template literal(std::string text);
 
   /// The text with every place replaced. kNotFound when a path has no value in `scope`; kTooLarge when a value or the
-  /// whole is longer than kMaxValueBytes; kInvalid for a value that is not UTF-8 or holds a control character.
-  Result<std::string> expand(const Scope& scope) const;
+  /// whole is longer than kMaxValueBytes; kInvalid for a value that is not UTF-8 or holds a control character (those
+  /// that turn the direction of text included).
+  Result<std::string> expand(const Scope& scope) const { return expand(scope, nullptr); }
+
+  /// What is put in for `value` after the text `before`, or why it must not be put there.
+  using Filter = std::function<Result<std::string>(std::string_view before, const std::string& value)>;
+  /// The same, with every value going through `filter`.
+  Result<std::string> expand(const Scope& scope, const Filter& filter) const;
 
   const std::string& text() const { return text_; }
   bool is_literal() const;
   /// The text before the first place.
-  std::string leading_literal() const;
+  std::string_view leading_literal() const;
   /// Every path with the place (byte offset in text()) where it is named.
   struct Reference {
     std::string path;

@@ -1,0 +1,138 @@
+#include "common/playbook/expansion.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+
+namespace heal::playbook {
+namespace {
+
+bool is_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/// RFC 3986 unreserved characters stay, everything else becomes %XX.
+std::string percent_encode(const std::string& value) {
+  std::string out;
+  for (const char c : value) {
+    const bool is_unreserved = is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
+    out += is_unreserved ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+bool is_authority_text(const std::string& value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+  });
+}
+
+Result<std::string> url_part(std::string_view before, const std::string& value) {
+  if (before.empty()) return value;  // the whole URL, or its beginning: checked as a URL afterwards
+  const auto scheme_end = before.find("://");
+  if (scheme_end == std::string_view::npos)
+    return make_error(ErrorCode::kInvalid, "a value cannot be a part of a URL's scheme");
+  if (before.find_first_of("/?#", scheme_end + 3) != std::string_view::npos) return percent_encode(value);
+  if (is_authority_text(value)) return value;
+  return make_error(ErrorCode::kInvalid, "\"{}\" is not a host or host:port", printable(value, 80));
+}
+
+bool has_dot_segment(std::string_view url) {
+  const auto scheme_end = url.find("://");
+  auto path = url.substr(scheme_end == std::string_view::npos ? 0 : scheme_end + 3);
+  path = path.substr(0, path.find_first_of("?#"));
+  const auto segments = split(path, '/');
+  return std::any_of(segments.begin(), segments.end(), [](std::string_view s) { return s == "." || s == ".."; });
+}
+
+/// host and port of `host`, `host:port`, `[v6]:port`; port "" when there is none.
+std::pair<std::string, std::string> split_host(std::string_view authority) {
+  const auto lower = to_lower(authority);
+  const auto colon = lower.rfind(':');
+  const bool has_port = colon != std::string::npos && lower.back() != ']' && colon + 1 < lower.size();
+  return {lower.substr(0, has_port ? colon : std::string::npos), has_port ? lower.substr(colon + 1) : ""};
+}
+
+}  // namespace
+
+Result<std::string> expand_url(const Template& text, const Scope& scope) {
+  HEAL_TRY(auto url, text.expand(scope, url_part));
+  if (const auto problem = config::http_url_problem(url))
+    return make_error(ErrorCode::kInvalid, "\"{}\" is not a URL that can be used: {}", printable(url, 120), *problem);
+  if (!text.is_literal() && has_dot_segment(url))
+    return make_error(ErrorCode::kInvalid, "\"{}\" has \".\" or \"..\" in its path", printable(url, 120));
+  return url;
+}
+
+Result<std::string> expand_query(const Template& text, const Scope& scope) {
+  return text.expand(scope, [](std::string_view, const std::string& value) -> Result<std::string> {
+    if (value.find_first_of("\"\\'`") == std::string::npos) return value;
+    return make_error(ErrorCode::kInvalid, "\"{}\" holds a quote or a backslash and cannot be put into a query",
+                      printable(value, 80));
+  });
+}
+
+Result<std::string> expand_argument(const Template& text, const Scope& scope) {
+  return text.expand(scope, [](std::string_view before, const std::string& value) -> Result<std::string> {
+    const bool begins_option = before.empty() && value.substr(0, 1) == "-";
+    if (!begins_option) return value;
+    return make_error(ErrorCode::kInvalid, "\"{}\" begins with a dash and could be taken for an option",
+                      printable(value, 80));
+  });
+}
+
+Result<ArgumentValue> expand_typed(const Template& text, const TypeSpec& type, const Scope& scope) {
+  if (type.type == ValueType::kUrl) {
+    HEAL_TRY(auto url, expand_url(text, scope));
+    return ArgumentValue(std::move(url));
+  }
+  HEAL_TRY(auto plain, text.expand(scope));
+  // What the file's author wrote may hold line ends, and expand() lets none of a value's through.
+  const bool is_free_text = type.type == ValueType::kString && type.words.empty() && !type.pattern;
+  if (is_free_text) return ArgumentValue(std::move(plain));
+  HEAL_TRY(auto value, check_value(type, plain));
+  switch (type.type) {
+    case ValueType::kInteger:
+      return ArgumentValue(parse_int(value).value_or(0));
+    case ValueType::kNumber: {
+      double number = 0;
+      std::from_chars(value.data(), value.data() + value.size(), number);
+      return ArgumentValue(number);
+    }
+    case ValueType::kBoolean:
+      return ArgumentValue(value == "true");
+    case ValueType::kDuration: {
+      HEAL_TRY(const auto duration, parse_duration(value));
+      return ArgumentValue(duration);
+    }
+    default:
+      return ArgumentValue(std::move(value));
+  }
+}
+
+Status check_address_allowed(const AllowLists& allow, const std::string& address) {
+  const auto [host, port] = split_host(address);
+  for (const auto& entry : allow.hosts) {
+    const auto [allowed_host, allowed_port] = split_host(entry);
+    if (allowed_host == host && (allowed_port.empty() || allowed_port == port)) return {};
+  }
+  return make_error(ErrorCode::kRefused, "{} is not under allow.hosts in heal.yml", printable(address, 120));
+}
+
+Status check_host_allowed(const AllowLists& allow, const std::string& url) {
+  const auto start = url.find("://") + 3;
+  auto authority = url.substr(start, url.find_first_of("/?#", start) - start);
+  if (split_host(authority).second.empty()) authority += url.substr(0, 5) == "https" ? ":443" : ":80";
+  return check_address_allowed(allow, authority);
+}
+
+bool is_from_event(const Template& text) {
+  const auto references = text.references();
+  return std::any_of(references.begin(), references.end(),
+                     [](const Template::Reference& reference) { return reference.path.substr(0, 7) != "target."; });
+}
+
+}  // namespace heal::playbook

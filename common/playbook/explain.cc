@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+#include "common/playbook/plan.h"
+
+namespace heal::playbook {
+namespace {
+
+std::string show(const std::string& text) {
+  const bool is_plain = !text.empty() && text.find_first_of(" \"\n\t") == std::string::npos;
+  return is_plain ? text : fmt::format("\"{}\"", printable(text, 200));
+}
+
+std::string show(const ArgumentValue& value) {
+  struct Show {
+    std::string operator()(const std::string& v) const { return show(v); }
+    std::string operator()(std::int64_t v) const { return std::to_string(v); }
+    std::string operator()(double v) const { return fmt::format("{}", v); }
+    std::string operator()(bool v) const { return v ? "true" : "false"; }
+    std::string operator()(Duration v) const { return format_duration(v); }
+    std::string operator()(const std::vector<std::int64_t>& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
+    std::string operator()(const std::vector<std::string>& v) const {
+      std::string out;
+      for (const auto& element : v)
+        out += (out.empty() ? "" : " ") + show(element);
+      return "[" + out + "]";
+    }
+    std::string operator()(const std::map<std::string, std::string>& v) const {
+      std::string out;
+      for (const auto& [name, text] : v)
+        out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", name, show(text));
+      return "{" + out + "}";
+    }
+  };
+  return std::visit(Show(), value);
+}
+
+std::string show(const GuardSettings& guards) {
+  const auto on_error = [](OnError choice) {
+    return choice == OnError::kAllow ? " (goes on when it cannot tell)" : "";
+  };
+  std::string out = "guards: fresh_evidence ";
+  const auto& evidence = guards.fresh_evidence;
+  out += evidence.state == GuardSwitch::kOff ? "off" : fmt::format("on{}", on_error(evidence.on_error));
+  const auto& cooldown = guards.cooldown;
+  out += cooldown.state == GuardSwitch::kOff
+             ? ", cooldown off"
+             : fmt::format(", cooldown {}{}", format_duration(cooldown.period), on_error(cooldown.on_error));
+  const auto& budget = guards.budget;
+  out += budget.state == GuardSwitch::kOff ? ", budget off"
+                                           : fmt::format(", at most {} heals in {}{}", budget.attempts,
+                                                         format_duration(budget.window), on_error(budget.on_error));
+  return out + "\n";
+}
+
+std::string show_conditions(const char* word, const std::vector<Condition>& conditions) {
+  std::string out;
+  for (const auto& condition : conditions)
+    out += fmt::format("     {} {}\n", out.empty() ? word : "and", condition.str());
+  return out;
+}
+
+std::string show(const PlannedStep& step, std::size_t number) {
+  auto out = fmt::format("  {}. {}: {}", number, step.name, step.kind);
+  if (step.target) out += " " + step.target->str();
+  if (step.wait_for) out += " " + step.wait_for->str();
+  for (const auto& [name, value] : step.arguments.all())
+    out += fmt::format(" {}={}", name, show(value));
+  out += fmt::format(" (timeout {}", format_duration(step.timeout));
+  if (step.retry.attempts > 1)
+    out += fmt::format(", {} attempts, backoff {}", step.retry.attempts, format_duration(step.retry.backoff));
+  if (step.effect == Effect::kChanges) out += fmt::format(", after a crash: {}", to_string(step.on_unknown));
+  out += ")\n";
+  return out + show_conditions("when", step.when) + show_conditions("that", step.that);
+}
+
+std::string show(const Verification& verify) {
+  auto out = fmt::format("verify within {}, {} in a row, every {}, {} of:\n", format_duration(verify.within),
+                         verify.consecutive, format_duration(verify.interval),
+                         verify.mode == Verification::Mode::kAll ? "all" : "any");
+  for (const auto& check : verify.checks)
+    out += fmt::format("  - {}\n", check.str());
+  return out;
+}
+
+}  // namespace
+
+std::string explain(const Plan& plan) {
+  auto out = fmt::format("playbook {} ({}) on {}\nplan {}\n", plan.playbook, to_string(plan.mode), plan.target.str(),
+                         plan.hash);
+  for (const auto& [name, value] : plan.params)
+    out += fmt::format("param {} = {}\n", name, show(value));
+  out += show(plan.guards);
+  if (!plan.before.empty()) out += "before, all must be true:\n";
+  for (const auto& check : plan.before)
+    out += fmt::format("  - {}\n", check.str());
+  out += "steps:\n";
+  for (std::size_t i = 0; i < plan.steps.size(); ++i)
+    out += show(plan.steps[i], i + 1);
+  out += plan.verify ? show(*plan.verify) : "no verification: it cannot be proved that this helps\n";
+  return out + fmt::format("then it must stay healthy for {}\n", format_duration(plan.stay_healthy));
+}
+
+}  // namespace heal::playbook

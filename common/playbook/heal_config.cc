@@ -1,0 +1,258 @@
+#include "common/playbook/heal_config.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+#include "common/playbook/reading.h"
+
+namespace heal::playbook {
+namespace {
+
+using config::MapReader;
+using config::Value;
+
+std::optional<std::string> as_absolute_path(const Value& value) {
+  if (value.is_scalar() && value.text().substr(0, 1) == "/") return value.text();
+  value.must_be("an absolute path");
+  return std::nullopt;
+}
+
+std::optional<std::string> as_base_url(const Value& value) {
+  auto url = config::as_http_url(value);
+  while (url && url->size() > 1 && url->back() == '/')
+    url->pop_back();
+  return url;
+}
+
+std::optional<TargetId> as_target(const Value& value) {
+  const auto text = config::as_string(value);
+  if (!text) return std::nullopt;
+  const auto target = TargetId::parse(*text);
+  if (target) return *target;
+  value.error(target.error().message());
+  return std::nullopt;
+}
+
+std::optional<std::string> as_allowed_host(const Value& value) {
+  const auto text = to_lower(config::as_string(value).value_or(""));
+  if (config::is_host_port(text) || config::is_host_port(text + ":1")) return text;
+  value.must_be("a host or host:port");
+  return std::nullopt;
+}
+
+EngineConfig read_engine(const Value& value) {
+  EngineConfig out;
+  MapReader map(value, "an engine");
+  map.required("unix", out.unix_socket, as_absolute_path);
+  map.finish();
+  return out;
+}
+
+void read_engines(const Value& value, HealConfig& out) {
+  if (!value.is_map()) {
+    value.must_be("a map of names and engines");
+    return;
+  }
+  for (const auto& entry : value.node().entries) {
+    if (!is_identifier(entry.key))
+      value.key_error(entry,
+                      fmt::format("\"{}\" is not a name of a-z, 0-9, - and _ (at most 64)", printable(entry.key, 60)));
+    out.engines[entry.key] = read_engine(value.child(entry));
+  }
+}
+
+std::optional<HttpEndpoint> read_endpoint(const Value& value, std::string what) {
+  HttpEndpoint out;
+  MapReader map(value, std::move(what));
+  map.required("url", out.url, as_base_url);
+  if (const auto auth = map.find("basic_auth")) {
+    MapReader account(*auth, "\"basic_auth\"");
+    out.basic_auth.emplace();
+    account.required("username", out.basic_auth->username, config::as_nonempty_string);
+    config::read_secret(account, "password", out.basic_auth->password);
+    if (account.is_map() && !out.basic_auth->password.is_set() && !account.has("password"))
+      auth->error("\"basic_auth\" needs \"password_file\" or \"password\"");
+    account.finish();
+  }
+  map.optional("ca_file", out.ca_file, config::as_nonempty_string);
+  map.optional("insecure_skip_verify", out.insecure_skip_verify, config::as_bool);
+  map.finish();
+  return out;
+}
+
+std::optional<HealthCheck> as_health(const Value& value) {
+  const auto text = config::as_string(value);
+  if (!text) return std::nullopt;
+  const auto health = parse_health_check(*text);
+  if (health) return *health;
+  value.error(fmt::format("{} is {}", value.name(), health.error().message()));
+  return std::nullopt;
+}
+
+std::optional<InventoryTarget> read_target(const Value& value, const HealConfig& config) {
+  InventoryTarget out;
+  MapReader map(value, "a target");
+  const bool has_id = map.required("target", out.id, as_target);
+  map.optional("health", out.health, as_health);
+  map.optional("group", out.group, config::as_nonempty_string);
+  map.optional("labels", out.labels, config::as_string_map);
+  map.optional("simulate", out.simulate,
+               config::as_enum<Simulate>({{"allow", Simulate::kAllow}, {"refuse", Simulate::kRefuse}}));
+  map.finish();
+  if (!has_id) return std::nullopt;
+  if (out.id.kind == "container" && config.engines.count(out.id.engine) == 0) {
+    std::vector<std::string> engines;
+    for (const auto& [name, engine] : config.engines)
+      engines.push_back(name);
+    map.find("target")->error(fmt::format("there is no engine \"{}\" under \"engines\"", out.id.engine),
+                              config::suggestion(out.id.engine, engines));
+  }
+  if (!out.group.empty()) out.labels["group"] = out.group;
+  return out;
+}
+
+void read_inventory(const Value& value, HealConfig& out) {
+  MapReader map(value, "\"inventory\"");
+  bool use_labels = true;
+  map.optional("container_labels", use_labels, config::as_bool);
+  out.inventory.container_labels = use_labels ? ContainerLabels::kUse : ContainerLabels::kIgnore;
+  const auto targets = map.find("targets");
+  map.finish();
+  if (!targets) return;
+  const auto read = [&](const Value& item) { return read_target(item, out); };
+  out.inventory.targets = config::as_list(read)(*targets).value_or(std::vector<InventoryTarget>());
+  std::set<TargetId> seen;
+  for (const auto& target : out.inventory.targets) {
+    if (!seen.insert(target.id).second) targets->error(fmt::format("the target {} is given twice", target.id.str()));
+  }
+}
+
+void read_allow(const Value& value, HealConfig& out) {
+  MapReader map(value, "\"allow\"");
+  map.optional("commands", out.allow.commands, config::as_list(as_absolute_path));
+  map.optional("hosts", out.allow.hosts, config::as_list(as_allowed_host));
+  map.finish();
+}
+
+void read_defaults(const Value& value, HealConfig& out) {
+  MapReader map(value, "\"defaults\"");
+  if (const auto guards = map.find("guards")) read_guards(*guards, out.guards);
+  map.finish();
+}
+
+void read_faults(const Value& value, HealConfig& out) {
+  MapReader map(value, "\"faults\"");
+  map.optional("enabled", out.faults.enabled, config::as_bool);
+  map.optional("max_ttl", out.faults.max_ttl, config::as_positive_duration);
+  map.optional("helper_image", out.faults.helper_image, config::as_nonempty_string);
+  map.finish();
+}
+
+void read_users(const Value& value, HealConfig& out) {
+  if (!value.is_map()) {
+    value.must_be("a map of names and roles");
+    return;
+  }
+  const config::as_enum<Role> role(
+      {{"ingest", Role::kIngest}, {"view", Role::kView}, {"operate", Role::kOperate}, {"approve", Role::kApprove}});
+  for (const auto& entry : value.node().entries) {
+    if (auto roles = config::as_list(role)(value.child(entry))) out.users[entry.key] = std::move(*roles);
+  }
+}
+
+std::optional<Route> read_route(const Value& value) {
+  Route out;
+  out.span = value.span();
+  const References labels{{"labels"}, nullptr, nullptr};
+  const References event{{"labels", "annotations"}, nullptr, nullptr};
+  MapReader map(value, "a route");
+  map.required("match", out.match, config::as_matcher_list);
+  if (const auto name = map.find_required("playbook")) {
+    out.playbook = as_identifier(*name).value_or("");
+    out.playbook_span = name->span();
+  }
+  if (const auto target = map.find_required("target")) {
+    out.target = read_template(*target, labels).value_or(Template());
+    if (out.target.is_literal() && !out.target.text().empty()) as_target(*target);
+  }
+  if (const auto params = map.find("params")) {
+    if (!params->is_map()) params->must_be("a map of names and values");
+    for (const auto& entry : params->node().entries) {
+      if (auto text = read_template(params->child(entry), event)) out.params[entry.key] = std::move(*text);
+    }
+  }
+  bool goes_on = false;
+  map.optional("continue", goes_on, config::as_bool);
+  out.next = goes_on ? Route::Next::kContinue : Route::Next::kStop;
+  map.finish();
+  return map.is_map() ? std::optional(out) : std::nullopt;
+}
+
+void read_routes(const Value& value, HealConfig& out) {
+  out.routes = config::as_list(read_route)(value).value_or(std::vector<Route>());
+  const auto items = value.items();
+  for (std::size_t i = 0; i < out.routes.size() && out.routes.size() == items.size(); ++i) {
+    const bool takes_all = out.routes[i].match.empty() && out.routes[i].next == Route::Next::kStop;
+    if (takes_all && i + 1 < items.size())
+      items[i + 1].warning("this route is never asked: the one before it matches every alert");
+  }
+}
+
+void read_sections(MapReader& map, HealConfig& out) {
+  if (const auto engines = map.find("engines")) read_engines(*engines, out);
+  if (const auto prometheus = map.find("prometheus")) out.prometheus = read_endpoint(*prometheus, "\"prometheus\"");
+  const auto read_alertmanager = [](const Value& value) { return read_endpoint(value, "an Alertmanager"); };
+  map.optional("alertmanagers", out.alertmanagers, config::as_list(read_alertmanager));
+  map.optional("playbooks", out.playbooks, config::as_list(config::as_nonempty_string));
+  if (const auto inventory = map.find("inventory")) read_inventory(*inventory, out);
+  if (const auto allow = map.find("allow")) read_allow(*allow, out);
+  if (const auto defaults = map.find("defaults")) read_defaults(*defaults, out);
+  if (const auto routes = map.find("routes")) read_routes(*routes, out);
+  if (const auto retention = map.find("retention")) {
+    MapReader keep(*retention, "\"retention\"");
+    keep.optional("incidents", out.retention.incidents, config::as_positive_duration);
+    keep.finish();
+  }
+  std::int64_t workers = out.workers;
+  map.optional("workers", workers, config::as_integer(1, 256));
+  out.workers = static_cast<std::uint32_t>(workers);
+  if (const auto faults = map.find("faults")) read_faults(*faults, out);
+  if (const auto users = map.find("users")) read_users(*users, out);
+}
+
+}  // namespace
+
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::kIngest:
+      return "ingest";
+    case Role::kView:
+      return "view";
+    case Role::kOperate:
+      return "operate";
+    case Role::kApprove:
+      return "approve";
+  }
+  return "view";
+}
+
+std::optional<HealConfig> parse_heal_config(const std::string& text, const std::string& file,
+                                            config::Diagnostics& diagnostics) {
+  const config::Source source(file, text);
+  const auto errors_before = diagnostics.errors();
+  const auto root = config::parse_yaml(source, diagnostics);
+  if (!root) return std::nullopt;
+  HealConfig out;
+  out.file = file;
+  MapReader map(Value(*root, source, diagnostics, config::Dialect::kStrict, "the file"), "heal.yml");
+  read_version(map);
+  read_sections(map, out);
+  map.finish();
+  if (diagnostics.errors() != errors_before) return std::nullopt;
+  return out;
+}
+
+}  // namespace heal::playbook

@@ -1,0 +1,70 @@
+#include "common/playbook/match.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+
+namespace heal::playbook {
+namespace {
+
+std::string explain_match(const Route& route, const Labels& labels, RouteDecision::Verdict& verdict) {
+  verdict = RouteDecision::Verdict::kTaken;
+  if (route.match.empty()) return "matches every alert";
+  std::vector<std::string> held;
+  for (const auto& matcher : route.match) {
+    if (matcher.matches(labels)) {
+      held.push_back(matcher.str());
+      continue;
+    }
+    verdict = RouteDecision::Verdict::kNoMatch;
+    const auto found = labels.find(matcher.name());
+    const auto have = found == labels.end() ? "the alert has no such label"
+                                            : fmt::format("{} is \"{}\"", matcher.name(), printable(found->second, 80));
+    return fmt::format("{} does not match ({})", matcher.str(), have);
+  }
+  return fmt::format("{} match{}", fmt::join(held, ", "), held.size() == 1 ? "es" : "");
+}
+
+}  // namespace
+
+std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels& labels) {
+  std::vector<RouteDecision> out;
+  bool is_decided = false;
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const Route& route = routes[i];
+    RouteDecision decision;
+    decision.route = i;
+    if (is_decided) {
+      decision.verdict = RouteDecision::Verdict::kNotAsked;
+      decision.explanation = fmt::format("{}: not asked: a route before it decided", route.span.str());
+    } else {
+      const auto why = explain_match(route, labels, decision.verdict);
+      decision.explanation = fmt::format("{}: {}", route.span.str(), why);
+      const bool is_taken = decision.verdict == RouteDecision::Verdict::kTaken;
+      if (is_taken) decision.explanation += fmt::format(": playbook {}", route.playbook);
+      is_decided = is_taken && route.next == Route::Next::kStop;
+    }
+    out.push_back(std::move(decision));
+  }
+  return out;
+}
+
+Result<RoutedHeal> resolve_route(const Route& route, const Labels& labels, const Labels& annotations) {
+  Scope scope;
+  for (const auto& [name, value] : labels)
+    scope["labels." + name] = value;
+  for (const auto& [name, value] : annotations)
+    scope["annotations." + name] = value;
+  RoutedHeal out;
+  out.playbook = route.playbook;
+  HEAL_TRY(const auto target, route.target.expand(scope).with_context("target of the route at {}", route.span.str()));
+  HEAL_TRY(out.target, TargetId::parse(target).with_context("target of the route at {}", route.span.str()));
+  for (const auto& [name, text] : route.params) {
+    HEAL_TRY(out.params[name], text.expand(scope).with_context("param {} of the route at {}", name, route.span.str()));
+  }
+  return out;
+}
+
+}  // namespace heal::playbook
