@@ -29,7 +29,8 @@ std::optional<Duration> as_interval(const Value& value) {
 
 /// Labels that every series of a probe has anyway.
 const std::set<std::string, std::less<>>& own_labels() {
-  static const std::set<std::string, std::less<>> kNames{"probe", "module", "target", "phase", "reason", "result", "le"};
+  static const std::set<std::string, std::less<>> kNames{"probe",  "module", "target", "phase",
+                                                         "reason", "result", "le"};
   return kNames;
 }
 
@@ -64,7 +65,8 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
       probe.module = known->second;
     } else {
       std::vector<std::string> names;
-      for (const auto& [name, ignored] : modules) names.push_back(name);
+      for (const auto& [name, ignored] : modules)
+        names.push_back(name);
       module->error(fmt::format("there is no module \"{}\"", module->text()),
                     config::suggestion(module->text(), names));
     }
@@ -113,12 +115,10 @@ void read_probes(MapReader& file, ExporterConfig& config) {
   }
 }
 
-std::optional<std::string> as_engine_address(const Value& value) {
-  std::optional<std::string> address = config::as_nonempty_string(value);
-  if (!address) return address;
-  const bool unix_socket = address->starts_with("unix:///") && address->size() > 8;
-  if (unix_socket) return address;
-  value.must_be("unix:///path");
+std::optional<std::string> as_absolute_path(const Value& value) {
+  std::optional<std::string> path = config::as_nonempty_string(value);
+  if (!path || path->front() == '/') return path;
+  value.must_be("an absolute path");
   return std::nullopt;
 }
 
@@ -126,7 +126,7 @@ std::optional<DockerWatchConfig> as_docker_watch(const Value& value) {
   DockerWatchConfig watch;
   MapReader map(value, "a docker engine");
   map.required("engine", watch.engine, config::as_nonempty_string);
-  map.optional("address", watch.address, as_engine_address);
+  map.optional("unix", watch.unix_socket, as_absolute_path);
   map.optional("interval", watch.interval, as_interval);
   map.optional("timeout", watch.timeout, config::as_positive_duration);
   map.optional("label", watch.label, config::as_nonempty_string);
@@ -145,15 +145,15 @@ void read_watch(MapReader& file, ExporterConfig& config) {
   }
   map.finish();
   std::vector<std::string> names;
-  for (const DockerWatchConfig& watch : config.docker) names.push_back(watch.engine);
+  for (const DockerWatchConfig& watch : config.docker)
+    names.push_back(watch.engine);
   check_unique(*value, names, "engines");
 }
 
 void read_allow_targets(MapReader& file, ExporterConfig& config) {
   const std::optional<Value> value = file.find("allow_targets");
   if (!value) return;
-  config.allow_targets =
-      config::as_list(config::as_nonempty_string)(*value).value_or(std::vector<std::string>());
+  config.allow_targets = config::as_list(config::as_nonempty_string)(*value).value_or(std::vector<std::string>());
   for (const Value& item : value->items()) {
     const Result<probe::TargetPolicy> alone = probe::TargetPolicy::create({item.text()});
     if (!alone.has_value()) item.error(alone.error().message(), "for example nginx, *.example.com:443 or 10.0.0.0/8");
@@ -166,12 +166,15 @@ void write_probes(std::string& out, const std::vector<ScheduledProbe>& probes) {
   if (probes.empty()) return;
   out += "probes:\n";
   for (const ScheduledProbe& probe : probes) {
-    out += fmt::format("  - name: {}\n    module: {}\n    interval: {}\n    jitter: {}\n    timeout: {}\n    targets:\n",
-                       probe::yaml_scalar(probe.name), probe::yaml_scalar(probe.module->name),
-                       format_duration(probe.interval), format_duration(probe.jitter), format_duration(probe.timeout));
-    for (const std::string& target : probe.targets) out += fmt::format("      - {}\n", probe::yaml_scalar(target));
+    out +=
+        fmt::format("  - name: {}\n    module: {}\n    interval: {}\n    jitter: {}\n    timeout: {}\n    targets:\n",
+                    probe::yaml_scalar(probe.name), probe::yaml_scalar(probe.module->name),
+                    format_duration(probe.interval), format_duration(probe.jitter), format_duration(probe.timeout));
+    for (const std::string& target : probe.targets)
+      out += fmt::format("      - {}\n", probe::yaml_scalar(target));
     if (!probe.labels.empty()) out += "    labels:\n";
-    for (const auto& [name, text] : probe.labels) out += fmt::format("      {}: {}\n", name, probe::yaml_scalar(text));
+    for (const auto& [name, text] : probe.labels)
+      out += fmt::format("      {}: {}\n", name, probe::yaml_scalar(text));
   }
 }
 
@@ -179,12 +182,13 @@ void write_watch(std::string& out, const std::vector<DockerWatchConfig>& watches
   if (watches.empty()) return;
   out += "watch:\n  docker:\n";
   for (const DockerWatchConfig& watch : watches) {
-    out += fmt::format("    - engine: {}\n      address: {}\n      interval: {}\n      timeout: {}\n      label: {}\n",
-                       probe::yaml_scalar(watch.engine), probe::yaml_scalar(watch.address),
-                       format_duration(watch.interval), format_duration(watch.timeout),
-                       probe::yaml_scalar(watch.label));
+    out +=
+        fmt::format("    - engine: {}\n      unix: {}\n      interval: {}\n      timeout: {}\n      label: {}\n",
+                    probe::yaml_scalar(watch.engine), probe::yaml_scalar(watch.unix_socket),
+                    format_duration(watch.interval), format_duration(watch.timeout), probe::yaml_scalar(watch.label));
     if (!watch.expect.empty()) out += "      expect:\n";
-    for (const std::string& name : watch.expect) out += fmt::format("        - {}\n", probe::yaml_scalar(name));
+    for (const std::string& name : watch.expect)
+      out += fmt::format("        - {}\n", probe::yaml_scalar(name));
   }
 }
 
@@ -195,7 +199,8 @@ std::string ExporterConfig::yaml() const {
   write_probes(out, probes);
   write_watch(out, docker);
   if (!allow_targets.empty()) out += "allow_targets:\n";
-  for (const std::string& entry : allow_targets) out += fmt::format("  - {}\n", probe::yaml_scalar(entry));
+  for (const std::string& entry : allow_targets)
+    out += fmt::format("  - {}\n", probe::yaml_scalar(entry));
   return out;
 }
 

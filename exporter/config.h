@@ -27,12 +27,12 @@ struct ScheduledProbe {
 
 /// One entry of `watch: docker:`: an engine whose containers are looked at.
 struct DockerWatchConfig {
-  std::string engine;                                    ///< the `engine` label
-  std::string address = "unix:///var/run/docker.sock";   ///< unix:///path
-  Duration interval = 5s;                                ///< at least 100 ms
-  Duration timeout = 3s;                                 ///< of one request to the engine
-  std::string label = "heal.enable";                     ///< only containers whose label of this name is "true"
-  std::vector<std::string> expect;                       ///< names that count as down when there is no such container
+  std::string engine;  ///< the `engine` label
+  std::string unix_socket = "/var/run/docker.sock";
+  Duration interval = 5s;             ///< at least 100 ms
+  Duration timeout = 3s;              ///< of one request to the engine
+  std::string label = "heal.enable";  ///< only containers whose label of this name is "true"
+  std::vector<std::string> expect;    ///< names that count as down when there is no such container
 
   bool operator==(const DockerWatchConfig&) const = default;
 };

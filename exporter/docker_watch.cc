@@ -18,7 +18,9 @@ DockerWatch::DockerWatch(DockerWatchConfig config, std::unique_ptr<ContainerEngi
                          const Logger& logger)
     : config_(std::move(config)), engine_(std::move(engine)), clock_(clock), logger_(logger.component("watch")) {}
 
-DockerWatch::~DockerWatch() { stop(); }
+DockerWatch::~DockerWatch() {
+  stop();
+}
 
 void DockerWatch::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) {

@@ -8,7 +8,7 @@
 namespace heal::exporter {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStates{"created", "running", "paused", "restarting",
+constexpr std::array<std::string_view, 7> kStates{"created",  "running", "paused", "restarting",
                                                   "removing", "exited",  "dead"};
 constexpr std::array<std::string_view, 4> kHealths{"none", "starting", "healthy", "unhealthy"};
 
@@ -22,7 +22,8 @@ struct EngineView {
 void each(const std::vector<EngineView>& engines,
           const std::function<void(const std::string& engine, const SeenContainer&)>& write) {
   for (const EngineView& engine : engines) {
-    for (const SeenContainer& container : engine.view.containers) write(engine.config.engine, container);
+    for (const SeenContainer& container : engine.view.containers)
+      write(engine.config.engine, container);
   }
 }
 
@@ -135,7 +136,8 @@ void write_watches(const std::vector<std::shared_ptr<DockerWatch>>& watches, Exp
   if (watches.empty()) return;
   std::vector<EngineView> engines;
   engines.reserve(watches.size());
-  for (const auto& watch : watches) engines.push_back({watch->config(), watch->view()});
+  for (const auto& watch : watches)
+    engines.push_back({watch->config(), watch->view()});
   write_up(out, engines);
   write_one_hot(out, engines, "heal_container_state", "The container's state, one series per state.", "state", kStates,
                 &ContainerInfo::status);

@@ -38,7 +38,8 @@ std::shared_ptr<const HistoryEntry> History::find(std::int64_t id) const {
 
 std::string debug_text(const probe::Module& module, const ProbeResult& result) {
   std::string text = "Logs for the probe:\n";
-  for (const std::string& line : result.log) text.append(line).append("\n");
+  for (const std::string& line : result.log)
+    text.append(line).append("\n");
   text += "\n\n\nMetrics that would have been returned:\n";
   text += probe::expose_result(result);
   text += "\n\n\nModule configuration:\n";

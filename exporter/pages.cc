@@ -11,12 +11,23 @@ std::string html_escaped(std::string_view text) {
   std::string out;
   for (const char c : to_valid_utf8(text)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -45,10 +56,12 @@ std::string start_page(const History& history) {
   for (const auto& entry : history.list()) {
     const ProbeResult& result = entry->result;
     const std::string verdict =
-        result.success ? "Success" : fmt::format("<span class=\"bad\">Failure</span> {} {}", result.phase, result.reason);
-    page += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td><a href=\"logs?id={}\">Logs</a></td></tr>\n",
-                        html_escaped(entry->module->name), html_escaped(entry->target), verdict,
-                        format_duration_short(result.duration), entry->id);
+        result.success ? "Success"
+                       : fmt::format("<span class=\"bad\">Failure</span> {} {}", result.phase, result.reason);
+    page +=
+        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td><a href=\"logs?id={}\">Logs</a></td></tr>\n",
+                    html_escaped(entry->module->name), html_escaped(entry->target), verdict,
+                    format_duration_short(result.duration), entry->id);
   }
   return page + "</table>\n</body>\n</html>\n";
 }

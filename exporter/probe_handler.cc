@@ -12,14 +12,16 @@ using httpd::HttpResponse;
 
 constexpr std::string_view kTimeoutHeader = "X-Prometheus-Scrape-Timeout-Seconds";
 
-HttpResponse refusal(int status, std::string_view why) { return HttpResponse::text(status, std::string(why) + "\n"); }
+HttpResponse refusal(int status, std::string_view why) {
+  return HttpResponse::text(status, std::string(why) + "\n");
+}
 
 /// blackbox_exporter's complaint when the module and the URL name different hosts; nullopt when they agree.
 std::optional<std::string> host_conflict(const probe::Module& module, std::string_view hostname) {
   for (const auto& [name, value] : module.http.headers) {
     if (probe::canonical_header_name(name) != "Host" || value == hostname) continue;
-    return fmt::format(
-        "host header defined both in module configuration ({}) and with URL-parameter 'hostname' ({})", value, hostname);
+    return fmt::format("host header defined both in module configuration ({}) and with URL-parameter 'hostname' ({})",
+                       value, hostname);
   }
   return std::nullopt;
 }
@@ -55,8 +57,7 @@ std::optional<HttpResponse> ProbeHandler::plan(const httpd::HttpRequest& request
   const Result<Duration> timeout =
       probe::probe_timeout(*module->second, request.header(kTimeoutHeader), settings_.timeout_offset);
   if (!timeout.has_value()) {
-    return refusal(500,
-                   fmt::format("Failed to parse timeout from Prometheus header: {}", timeout.error().message()));
+    return refusal(500, fmt::format("Failed to parse timeout from Prometheus header: {}", timeout.error().message()));
   }
   plan.timeout = *timeout;
   plan.request.module = module->second;

@@ -15,8 +15,8 @@ namespace heal::exporter {
 class ProbeHandler {
  public:
   struct Settings {
-    Duration timeout_offset = 500ms;       ///< kept back of Prometheus' scrape time-out
-    std::size_t max_in_flight = 10'000;    ///< more get 503
+    Duration timeout_offset = 500ms;     ///< kept back of Prometheus' scrape time-out
+    std::size_t max_in_flight = 10'000;  ///< more get 503
   };
   /// All references must outlive this and the probes that it has begun.
   ProbeHandler(Settings settings, probe::Engine& engine, const Snapshot<ExporterConfig>& config, History& history,

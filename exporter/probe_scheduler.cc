@@ -34,7 +34,8 @@ ProbeScheduler::ProbeScheduler(Context context, const ExporterConfig& config, co
     : context_(context), schedule_(timings_of(config), context.clock.steady_now(), context.random) {
   std::map<std::string, std::shared_ptr<ProbeSeries>> known;
   if (previous != nullptr) {
-    for (const auto& series : previous->series_) known[series->identity()] = series;
+    for (const auto& series : previous->series_)
+      known[series->identity()] = series;
   }
   for (const ScheduledProbe& probe : config.probes) {
     for (const std::string& target : probe.targets) {
@@ -46,12 +47,15 @@ ProbeScheduler::ProbeScheduler(Context context, const ExporterConfig& config, co
   }
 }
 
-ProbeScheduler::~ProbeScheduler() { stop(); }
+ProbeScheduler::~ProbeScheduler() {
+  stop();
+}
 
 void ProbeScheduler::start() {
   if (jobs_.empty()) return;
   thread_ = std::jthread([this](const std::stop_token& stop) {
-    while (context_.clock.sleep_until(*schedule_.next(), stop) == Clock::Wake::kReached) run_due();
+    while (context_.clock.sleep_until(*schedule_.next(), stop) == Clock::Wake::kReached)
+      run_due();
   });
 }
 

@@ -20,10 +20,10 @@ namespace heal::exporter {
 struct SchedulerMetrics {
   explicit SchedulerMetrics(Metrics& metrics);
 
-  Histogram lateness;           ///< begin of a run less its planned time
-  Counter skipped_running;      ///< the run before had not ended
-  Counter skipped_at_limit;     ///< too many probes in flight
-  Counter skipped_late;         ///< the scheduler itself was held up
+  Histogram lateness;        ///< begin of a run less its planned time
+  Counter skipped_running;   ///< the run before had not ended
+  Counter skipped_at_limit;  ///< too many probes in flight
+  Counter skipped_late;      ///< the scheduler itself was held up
 };
 
 /// Runs scheduled probes: decides when, leaves the how to the engine. Thread-safe.

@@ -123,7 +123,8 @@ void write_probe_series(const std::vector<std::shared_ptr<ProbeSeries>>& series,
     rows.push_back({{one->labels().begin(), one->labels().end()}, one->numbers()});
   }
   using Numbers = ProbeSeries::Numbers;
-  write_family(out, rows, "heal_probe_success", MetricType::kGauge, "1 when the last run of a scheduled probe succeeded.",
+  write_family(out, rows, "heal_probe_success", MetricType::kGauge,
+               "1 when the last run of a scheduled probe succeeded.",
                [](const Numbers& n) { return n.last_success ? 1.0 : 0.0; });
   write_family(out, rows, "heal_probe_last_duration_seconds", MetricType::kGauge,
                "How long the last run of a scheduled probe took.",
