@@ -259,32 +259,33 @@ Status SimContainerEngine::connect_network(const std::string& container, const s
   return call.answer();
 }
 
+Result<std::string> SimContainerEngine::create_from(const ContainerSpec& spec) {
+  MutexLock lock(mutex_);
+  if (const Container* other = find(spec.name); other != nullptr && other->info.name == spec.name) {
+    return docker_error(409, fmt::format("Conflict. The container name \"/{}\" is already in use by container \"{}\". "
+                                         "You have to remove (or rename) that container to be able to reuse that name.",
+                                         spec.name, other->info.id));
+  }
+  Container& made = make({spec.name, spec.image, spec.labels, "no", {}, {}});
+  made.spec = spec;
+  made.info.network_mode = spec.network_mode;
+  if (networks_.contains(spec.network_mode)) made.info.networks[spec.network_mode] = "{}";
+  return made.info.id;
+}
+
 Result<std::string> SimContainerEngine::run(const ContainerSpec& spec, Deadline deadline, std::stop_token stop) {
+  if (!spec.name.empty()) {
+    HEAL_TRY_STATUS(check_docker_name(spec.name, "container"));
+  }
   HEAL_TRY(auto call, enter({"run", spec.name, spec.image}, deadline, std::move(stop)));
+  HEAL_TRY(const auto id, create_from(spec));
   ContainerInfo started;
-  RunHook hook;
   {
     MutexLock lock(mutex_);
-    if (const Container* other = find(spec.name); other != nullptr && other->info.name == spec.name) {
-      return docker_error(409, fmt::format("Conflict. The container name \"/{}\" is already in use by container "
-                                           "\"{}\". You have to remove (or rename) that container to be able to reuse "
-                                           "that name.",
-                                           spec.name, other->info.id));
-    }
-    Container& made = make({spec.name, spec.image, spec.labels, "no", {}, {}});
-    made.auto_remove = spec.auto_remove;
-    made.info.network_mode = spec.network_mode;
-    if (networks_.contains(spec.network_mode)) made.info.networks[spec.network_mode] = "{}";
-    HEAL_TRY_STATUS(start_now(made));
-    started = made.info;
-    hook = run_hook_;
+    HEAL_TRY_STATUS(start_locked(id, started));
   }
   run_start_hook(started);
-  const auto exit_code = hook ? hook(spec, started) : std::nullopt;
-  MutexLock lock(mutex_);
-  Container* made = find(started.id);
-  if (made != nullptr && exit_code && lives(made->info)) end_process(*made, *exit_code);
-  return call.answer(started.id);
+  return call.answer(id);
 }
 
 Result<std::int64_t> SimContainerEngine::wait(const std::string& container, Deadline deadline, std::stop_token stop) {

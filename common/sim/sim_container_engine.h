@@ -56,6 +56,8 @@ class SimContainerEngine : public ContainerEngine {
   /// The same without starting.
   void create(const SimContainer& container);
   void add_network(const std::string& name);
+  /// The first half of run(): creates without starting, and is no call that calls() shows.
+  Result<std::string> create_from(const ContainerSpec& spec);
 
   /// The main process ends by itself: emits `die` (and `oom`), then the restart policy decides.
   void crash(const std::string& name, std::int64_t exit_code, bool oom_killed = false);
@@ -123,7 +125,7 @@ class SimContainerEngine : public ContainerEngine {
     SimProgram program;
     ContainerStats stats;
     std::vector<LogLine> log;
-    bool auto_remove = false;
+    std::optional<ContainerSpec> spec;  ///< of one made by run()
     bool stopped_by_hand = false;
   };
   struct Faults {

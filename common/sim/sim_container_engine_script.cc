@@ -187,12 +187,21 @@ Clock::Wake SimContainerEngine::wait_for_change(std::uint64_t seen, SteadyTime d
 }
 
 void SimContainerEngine::run_start_hook(const ContainerInfo& started) {
-  std::function<void(const ContainerInfo&)> hook;
+  std::function<void(const ContainerInfo&)> start_hook;
+  RunHook run_hook;
+  std::optional<ContainerSpec> spec;
   {
     MutexLock lock(mutex_);
-    hook = start_hook_;
+    start_hook = start_hook_;
+    run_hook = run_hook_;
+    if (const Container* container = find(started.id)) spec = container->spec;
   }
-  if (hook) hook(started);
+  if (start_hook) start_hook(started);
+  if (!run_hook || !spec) return;
+  const auto exit_code = run_hook(*spec, started);
+  MutexLock lock(mutex_);
+  Container* container = find(started.id);
+  if (container != nullptr && exit_code && container->info.running()) end_process(*container, *exit_code);
 }
 
 SimContainerEngine::Container* SimContainerEngine::find(const std::string& reference) {
@@ -259,7 +268,7 @@ void SimContainerEngine::end_process(Container& container, std::int64_t exit_cod
   info.finished_at = clock_.now();
   if (info.health != "none") info.health = "unhealthy";
   emit(container, "die", {{"exitCode", fmt::format("{}", exit_code)}});
-  if (container.auto_remove) {
+  if (container.spec && container.spec->auto_remove) {
     emit(container, "destroy");
     const std::string id = info.id;
     containers_.erase(id);

@@ -9,9 +9,9 @@
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -171,7 +171,8 @@ class Watch {
   void until_ended(Deadline deadline, const std::stop_token& stop, ProcessOutcome& outcome) {
     const ScopedFd stopped(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const std::stop_callback wake_on_stop(stop, [&stopped] { eventfd_write(stopped.get(), 1); });
-    const ScopedFd leader(pidfd_open(pid_, 0));
+    // The C library's wrapper cannot be linked from C++ in Debian 12.
+    const ScopedFd leader(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     auto end = ProcessOutcome::End::kExited;
     if (!wait_for_leader(leader.get(), stopped.get(), deadline, stop)) {
       end = stop.stop_requested() ? ProcessOutcome::End::kStopped : ProcessOutcome::End::kTimedOut;
