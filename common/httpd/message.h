@@ -8,7 +8,7 @@
 
 namespace heal::httpd {
 
-/// Header fields or query parameters in the order in which they came.
+/// Header fields in the order in which they came, or query parameters by name and then in the order in which they came.
 using FieldList = std::vector<std::pair<std::string, std::string>>;
 
 /// A request whose head and body have been read whole and within the limits. Value type.
@@ -35,7 +35,8 @@ struct HttpRequest {
   bool operator==(const HttpRequest&) const = default;
 };
 
-/// An answer. Content-Length, Connection, Date-less; gzip is applied when the client accepts it. Value type.
+/// An answer. Content-Length and Connection are added; a long body is sent as gzip when the
+/// client accepts that. Value type.
 struct HttpResponse {
   int status = 200;
   std::string content_type;

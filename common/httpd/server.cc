@@ -1,0 +1,287 @@
+#include "common/httpd/server.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "common/base/text.h"
+#include "common/httpd/authenticator.h"
+#include "common/httpd/listen.h"
+#include "common/httpd/reactor.h"
+#include "common/httpd/router.h"
+#include "common/httpd/web_watcher.h"
+#include "common/httpd/worker_pool.h"
+
+namespace heal::httpd {
+namespace {
+
+constexpr std::size_t kAuthThreads = 2;  // bcrypt takes tens of milliseconds of CPU each
+constexpr std::size_t kAuthQueue = 64;
+constexpr std::size_t kAdminQueue = 64;
+
+bool is_safe(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+// A page of another site may send a form or a simple POST here with the user's credentials; its Origin gives it away.
+bool is_cross_origin(const HttpRequest& request) {
+  const auto origin = request.header("Origin");
+  if (origin.empty() || is_safe(request.method)) return false;
+  const auto scheme_end = origin.find("://");
+  if (scheme_end == std::string_view::npos) return true;  // "null" and the like
+  return to_lower(origin.substr(scheme_end + 3)) != to_lower(request.header("Host"));
+}
+
+DeferredHandler answer_at_once(Handler handler) {
+  return [handler = std::move(handler)](const HttpRequest& request, Responder responder) {
+    responder.send(handler(request));
+  };
+}
+
+}  // namespace
+
+class HttpServer::Impl final : public RequestGate {
+ public:
+  Impl(ServerOptions options, std::vector<ListenAddress> listen, std::vector<ListenAddress> admin_listen,
+       std::unique_ptr<WebWatcher> watcher, Logger logger, Metrics& metrics)
+      : options_(std::move(options)),
+        listen_(std::move(listen)),
+        admin_listen_(std::move(admin_listen)),
+        logger_(logger.component("httpd")),
+        metrics_(std::make_shared<const ServerMetrics>(metrics, options_.metrics_prefix)),
+        mailbox_(std::make_shared<Mailbox>()),
+        watcher_(std::move(watcher)),
+        reactor_(options_.limits, *this, mailbox_, metrics_, logger_) {}
+  ~Impl() override { stop(0s); }
+
+  void add(Route route) { router_.add(std::make_unique<Route>(std::move(route))); }
+  Status start();
+  void stop(Duration grace);
+
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  std::uint16_t port() const { return port_; }
+  bool has_authentication() const;
+  bool is_loopback_only() const;
+  Status reload() { return watcher_->reload(); }
+
+  std::shared_ptr<const WebState> web() override { return watcher_->get(); }
+  Admission admit(HttpRequest& request, Scope scope) override;
+  Admission admit_verified(HttpRequest& request, const Route& route) override;
+  bool verify(const HttpRequest& request, std::uint64_t connection, std::uint64_t exchange) override;
+  HttpResponse unauthorized(const HttpRequest& request) override;
+  bool dispatch(const Route& route, HttpRequest request, std::shared_ptr<Exchange> exchange) override;
+
+ private:
+  Status bind(const ListenAddress& address, Scope scope);
+  Admission refuse(const Route* route, HttpResponse response) const {
+    return {RequestGate::Verdict::kRefuse, route, std::move(response)};
+  }
+  Admission check_user(HttpRequest& request, const Route& route);
+  void run(const Route& route, const HttpRequest& request, const std::shared_ptr<Exchange>& exchange) const;
+
+  const ServerOptions options_;
+  const std::vector<ListenAddress> listen_;
+  const std::vector<ListenAddress> admin_listen_;
+  const Logger logger_;
+  const std::shared_ptr<const ServerMetrics> metrics_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  const std::unique_ptr<WebWatcher> watcher_;
+  Authenticator authenticator_;
+  Router router_;
+  std::vector<std::string> addresses_;
+  std::uint16_t port_ = 0;
+  Reactor reactor_;
+  std::unique_ptr<WorkerPool> main_pool_;
+  std::unique_ptr<WorkerPool> admin_pool_;
+  std::unique_ptr<WorkerPool> auth_pool_;
+};
+
+Status HttpServer::Impl::bind(const ListenAddress& address, Scope scope) {
+  HEAL_TRY(auto listener, bind_listener(address, options_.unix_mode));
+  addresses_.push_back(listener.address);
+  if (port_ == 0) port_ = listener.port;
+  reactor_.add_listener(std::move(listener), scope);
+  return {};
+}
+
+Status HttpServer::Impl::start() {
+  for (const auto& address : listen_)
+    HEAL_TRY_STATUS(bind(address, Scope::kAll));
+  for (const auto& address : admin_listen_)
+    HEAL_TRY_STATUS(bind(address, Scope::kAdminOnly));
+  main_pool_ = std::make_unique<WorkerPool>(options_.workers, options_.queue);
+  admin_pool_ = std::make_unique<WorkerPool>(options_.admin_workers, kAdminQueue);
+  auth_pool_ = std::make_unique<WorkerPool>(kAuthThreads, kAuthQueue);
+  HEAL_TRY_STATUS(reactor_.start());
+  for (const auto& address : addresses_) {
+    logger_.info("listening", {{"address", address}, {"tls", watcher_->get()->tls != nullptr}});
+  }
+  return {};
+}
+
+void HttpServer::Impl::stop(Duration grace) {
+  reactor_.stop(grace);
+  mailbox_->close();
+  for (auto* pool : {main_pool_.get(), admin_pool_.get(), auth_pool_.get()}) {
+    if (pool != nullptr) pool->stop();
+  }
+}
+
+bool HttpServer::Impl::has_authentication() const {
+  const auto state = watcher_->get();
+  const bool has_client_certificates =
+      state->config.tls && state->config.tls->client_auth == ClientAuth::kRequireAndVerify;
+  return has_client_certificates || !state->config.users.empty();
+}
+
+bool HttpServer::Impl::is_loopback_only() const {
+  return std::ranges::all_of(listen_, is_loopback) && std::ranges::all_of(admin_listen_, is_loopback);
+}
+
+RequestGate::Admission HttpServer::Impl::admit(HttpRequest& request, Scope scope) {
+  auto found = router_.find(request.method, request.path);
+  const bool is_hidden =
+      scope == Scope::kAdminOnly && found.route != nullptr && found.route->options.route_class != RouteClass::kAdmin;
+  if (is_hidden || (found.route == nullptr && found.allow.empty())) {
+    return refuse(nullptr, HttpResponse::error(request, 404, "there is nothing at this path"));
+  }
+  if (found.route == nullptr) {
+    auto response = HttpResponse::error(request, 405, "this path has other methods: " + found.allow);
+    response.headers.emplace_back("Allow", found.allow);
+    return refuse(nullptr, std::move(response));
+  }
+  request.route = found.route->pattern;
+  request.tail = std::move(found.tail);
+  if (options_.origin_check == OriginCheck::kEnforce && is_cross_origin(request)) {
+    metrics_->rejected(RejectReason::kCrossOrigin);
+    return refuse(found.route, HttpResponse::error(request, 403, "requests from pages of other sites are refused"));
+  }
+  return check_user(request, *found.route);
+}
+
+RequestGate::Admission HttpServer::Impl::check_user(HttpRequest& request, const Route& route) {
+  const auto state = web();
+  if (route.options.auth == RouteAuth::kOpen || state->config.users.empty()) return admit_verified(request, route);
+  const auto credentials = parse_basic_auth(request.header("Authorization"));
+  if (!credentials) {
+    metrics_->rejected(RejectReason::kUnauthorized);
+    return refuse(&route, unauthorized(request));
+  }
+  if (!authenticator_.is_known(state->config, *credentials)) return {Verdict::kVerify, &route, {}};
+  request.user = credentials->user;
+  return admit_verified(request, route);
+}
+
+RequestGate::Admission HttpServer::Impl::admit_verified(HttpRequest& request, const Route& route) {
+  const auto state = web();
+  if (route.options.auth == RouteAuth::kRequired && !state->config.users.empty() && request.user.empty()) {
+    const auto credentials = parse_basic_auth(request.header("Authorization"));
+    if (credentials) request.user = credentials->user;
+  }
+  const auto& role = route.options.role;
+  if (!role.empty() && options_.authorize && !options_.authorize(request.user, role)) {
+    metrics_->rejected(RejectReason::kForbidden);
+    return refuse(&route, HttpResponse::error(request, 403, "this needs the role \"" + role + "\""));
+  }
+  return {Verdict::kServe, &route, {}};
+}
+
+bool HttpServer::Impl::verify(const HttpRequest& request, std::uint64_t connection, std::uint64_t exchange) {
+  auto credentials = parse_basic_auth(request.header("Authorization"));
+  if (!credentials) return false;
+  return auth_pool_->try_post([this, state = web(), credentials = std::move(*credentials), connection, exchange] {
+    const bool is_right = authenticator_.verify(state->config, credentials);
+    mailbox_->post({.kind = is_right ? Mail::Kind::kAuthenticated : Mail::Kind::kDenied,
+                    .connection = connection,
+                    .exchange = exchange});
+  });
+}
+
+HttpResponse HttpServer::Impl::unauthorized(const HttpRequest& request) {
+  auto response = HttpResponse::error(request, 401, "credentials are missing or wrong");
+  response.headers.emplace_back("WWW-Authenticate", "Basic");
+  return response;
+}
+
+bool HttpServer::Impl::dispatch(const Route& route, HttpRequest request, std::shared_ptr<Exchange> exchange) {
+  auto& pool = route.options.route_class == RouteClass::kAdmin ? *admin_pool_ : *main_pool_;
+  return pool.try_post(
+      [this, &route, request = std::move(request), exchange = std::move(exchange)] { run(route, request, exchange); });
+}
+
+void HttpServer::Impl::run(const Route& route, const HttpRequest& request,
+                           const std::shared_ptr<Exchange>& exchange) const {
+  const auto failed = [&](std::string_view what) {
+    logger_.error("handler failed", {{"handler", route.pattern}, {"err", what}});
+  };
+  // The responder is destroyed while the stack unwinds: that answers 500 without the exception's text.
+  try {
+    route.handler(request, Responder(exchange));
+  } catch (const std::exception& error) {
+    failed(error.what());
+  } catch (...) {
+    failed("unknown exception");
+  }
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::create(ServerOptions options, Logger logger, Metrics& metrics) {
+  std::vector<ListenAddress> listen, admin_listen;
+  for (const auto& text : options.listen) {
+    HEAL_TRY(auto address, parse_listen_address(text));
+    listen.push_back(std::move(address));
+  }
+  for (const auto& text : options.admin_listen) {
+    HEAL_TRY(auto address, parse_listen_address(text));
+    admin_listen.push_back(std::move(address));
+  }
+  if (listen.empty() && admin_listen.empty()) return make_error(ErrorCode::kInvalid, "no listen address");
+  if (options.workers == 0 || options.admin_workers == 0) {
+    return make_error(ErrorCode::kInvalid, "a server needs at least one worker in each pool");
+  }
+  HEAL_TRY(auto watcher, WebWatcher::create(options.web_config_file, logger.component("httpd")));
+  return std::unique_ptr<HttpServer>(new HttpServer(std::make_unique<Impl>(
+      std::move(options), std::move(listen), std::move(admin_listen), std::move(watcher), logger, metrics)));
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+
+void HttpServer::get(std::string_view pattern, Handler handler, RouteOptions options) {
+  handle("GET", pattern, std::move(handler), std::move(options));
+}
+
+void HttpServer::post(std::string_view pattern, Handler handler, RouteOptions options) {
+  handle("POST", pattern, std::move(handler), std::move(options));
+}
+
+void HttpServer::handle(std::string_view method, std::string_view pattern, Handler handler, RouteOptions options) {
+  handle_deferred(method, pattern, answer_at_once(std::move(handler)), std::move(options));
+}
+
+void HttpServer::handle_deferred(std::string_view method, std::string_view pattern, DeferredHandler handler,
+                                 RouteOptions options) {
+  impl_->add({std::string(method), std::string(pattern), std::move(options), std::move(handler)});
+}
+
+Status HttpServer::start() {
+  return impl_->start();
+}
+void HttpServer::stop(Duration grace) {
+  impl_->stop(grace);
+}
+std::vector<std::string> HttpServer::addresses() const {
+  return impl_->addresses();
+}
+std::uint16_t HttpServer::port() const {
+  return impl_->port();
+}
+bool HttpServer::has_authentication() const {
+  return impl_->has_authentication();
+}
+bool HttpServer::is_loopback_only() const {
+  return impl_->is_loopback_only();
+}
+Status HttpServer::reload() {
+  return impl_->reload();
+}
+
+}  // namespace heal::httpd
