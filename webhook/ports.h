@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/playbook/heal_config.h"
+#include "common/port/alertmanager_api.h"
+#include "common/port/clock.h"
+#include "common/port/container_engine.h"
+#include "common/port/dialer.h"
+#include "common/port/http_client.h"
+#include "common/port/process_runner.h"
+#include "common/port/prometheus_api.h"
+#include "common/port/random.h"
+#include "common/port/store.h"
+
+namespace heal::webhook {
+
+/// Everything of the world that heal-webhook touches, and how to connect to what the configuration names. Tests replace
+/// any of it.
+struct Ports {
+  std::shared_ptr<Clock> clock;
+  std::shared_ptr<Random> random;
+  std::shared_ptr<HttpClient> http;
+  std::shared_ptr<Dialer> dialer;
+  std::shared_ptr<ProcessRunner> processes;
+  /// Opens the store in a folder; called once, by App::create().
+  std::function<Result<std::shared_ptr<Store>>(const std::string& folder)> open_store;
+  // Called for each configuration. `config_folder` is where its relative names start.
+  std::function<Result<std::shared_ptr<ContainerEngine>>(const playbook::EngineConfig& config)> make_engine;
+  std::function<Result<std::shared_ptr<PrometheusApi>>(const playbook::HttpEndpoint& config,
+                                                       const std::string& config_folder)>
+      make_prometheus;
+  std::function<Result<std::shared_ptr<AlertmanagerApi>>(const playbook::HttpEndpoint& config,
+                                                         const std::string& config_folder)>
+      make_alertmanager;
+};
+
+/// The real ones.
+Ports system_ports();
+
+}  // namespace heal::webhook
