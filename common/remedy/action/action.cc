@@ -1,0 +1,35 @@
+#include "common/remedy/action/action.h"
+
+namespace heal::remedy {
+namespace {
+
+const std::vector<const ActionKind*>& all_actions() {
+  static const std::vector<const ActionKind*> kActions{&kDockerInspect, &kDockerStart, &kDockerStop,  &kDockerRestart,
+                                                       &kDockerKill,    &kCommand,     &kHttpRequest, &kWaitHttp,
+                                                       &kWaitTcp,       &kWaitPromql,  &kAssert};
+  return kActions;
+}
+
+}  // namespace
+
+ActionResult ActionResult::of_error(const Error& error) {
+  const bool is_unknown = error.code() == ErrorCode::kTimeout || error.code() == ErrorCode::kCancelled ||
+                          error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kProtocol;
+  return {is_unknown ? Kind::kUnknown : Kind::kFailed, std::string(to_string(error.code())), error.str(), {}};
+}
+
+const ActionKind* find_action(std::string_view kind) {
+  for (const ActionKind* action : all_actions()) {
+    if (action->name == kind) return action;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> action_names() {
+  std::vector<std::string> names;
+  for (const ActionKind* action : all_actions())
+    names.emplace_back(action->name);
+  return names;
+}
+
+}  // namespace heal::remedy

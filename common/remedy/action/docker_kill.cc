@@ -1,0 +1,34 @@
+#include <fmt/format.h>
+
+#include "common/remedy/action/docker.h"
+
+namespace heal::remedy {
+namespace {
+
+ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+  auto target = docker_target(scope);
+  if (!target.has_value()) return ActionResult::of_error(target.error());
+  const std::string& signal = scope.step.arguments.text("signal");
+  auto status = target->engine->kill(target->container, signal, deadline, std::move(stop));
+  if (!status.has_value()) return ActionResult::of_error(status.error());
+  return ActionResult::done(fmt::format("{} got {}", target->shown, signal));
+}
+
+/// Only a deadly signal leaves a trace.
+ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime intended_at, std::stop_token stop) {
+  const std::string& signal = scope.step.arguments.text("signal");
+  if (signal != "SIGKILL" && signal != "KILL" && signal != "9")
+    return {Probed::kUnknown, fmt::format("nothing shows whether {} arrived", signal)};
+  return probe_docker(
+      scope, before, intended_at, kEngineSlack,
+      [](const BeforeState& then, const ContainerInfo& now) {
+        return now.status == "exited" || now.status == "dead" || was_started_since(then, now);
+      },
+      std::move(stop));
+}
+
+}  // namespace
+
+const ActionKind kDockerKill{"docker.kill", prepare_docker, run, probe};
+
+}  // namespace heal::remedy

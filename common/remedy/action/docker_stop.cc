@@ -1,0 +1,30 @@
+#include <fmt/format.h>
+
+#include "common/remedy/action/docker.h"
+
+namespace heal::remedy {
+namespace {
+
+ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+  auto target = docker_target(scope);
+  if (!target.has_value()) return ActionResult::of_error(target.error());
+  auto change =
+      target->engine->stop(target->container, scope.step.arguments.duration("grace"), deadline, std::move(stop));
+  if (!change.has_value()) return ActionResult::of_error(change.error());
+  const bool was_stopped = *change == EngineChange::kAlready;
+  return ActionResult::done(fmt::format("{} {}", target->shown, was_stopped ? "was not running" : "stopped"),
+                            {{"changed", was_stopped ? "false" : "true"}});
+}
+
+ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime intended_at, std::stop_token stop) {
+  return probe_docker(
+      scope, before, intended_at, scope.step.arguments.duration("grace") + kEngineSlack,
+      [](const BeforeState&, const ContainerInfo& now) { return now.status == "exited" || now.status == "dead"; },
+      std::move(stop));
+}
+
+}  // namespace
+
+const ActionKind kDockerStop{"docker.stop", prepare_docker, run, probe};
+
+}  // namespace heal::remedy

@@ -1,0 +1,147 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/remedy/coordinator.h"
+#include "common/remedy/words.h"
+#include "common/wire/json.h"
+
+// Heals that a person asks for.
+
+namespace heal::remedy {
+namespace {
+
+Episode manual_episode(const HealRequest& request, const std::string& token, WallTime now) {
+  Episode episode;
+  episode.key = "manual:" + token;
+  episode.source = words::kManual;
+  episode.name = "manual heal";
+  episode.labels = {{"playbook", request.playbook}, {"target", request.target.str()}};
+  episode.starts_at = now;
+  episode.received_at = now;
+  return episode;
+}
+
+HealAnswer answer_of(const Incident& incident) {
+  HealAnswer answer;
+  answer.kind = is_terminal(incident.state) ? HealAnswer::Kind::kRefused : HealAnswer::Kind::kStarted;
+  answer.incident = incident;
+  answer.reason = incident.reason;
+  answer.message = incident.message;
+  return answer;
+}
+
+}  // namespace
+
+void Coordinator::heal(HealRequest request, std::function<void(Result<HealAnswer>)> done) {
+  if (!is_accepting_.load()) return done(make_error(ErrorCode::kUnavailable, "the service is stopping"));
+  if (request.dry_run == HealRequest::Rehearse::kYes) return rehearse(std::move(request), std::move(done));
+  // Called once: by the message when it fails, else when the incident is decided.
+  auto shared = std::make_shared<std::function<void(Result<HealAnswer>)>>(std::move(done));
+  Message message;
+  message.apply = [this, shared, request = std::move(request)] { return begin_heal(request, shared); };
+  message.done = [shared](const Status& status) {
+    if (!status.has_value()) (*shared)(status.error());
+  };
+  if (!inbox_.try_push(std::move(message)))
+    (*shared)(make_error(ErrorCode::kUnavailable, "too many requests are waiting"));
+}
+
+Status Coordinator::begin_heal(const HealRequest& request, const std::shared_ptr<HealDone>& done) {
+  const auto world = world_.get();
+  if (world->bundle.find_playbook(request.playbook) == nullptr)
+    return make_error(ErrorCode::kNotFound, "there is no playbook \"{}\"", request.playbook);
+  const std::string target = request.target.str();
+  const WallTime now = tools_.clock.now();
+  if (const OpenIncident* open = ledger_.open_on(target)) {
+    if (open->incident.state != IncidentState::kRecovered) {
+      return make_error(ErrorCode::kConflict, "{} has an open incident already: {} ({})", target, open->incident.id,
+                        to_string(open->incident.state));
+    }
+    ledger_.move(open->incident.id, IncidentEvent::kClose, "newer_evidence",
+                 fmt::format("closed early: {} asked for another heal", request.by));
+  }
+  Incident incident;
+  incident.id = ledger_.new_id();
+  Episode episode = manual_episode(request, incident.id, now);
+  incident.target = request.target;
+  incident.name = episode.name;
+  incident.type = "MANUAL";
+  incident.reason = "accepted";
+  incident.message = "accepted; nothing decided yet";
+  incident.playbook = request.playbook;
+  incident.times.detected_at = now;
+  incident.episode_keys = {episode.key};
+  incident.requested_by = request.by;
+  const std::string id = incident.id;
+  episode.incident_id = id;
+  episode.resolved_at = std::nullopt;
+  ledger_.append(id, "received", fmt::format("{} asked for playbook {} on {}", request.by, request.playbook, target),
+                 {{"by", request.by}, {"playbook", request.playbook}, {"target", target}, {"params", request.params}});
+  ledger_.begin(std::move(incident));
+  ledger_.edit(id).progress.params = request.params;
+  ledger_.put_episode(episode);
+  ledger_.effect([this, id, done] {
+    metrics_.events.at({std::string(words::kManual), std::string(words::kAccepted)}).increment();
+    waiting_[id] = *done;
+    investigate(id);
+  });
+  return {};
+}
+
+void Coordinator::tell_decided(const std::string& incident_id, const Incident& incident) {
+  auto it = waiting_.find(incident_id);
+  if (it == waiting_.end()) return;
+  const HealDone done = std::move(it->second);
+  waiting_.erase(it);
+  done(answer_of(incident));
+}
+
+void Coordinator::rehearse(HealRequest request, HealDone done) {
+  const WallTime now = tools_.clock.now();
+  Case subject;
+  subject.origin = manual_episode(request, "dry-run", now);
+  subject.episodes = {subject.origin};
+  subject.incident.target = request.target;
+  subject.incident.playbook = request.playbook;
+  subject.incident.requested_by = request.by;
+  subject.incident.times.detected_at = now;
+  subject.progress.params = std::move(request.params);
+  const auto shared = std::make_shared<HealDone>(std::move(done));
+  workers_.submit([this, shared, subject = std::move(subject), world = world_.get()](std::stop_token stop) {
+    const Dossier dossier = remedy::investigate(subject, world, tools_, store_, stop);
+    HealAnswer answer;
+    const Status status = post_and_wait([&] { return answer_rehearsal(subject, dossier, answer); });
+    if (!status.has_value()) return (*shared)(status.error());
+    (*shared)(std::move(answer));
+  });
+}
+
+Status Coordinator::answer_rehearsal(const Case& subject, const Dossier& dossier, HealAnswer& answer) {
+  answer.kind = HealAnswer::Kind::kRehearsed;
+  if (dossier.obstacle) {
+    answer.reason = dossier.obstacle->reason;
+    answer.message = dossier.obstacle->message;
+    answer.decision = dump({{"result", words::kRefuse},
+                            {"guard", dossier.obstacle->stage},
+                            {"reason", dossier.obstacle->reason},
+                            {"message", dossier.obstacle->message}});
+    return {};
+  }
+  Decision decision = decide(ledger_, subject, dossier);
+  if (const OpenIncident* open = ledger_.open_on(subject.incident.target->str());
+      open != nullptr && open->incident.state != IncidentState::kRecovered) {
+    decision.decisive.kind = Verdict::Kind::kRefuse;
+    decision.decisive.guard = words::kLockGuard;
+    decision.decisive.reason = "open_incident";
+    decision.decisive.message = fmt::format("the target has an open incident already: {}", open->incident.id);
+  }
+  answer.reason = decision.decisive.reason;
+  answer.message = decision.decisive.message;
+  answer.decision = dump(to_json(decision, dossier));
+  answer.plan = dossier.plan->canonical;
+  answer.explained = playbook::explain(*dossier.plan);
+  return {};
+}
+
+}  // namespace heal::remedy

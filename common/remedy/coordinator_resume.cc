@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+#include "common/remedy/coordinator.h"
+#include "common/remedy/either_stop.h"
+#include "common/remedy/resume.h"
+#include "common/remedy/words.h"
+#include "common/wire/json.h"
+
+// What is done about incidents that are found open: at the start, and when their time has come.
+
+namespace heal::remedy {
+namespace {
+
+/// Before going on after a restart only these are asked again: the others said yes when the run began.
+constexpr std::array<Guard, 3> kResumeGuards{guard_fresh_evidence, guard_before, guard_target_lock};
+
+std::optional<Verdict> first_objection(const GuardSnapshot& snapshot) {
+  for (Guard guard : kResumeGuards) {
+    Verdict verdict = guard(snapshot);
+    if (verdict.kind != Verdict::Kind::kAllow) return verdict;
+  }
+  return std::nullopt;
+}
+
+bool was_noted(const std::vector<TimelineEntry>& timeline, const std::string& step_id) {
+  return std::any_of(timeline.begin(), timeline.end(), [&](const TimelineEntry& entry) {
+    return entry.kind == "step_unknown" && entry.data.find('"' + step_id + '"') != std::string::npos;
+  });
+}
+
+}  // namespace
+
+void Coordinator::take_up_all() {
+  std::size_t steps = 0;
+  for (const auto& [id, open] : ledger_.open()) {
+    steps += open.unknown_steps.size();
+    // What has a time of its own waits for it.
+    if (!open.progress.wake_at) take_up(id);
+  }
+  logger_.info("took up what the store holds", {{"open_incidents", ledger_.open().size()}, {"unknown_steps", steps}});
+}
+
+void Coordinator::take_up(const std::string& incident_id) {
+  const OpenIncident* open = ledger_.find(incident_id);
+  if (open == nullptr) return;
+  switch (open->incident.state) {
+    case IncidentState::kReceived:
+    case IncidentState::kHeld:
+    case IncidentState::kPlanned:
+      return investigate(incident_id);
+    case IncidentState::kExecuting:
+    case IncidentState::kVerifying:
+      return resume(incident_id);
+    case IncidentState::kRecovered:
+      return settle(incident_id);
+    default:
+      return;
+  }
+}
+
+void Coordinator::resume(const std::string& incident_id) {
+  const OpenIncident* open = ledger_.find(incident_id);
+  if (open == nullptr) return;
+  auto subject = case_of(ledger_, *open);
+  if (!subject.has_value()) {
+    logger_.error("an interrupted incident could not be read", {{"incident", incident_id}, {"err", subject.error()}});
+    return;
+  }
+  submit(incident_id, [this, incident_id, subject = std::move(*subject), world = world_.get()](std::stop_token stop) {
+    const EitherStop either(stop, drain_.get_token());
+    const auto dossier =
+        std::make_shared<const Dossier>(remedy::investigate(subject, world, tools_, store_, either.token()));
+    if (either.token().stop_requested()) return;
+    post_until_durable([this, incident_id, dossier] { return apply_resumption(incident_id, dossier); }, stop);
+  });
+}
+
+Status Coordinator::apply_resumption(const std::string& incident_id, std::shared_ptr<const Dossier> dossier) {
+  const OpenIncident* open = ledger_.find(incident_id);
+  if (open == nullptr) return {};
+  const IncidentState state = open->incident.state;
+  if (state != IncidentState::kExecuting && state != IncidentState::kVerifying) return {};
+  HEAL_TRY(const Case subject, case_of(ledger_, *open));
+  HEAL_TRY(const auto timeline, store_.timeline(incident_id));
+  HEAL_TRY(const auto open_steps, store_.open_steps());
+  ledger_.edit(incident_id).progress.wake_at.reset();
+  if (dossier->obstacle && dossier->obstacle->event == IncidentEvent::kHold) {
+    ledger_.edit(incident_id).progress.wake_at = tools_.clock.now() + kBlindRetry;
+    return {};
+  }
+  const auto halt = [&](std::string_view reason, std::string message) -> Status {
+    ledger_.edit(incident_id).progress.locks.clear();
+    ledger_.move(incident_id, IncidentEvent::kHalt, reason, std::move(message));
+    return {};
+  };
+  if (dossier->obstacle)
+    return halt("cannot_resume", fmt::format("half-done and cannot go on: {}", dossier->obstacle->message));
+  if (dossier->plan->hash != subject.incident.plan_hash)
+    return halt("plan_changed", "half-done, and the playbook or its values are not what they were when it began");
+  if (state == IncidentState::kVerifying) {
+    ledger_.append(incident_id, "resumed", "verifying again after a restart", Json::object());
+    ledger_.effect([this, incident_id, dossier] {
+      dossiers_[incident_id] = dossier;
+      submit(incident_id,
+             [this, incident_id, dossier](std::stop_token stop) { run_verification(incident_id, *dossier, stop); });
+    });
+    return {};
+  }
+  return resume_steps(subject, dossier, resume_point(subject.incident, *dossier->plan, timeline, open_steps), timeline);
+}
+
+Status Coordinator::resume_steps(const Case& subject, std::shared_ptr<const Dossier> dossier, ResumePoint point,
+                                 const std::vector<TimelineEntry>& timeline) {
+  const std::string& id = subject.incident.id;
+  if (point.half_done && !was_noted(timeline, point.half_done->step.step_id)) {
+    ledger_.append(id, "step_unknown",
+                   fmt::format("step {} was begun and has no outcome: unknown", point.half_done->step.step_id),
+                   {{"step_id", point.half_done->step.step_id},
+                    {"intended_at", format_rfc3339_nano(point.half_done->step.intended_at)}});
+  }
+  RunOrder order;
+  order.incident_id = id;
+  order.attempt = subject.incident.attempt;
+  order.container_id = subject.progress.container_id;
+  order.first_step = point.first_step;
+  order.first_try = point.first_try;
+  order.outputs = std::move(point.outputs);
+  order.half_done = std::move(point.half_done);
+  order.stepped_at = subject.progress.stepped_at;
+  order.end = std::move(point.end);
+  if (!order.end && point.would_act) {
+    const GuardSnapshot snapshot{tools_.clock.now(), subject, *dossier, ledger_.history(subject.incident.target->str()),
+                                 ledger_.holders(lock_targets(*dossier->plan), id)};
+    const auto objection = first_objection(snapshot);
+    if (objection && objection->kind == Verdict::Kind::kHold) {
+      ledger_.edit(id).progress.wake_at = objection->until.value_or(tools_.clock.now() + kBlindRetry);
+      return {};
+    }
+    order.may_act = !objection;
+    ledger_.append(id, "resumed",
+                   objection
+                       ? fmt::format("after a restart nothing more is begun: {}", printable(objection->message, 400))
+                       : "going on after a restart: the evidence is still true",
+                   {{"guard", objection ? objection->guard : ""}, {"reason", objection ? objection->reason : "fresh"}});
+  }
+  ledger_.effect([this, order = std::move(order), dossier] { start_run(order, dossier); });
+  return {};
+}
+
+}  // namespace heal::remedy

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/telemetry/metrics.h"
+
+namespace heal::remedy {
+
+/// The pipeline's own metrics. Every closed label value exists from the start; the values of `playbook` come from the
+/// configuration by know_playbooks(). Copyable handles; thread-safe.
+struct RemedyMetrics {
+  explicit RemedyMetrics(Metrics& metrics);
+
+  /// Makes the members of these playbooks exist at 0.
+  void know_playbooks(const std::vector<std::string>& playbooks, const std::vector<std::string>& step_kinds) const;
+
+  CounterFamily events;        ///< source, result
+  CounterFamily duplicates;    ///< source
+  CounterFamily decisions;     ///< playbook, result, guard
+  CounterFamily actions;       ///< playbook, step (kind), outcome
+  HistogramFamily durations;   ///< playbook, step (kind)
+  CounterFamily moves;         ///< state
+  GaugeFamily open_incidents;  ///< state
+  GaugeFamily inflight;        ///< playbook
+  Histogram time_to_decide, time_to_act, time_to_verify;
+  Gauge queue_depth, queue_oldest_age;
+  Gauge unknown_outcomes;
+  Counter broken_invariants;
+  Histogram commit_seconds;
+  Counter commit_errors;
+  Gauge last_intake;
+};
+
+}  // namespace heal::remedy

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/playbook/plan.h"
+#include "common/remedy/check.h"
+#include "common/remedy/world.h"
+
+namespace heal::remedy {
+
+/// What verification looks at.
+struct VerifyOrder {
+  const playbook::Plan& plan;
+  const World& world;
+  std::function<std::vector<Episode>()> episodes;  ///< of the incident, as they are now; absent: none
+  std::optional<WallTime> stepped_at;              ///< when the last step ended: older samples prove nothing
+};
+
+/// One look at all checks.
+struct VerifyRound {
+  Answer answer = Answer::kUnknown;
+  std::string message;  ///< of the check that decided
+  std::vector<std::pair<std::string, CheckResult>> checks;
+};
+
+/// The plan's verification; a plan without one is checked by its container running, and without a container by nothing.
+std::optional<playbook::Verification> verification_of(const playbook::Plan& plan);
+
+/// Asks every check once. `all`: fails when one fails, else unknown when one is; `any`: passes when one passes.
+VerifyRound verify_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
+                        std::stop_token stop);
+
+/// Three-valued: kPass after `consecutive` good rounds within the window; kFail when the window ended on a bad one,
+/// kUnknown when it ended on one that could not be answered, or when there is nothing to verify by. nullopt: stopped.
+/// `on_change` is called for each round whose answer differs from the one before. Runs on a worker.
+std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
+                                  const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop);
+
+/// The same question while `stay_healthy` passes: kFail only after `consecutive` bad rounds in a row.
+std::optional<VerifyRound> still_healthy(const VerifyOrder& order, const Tools& tools, std::stop_token stop);
+
+}  // namespace heal::remedy
