@@ -39,7 +39,8 @@ Status parse_point(const Json& point, std::string_view at, PromSample& sample) {
   if (!value) return protocol_error(at, fmt::format("\"{}\" is not a number", printable(text)));
   sample.value = *value;
   const double seconds = point[0].get<double>();
-  if (std::isfinite(seconds)) sample.at = WallTime(from_seconds(seconds));
+  // Milliseconds are all that Prometheus has; a double of seconds blurs the digits beyond.
+  if (std::abs(seconds) < 9e9) sample.at = WallTime(std::chrono::milliseconds(std::llround(seconds * 1000)));
   return {};
 }
 
