@@ -1,11 +1,12 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/base/time.h"
 #include "common/telemetry/logger.h"
 
 namespace heal::cli {
