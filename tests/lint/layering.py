@@ -21,7 +21,7 @@ EDGES = {
     "port": {"model", "base"},
     "playbook": {"config", "model", "base"},
     "probe": {"port", "config", "telemetry", "model", "base"},
-    "fault": {"port", "model", "base"},
+    "fault": {"port", "wire", "model", "base"},
     "remedy": {"playbook", "probe", "port", "config", "telemetry", "model", "base"},
     "sim": {"port", "wire", "model", "base"},
     "system": {"port", "wire", "telemetry", "model", "base"},

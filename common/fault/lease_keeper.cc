@@ -1,0 +1,362 @@
+#include "common/fault/lease_keeper.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "common/base/ids.h"
+#include "common/fault/protection.h"
+#include "common/wire/incident_json.h"
+#include "common/wire/json.h"
+
+namespace heal::fault {
+namespace {
+
+using State = FaultLease::State;
+constexpr std::size_t kRevertedKept = 100;
+
+bool is_over(const FaultLease& lease) {
+  return lease.state == State::kReverted;
+}
+
+/// Whether the engine may have got the call, or still be at it, although it failed.
+bool is_outcome_unknown(const Error& error) {
+  return error.code() == ErrorCode::kTimeout || error.code() == ErrorCode::kCancelled ||
+         error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kProtocol;
+}
+
+std::string describe(const ContainerInfo& info) {
+  return dump(Json{{"id", info.id},
+                   {"name", info.name},
+                   {"image", info.image},
+                   {"status", info.status},
+                   {"pid", info.pid},
+                   {"started_at", to_json_value(info.started_at)}});
+}
+
+TimelineEntry entry_of(const FaultLease& lease, WallTime now) {
+  std::string message = fmt::format("fault {} on {} {}", lease.kind, lease.target.str(), to_string(lease.state));
+  if (!lease.last_error.empty()) message += ": " + lease.last_error;
+  return {0, now, "", "fault", std::move(message), dump(to_json(lease))};
+}
+
+}  // namespace
+
+/// The right to work on one lease, on a copy; what became of it is put back by save(). Ends with this.
+class LeaseKeeper::Claim {
+ public:
+  /// Waits while another thread works on it. Empty when there is no such lease.
+  Claim(LeaseKeeper& keeper, const std::string& id) : keeper_(keeper) {
+    MutexLock lock(keeper_.mutex_);
+    auto found = keeper_.held_.find(id);
+    while (found != keeper_.held_.end() && found->second.busy) {
+      keeper_.changed_.wait(keeper_.mutex_);
+      found = keeper_.held_.find(id);
+    }
+    if (found == keeper_.held_.end()) return;
+    found->second.busy = true;
+    held = found->second;
+  }
+  ~Claim() {
+    if (!held) return;
+    std::stop_source wake;
+    {
+      MutexLock lock(keeper_.mutex_);
+      const auto found = keeper_.held_.find(held->lease.id);
+      if (found->second.saved) {
+        found->second = *held;
+        found->second.busy = false;
+      } else {
+        keeper_.held_.erase(found);
+      }
+      keeper_.changed_.notify_all();
+      wake = keeper_.wake_;
+    }
+    wake.request_stop();
+  }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+
+  std::optional<Held> held;
+
+ private:
+  LeaseKeeper& keeper_;
+};
+
+Result<std::unique_ptr<LeaseKeeper>> LeaseKeeper::open(LeaseTools tools, LeaseOptions options) {
+  HEAL_TRY(auto leases, tools.store.leases());
+  std::unique_ptr<LeaseKeeper> keeper(new LeaseKeeper(std::move(tools), std::move(options)));
+  for (FaultLease& lease : leases)
+    keeper->take_over(std::move(lease));
+  return keeper;
+}
+
+void LeaseKeeper::take_over(FaultLease lease) {
+  Held held;
+  const SteadyTime now = tools_.clock.steady_now();
+  held.due = held.settled = now;
+  held.saved = true;
+  if (lease.state == State::kApplied) {
+    // The wall clock may have jumped while we were away: never wait longer than a lease can last.
+    const Duration left = lease.deadline - tools_.clock.now();
+    held.due = now + std::clamp(left, Duration(0), options_.max_ttl);
+  } else {
+    held.settled = now + options_.settle;
+  }
+  held.lease = std::move(lease);
+  if (!is_over(held.lease) && options_.on_change) options_.on_change(held.lease);
+  MutexLock lock(mutex_);
+  const std::string id = held.lease.id;
+  held_.emplace(id, std::move(held));
+}
+
+Status LeaseKeeper::check_request(const FaultRequest& request) const {
+  if (find_fault(request.kind) == nullptr) {
+    return make_error(ErrorCode::kInvalid, "unknown fault \"{}\", expected one of {}", request.kind,
+                      fmt::join(fault_kinds(), ", "));
+  }
+  const Duration ttl = request.ttl.value_or(options_.default_ttl);
+  if (ttl <= 0s || ttl > options_.max_ttl) {
+    return make_error(ErrorCode::kInvalid, "a fault may last from 1ms to {}, not {}", format_duration(options_.max_ttl),
+                      format_duration(ttl));
+  }
+  if (request.target.kind != "container") {
+    return make_error(ErrorCode::kInvalid, "only containers can be broken, not {}", request.target.str());
+  }
+  return {};
+}
+
+Status LeaseKeeper::check_free(const TargetId& target) {
+  for (const auto& [id, held] : held_) {
+    if (held.lease.target == target && !is_over(held.lease)) {
+      return make_error(ErrorCode::kConflict, "fault {} ({}) is on {} already", id, held.lease.kind, target.str());
+    }
+  }
+  return {};
+}
+
+Result<std::shared_ptr<ContainerEngine>> LeaseKeeper::engine_of(const TargetId& target) const {
+  auto engine = tools_.engine(target.engine);
+  if (!engine) return make_error(ErrorCode::kNotFound, "no engine \"{}\" is configured", target.engine);
+  return engine;
+}
+
+Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, std::stop_token stop) {
+  HEAL_TRY(const auto engine, engine_of(request.target));
+  HEAL_TRY(auto info, engine->inspect(request.target.name, tools_.clock.deadline_in(options_.call_timeout), stop));
+  HEAL_TRY_STATUS(check_may_break(info, options_.own_container));
+  HEAL_TRY_STATUS(find_fault(request.kind)->check(info));
+  return info;
+}
+
+Status LeaseKeeper::check(const FaultRequest& request, std::stop_token stop) {
+  HEAL_TRY_STATUS(check_request(request));
+  {
+    MutexLock lock(mutex_);
+    HEAL_TRY_STATUS(check_free(request.target));
+  }
+  HEAL_TRY([[maybe_unused]] const auto info, find_victim(request, std::move(stop)));
+  return {};
+}
+
+Result<std::string> LeaseKeeper::reserve(const FaultRequest& request) {
+  Held held;
+  const Duration ttl = request.ttl.value_or(options_.default_ttl);
+  FaultLease& lease = held.lease;
+  lease.injected_at = tools_.clock.now();
+  lease.deadline = lease.injected_at + ttl;
+  lease.id = make_ulid(lease.injected_at, tools_.random.next(), tools_.random.next());
+  lease.kind = request.kind;
+  lease.target = request.target;
+  lease.owner = request.owner;
+  held.due = tools_.clock.steady_now() + ttl;
+  MutexLock lock(mutex_);
+  HEAL_TRY_STATUS(check_free(request.target));
+  const std::string id = lease.id;
+  held_.emplace(id, std::move(held));
+  return id;
+}
+
+Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, std::stop_token stop) {
+  HEAL_TRY_STATUS(check_request(request));
+  HEAL_TRY(const std::string id, reserve(request));
+  Claim claim(*this, id);
+  Held& held = *claim.held;
+  HEAL_TRY(const ContainerInfo before, find_victim(request, stop));
+  held.lease.original = describe(before);
+  held.lease.undo = Recipe::of(before).to_text();
+  HEAL_TRY_STATUS(save(held));
+  Status applied = apply(held, before, stop);
+  if (applied) return held.lease;
+  // Whoever asked may be gone, but the fault may be there.
+  (void)revert_claimed(held, {});
+  return std::move(applied).error();
+}
+
+Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, std::stop_token stop) {
+  HEAL_TRY(const auto engine, engine_of(held.lease.target));
+  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), std::move(stop)};
+  Status injected = find_fault(held.lease.kind)->inject(before, site);
+  if (!injected) {
+    if (is_outcome_unknown(injected.error())) held.settled = tools_.clock.steady_now() + options_.settle;
+    return injected;
+  }
+  held.lease.state = State::kApplied;
+  return save(held);
+}
+
+Status LeaseKeeper::undo_once(const Held& held, std::stop_token stop) {
+  const Fault* fault = find_fault(held.lease.kind);
+  if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
+  HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
+  HEAL_TRY(const auto engine, engine_of(held.lease.target));
+  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), std::move(stop)};
+  HEAL_TRY_STATUS(fault->undo(recipe, site));
+  return fault->verify_undone(recipe, site);
+}
+
+Status LeaseKeeper::revert_claimed(Held& held, std::stop_token stop) {
+  if (held.lease.state == State::kIntended || held.lease.state == State::kApplied) {
+    held.lease.state = State::kReverting;
+    // Undoing must not depend on the disk: without this line the undo is only repeated after a restart.
+    (void)save(held);
+  }
+  Status undone = undo_once(held, std::move(stop));
+  if (!undone) {
+    retry_later(held, undone.error());
+    return undone;
+  }
+  if (tools_.clock.steady_now() < held.settled) {
+    held.due = held.settled;
+    return {};
+  }
+  const FaultLease before = held.lease;
+  held.lease.state = State::kReverted;
+  held.lease.last_error.clear();
+  Status saved = save(held);
+  if (saved) return {};
+  held.lease = before;
+  retry_later(held, saved.error());
+  return saved;
+}
+
+void LeaseKeeper::retry_later(Held& held, const Error& error) {
+  held.retry = held.retry == Duration(0) ? options_.first_retry : std::min(held.retry * 2, options_.max_retry);
+  held.due = tools_.clock.steady_now() + held.retry;
+  const std::string text = error.str();
+  if (held.lease.state == State::kRevertFailed && held.lease.last_error == text) return;
+  held.lease.state = State::kRevertFailed;
+  held.lease.last_error = text;
+  (void)save(held);
+}
+
+Status LeaseKeeper::save(Held& held) {
+  Status status = tools_.store.commit({PutLease{held.lease}, AppendEntry{entry_of(held.lease, tools_.clock.now())}});
+  if (!status && !held.saved) return status;
+  held.saved = true;
+  {
+    MutexLock lock(mutex_);
+    Held& kept = held_.at(held.lease.id);
+    kept = held;
+    kept.busy = true;
+    forget_old();
+  }
+  if (options_.on_change) options_.on_change(held.lease);
+  return status;
+}
+
+void LeaseKeeper::forget_old() {
+  // Ids begin with their time: the first ones are the oldest.
+  const auto over =
+      std::count_if(held_.begin(), held_.end(), [](const auto& each) { return is_over(each.second.lease); });
+  auto surplus = static_cast<std::size_t>(over) > kRevertedKept ? static_cast<std::size_t>(over) - kRevertedKept : 0;
+  for (auto it = held_.begin(); it != held_.end() && surplus > 0;) {
+    if (!is_over(it->second.lease) || it->second.busy) {
+      ++it;
+      continue;
+    }
+    it = held_.erase(it);
+    --surplus;
+  }
+}
+
+Result<FaultLease> LeaseKeeper::revert(const std::string& id, std::stop_token stop) {
+  Claim claim(*this, id);
+  if (!claim.held || !claim.held->saved) return make_error(ErrorCode::kNotFound, "no fault {}", id);
+  if (is_over(claim.held->lease)) return claim.held->lease;
+  HEAL_TRY_STATUS(revert_claimed(*claim.held, std::move(stop)));
+  return claim.held->lease;
+}
+
+Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, std::stop_token stop) {
+  std::string wanted;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, held] : held_) {
+      if (held.lease.target == target && !is_over(held.lease)) wanted = id;
+    }
+  }
+  if (wanted.empty()) return make_error(ErrorCode::kNotFound, "no fault is on {}", target.str());
+  return revert(wanted, std::move(stop));
+}
+
+std::vector<std::string> LeaseKeeper::unreverted(const std::optional<SteadyTime>& due_by) {
+  std::vector<std::string> ids;
+  MutexLock lock(mutex_);
+  for (const auto& [id, held] : held_) {
+    if (is_over(held.lease)) continue;
+    if (!due_by || (!held.busy && held.due <= *due_by)) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<FaultLease> LeaseKeeper::revert_all(std::stop_token stop) {
+  std::vector<FaultLease> leases;
+  for (const std::string& id : unreverted(std::nullopt)) {
+    (void)revert(id, stop);
+    MutexLock lock(mutex_);
+    if (const auto found = held_.find(id); found != held_.end()) leases.push_back(found->second.lease);
+  }
+  return leases;
+}
+
+std::vector<FaultLease> LeaseKeeper::list() {
+  std::vector<FaultLease> leases;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, held] : held_) {
+      if (held.saved) leases.push_back(held.lease);
+    }
+  }
+  std::sort(leases.begin(), leases.end(), [](const FaultLease& a, const FaultLease& b) {
+    return std::tie(a.injected_at, a.id) < std::tie(b.injected_at, b.id);
+  });
+  return leases;
+}
+
+std::optional<SteadyTime> LeaseKeeper::revert_due(std::stop_token stop) {
+  for (const std::string& id : unreverted(tools_.clock.steady_now()))
+    (void)revert(id, stop);
+  std::optional<SteadyTime> next;
+  MutexLock lock(mutex_);
+  for (const auto& [id, held] : held_) {
+    if (is_over(held.lease) || held.busy) continue;
+    if (!next || held.due < *next) next = held.due;
+  }
+  return next;
+}
+
+void LeaseKeeper::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    std::stop_source wake;
+    {
+      MutexLock lock(mutex_);
+      wake_ = wake;
+    }
+    const auto next = revert_due(stop);
+    const std::stop_callback on_stop(stop, [&wake] { wake.request_stop(); });
+    tools_.clock.sleep_until(next.value_or(SteadyTime::max()), wake.get_token());
+  }
+}
+
+}  // namespace heal::fault

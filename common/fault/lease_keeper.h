@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/base/mutex.h"
+#include "common/base/result.h"
+#include "common/fault/fault.h"
+#include "common/model/fault_lease.h"
+#include "common/port/clock.h"
+#include "common/port/container_engine.h"
+#include "common/port/host_processes.h"
+#include "common/port/random.h"
+#include "common/port/store.h"
+
+namespace heal::fault {
+
+/// What somebody wants broken.
+struct FaultRequest {
+  std::string kind;  ///< one of fault_kinds()
+  TargetId target;
+  std::optional<Duration> ttl;  ///< after it the fault is undone; absent: LeaseOptions::default_ttl
+  std::string owner;            ///< who asks
+};
+
+struct LeaseOptions {
+  Duration default_ttl = 60s;
+  Duration max_ttl = 30min;
+  Duration call_timeout = 30s;  ///< of one injection or one attempt to undo
+  Duration first_retry = 1s;    ///< after a failed undo; doubles up to max_retry
+  Duration max_retry = 30s;
+  /// How long an engine may go on with an injection whose answer we did not get: until then an undone fault is looked
+  /// at again before it counts as undone.
+  Duration settle = 15s;
+  std::string own_container;  ///< the container we run in, see check_may_break()
+  /// Called after each change of a lease, without a lock held, on the thread that made it.
+  std::function<void(const FaultLease&)> on_change;
+};
+
+/// What the keeper works with. All must outlive it.
+struct LeaseTools {
+  Store& store;
+  Clock& clock;
+  Random& random;
+  HostProcesses& processes;
+  /// The engine of this name in the present configuration; null when there is none.
+  std::function<std::shared_ptr<ContainerEngine>(const std::string&)> engine;
+};
+
+/// Breaks containers on purpose, for a bounded time. A lease is durable before anything is touched; the fault is undone
+/// at its deadline, on request, and after a restart of the service: at once where it is not known to have been applied,
+/// at its deadline otherwise. Undoing is verified and tried again, with growing pauses, until it succeeded. At most one
+/// fault per target. Every change of a lease is an entry of the journal (kind "fault", no incident). Thread-safe.
+class LeaseKeeper {
+ public:
+  /// Takes over the leases in the store. Errors: the store's.
+  static Result<std::unique_ptr<LeaseKeeper>> open(LeaseTools tools, LeaseOptions options);
+
+  /// Success when inject() would try; otherwise why not: kInvalid (kind, time), kRefused (protected or not opted in),
+  /// kConflict (a fault is on the target already, or it is not running), kNotFound, or the engine's error.
+  Status check(const FaultRequest& request, std::stop_token stop);
+  /// The lease, applied. After an Error the fault is undone, or is being undone: list() shows it. Errors: as check(),
+  /// and kStorage.
+  Result<FaultLease> inject(const FaultRequest& request, std::stop_token stop);
+
+  /// Undoes the fault of this lease now; nothing is done when it is undone already. Its state is `reverting` when the
+  /// fault is away and must be looked at again. Errors: kNotFound; why the undo failed (it is tried again later).
+  Result<FaultLease> revert(const std::string& id, std::stop_token stop);
+  /// The same for the fault on a target.
+  Result<FaultLease> revert_target(const TargetId& target, std::stop_token stop);
+  /// Tries to undo all; the leases as they are then. Also for the end of the service.
+  std::vector<FaultLease> revert_all(std::stop_token stop);
+
+  /// All leases that are not reverted, and the last 100 reverted ones, by time of injection.
+  std::vector<FaultLease> list();
+
+  /// Undoes what is due, until `stop`.
+  void run(std::stop_token stop);
+  /// One pass of run(): undoes what is due now. Gives when the next one is.
+  std::optional<SteadyTime> revert_due(std::stop_token stop);
+
+ private:
+  struct Held {
+    FaultLease lease;
+    SteadyTime due{};      ///< deadline, or the next attempt to undo
+    SteadyTime settled{};  ///< from when on a verified undo is final
+    Duration retry{};
+    bool saved = false;  ///< in the store
+    bool busy = false;   ///< a thread works on it
+  };
+  class Claim;
+
+  LeaseKeeper(LeaseTools tools, LeaseOptions options) : tools_(std::move(tools)), options_(std::move(options)) {}
+
+  void take_over(FaultLease lease);
+  Status check_request(const FaultRequest& request) const;
+  Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
+  Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
+  Result<ContainerInfo> find_victim(const FaultRequest& request, std::stop_token stop);
+  Result<std::string> reserve(const FaultRequest& request);
+  Status apply(Held& held, const ContainerInfo& before, std::stop_token stop);
+  Status undo_once(const Held& held, std::stop_token stop);
+  Status revert_claimed(Held& held, std::stop_token stop);
+  void retry_later(Held& held, const Error& error);
+  std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);
+  Status save(Held& held);
+  void forget_old() HEAL_REQUIRES(mutex_);
+
+  const LeaseTools tools_;
+  const LeaseOptions options_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, Held> held_ HEAL_GUARDED_BY(mutex_);  // by id
+  std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep of run()
+};
+
+}  // namespace heal::fault

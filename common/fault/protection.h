@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/result.h"
+#include "common/port/container_engine.h"
+
+namespace heal::fault {
+
+/// Success when `container` may be broken on purpose: it has the label `heal.simulate=allow` and is neither Prometheus,
+/// Alertmanager nor one of our own programs, by its label `heal.role`, by the name of its image or of its compose
+/// service, or by being `own_container` (an id or the beginning of one; "" when we run in none). Otherwise kRefused
+/// with the reason.
+Status check_may_break(const ContainerInfo& container, const std::string& own_container);
+
+}  // namespace heal::fault

@@ -1,0 +1,25 @@
+#include "common/fault/broken_run.h"
+#include "common/fault/kinds.h"
+
+namespace heal::fault {
+namespace {
+
+/// What the engine itself allows a container that was given no time of its own.
+constexpr Duration kGrace = 10s;
+
+class Stop : public EndedProcessFault {
+ public:
+  std::string_view kind() const override { return "stop"; }
+  Status inject(const ContainerInfo& before, const Site& site) const override {
+    HEAL_TRY([[maybe_unused]] const auto change, site.engine.stop(before.id, kGrace, site.deadline, site.stop));
+    return {};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Fault> make_stop() {
+  return std::make_unique<Stop>();
+}
+
+}  // namespace heal::fault
