@@ -22,7 +22,7 @@ EDGES = {
     "playbook": {"config", "model", "base"},
     "probe": {"port", "config", "telemetry", "model", "base"},
     "fault": {"port", "wire", "model", "base"},
-    "remedy": {"playbook", "probe", "port", "config", "telemetry", "model", "base"},
+    "remedy": {"playbook", "probe", "port", "wire", "config", "telemetry", "model", "base"},
     "sim": {"port", "wire", "model", "base"},
     "system": {"port", "wire", "telemetry", "model", "base"},
     "exporter": {"probe", "httpd", "wire", "port"} | FOUNDATION,

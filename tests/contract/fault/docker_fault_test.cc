@@ -119,6 +119,17 @@ TEST_CASE("a crash through a helper container hits the same process") {
   CHECK_THAT(again.error().str(), Catch::StartsWith("fault helper ended with 1: "));
 }
 
+TEST_CASE("the helper's program kills the process it was told, and says what it does not understand") {
+  CHECK(run_fault_helper({}) == 2);
+  CHECK(run_fault_helper({"kill", "--pid", "x", "--container", "y"}) == 2);
+  CHECK(run_fault_helper({"kill", "--pid", std::to_string(::getpid()), "--container", std::string(64, 'a')}) == 1);
+  if (!engine_is_there()) return;
+  Victim victim("program");
+  const ContainerInfo info = victim.look();
+  CHECK(run_fault_helper({"kill", "--pid", std::to_string(info.pid), "--container", info.id}) == 0);
+  CHECK(victim.engine->wait(info.id, victim.soon(), {}).value() == 137);
+}
+
 TEST_CASE("a process that is not the container's is not killed") {
   if (!engine_is_there()) return;
   Victim victim("other");
@@ -170,7 +181,6 @@ TEST_CASE("a partition gives back aliases and fixed addresses") {
   const Json after = parse_json(networks.at(network.name)).value();
   CHECK(after["Aliases"][0] == "patient");
   CHECK(after["IPAMConfig"]["IPv4Address"] == "192.0.2.5");
-  CHECK(after["IPAddress"] == "192.0.2.5");
 }
 
 TEST_CASE("a paused container that was restarted by a heal is left alone") {
