@@ -13,7 +13,7 @@ namespace heal::system {
 namespace {
 
 constexpr std::size_t kMaxSpareHandles = 256;
-constexpr std::size_t kMaxHeadBytes = 1 << 20;
+constexpr std::size_t kMaxHeadBytes = 256 << 10;
 
 void init_curl_once() {
   static std::once_flag once;
@@ -94,6 +94,7 @@ ProbeFailure curl_failure(CURL* easy, CURLcode code, bool connected, bool respon
       return {ProbePhase::kSend, errno_reason(easy), text};
     case CURLE_RECV_ERROR: {
       if (!connected) return {ProbePhase::kConnect, ProbeReason::kProxy, text};
+      if (text.find("Too large") != std::string::npos) return {late, ProbeReason::kTooLarge, text};
       const ProbeReason reason = errno_reason(easy);
       return {late, reason == ProbeReason::kOther ? ProbeReason::kReset : reason, text};
     }
@@ -101,8 +102,11 @@ ProbeFailure curl_failure(CURL* easy, CURLcode code, bool connected, bool respon
       return {ProbePhase::kResponse, ProbeReason::kClosed, text};
     case CURLE_PARTIAL_FILE:
       return {ProbePhase::kBody, ProbeReason::kClosed, text};
-    case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
+      // Also what libcurl says of an answer without an HTTP head.
+      if (connected) return {ProbePhase::kResponse, ProbeReason::kProtocol, text};
+      return {ProbePhase::kTarget, ProbeReason::kInvalidTarget, text};
+    case CURLE_URL_MALFORMAT:
       return {ProbePhase::kTarget, ProbeReason::kInvalidTarget, text};
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
@@ -166,7 +170,7 @@ class HttpMulti::Exchange : public HttpExchange {
     const Duration ready = microseconds_info(easy, CURLINFO_PRETRANSFER_TIME_T);
     const Duration answered = microseconds_info(easy, CURLINFO_STARTTRANSFER_TIME_T);
     const Duration total = microseconds_info(easy, CURLINFO_TOTAL_TIME_T);
-    times.tcp_connected = connected > Duration::zero();
+    times.tcp_connected = tls_begun_ || connected > Duration::zero();
     times.connected = ready > Duration::zero();
     if (!times.connected) return times;
     times.connect = connected - resolved;
@@ -291,7 +295,8 @@ class HttpMulti::Exchange : public HttpExchange {
   }
 
   static CURLcode on_context(CURL*, void* ssl_ctx, void* self_pointer) {
-    const auto* self = static_cast<Exchange*>(self_pointer);
+    auto* self = static_cast<Exchange*>(self_pointer);
+    self->tls_begun_ = true;
     auto* context = static_cast<SSL_CTX*>(ssl_ctx);
     copy_context(self->context_.get(), context);
     if (!self->hop_.proxy_url.starts_with("https://")) {
@@ -367,7 +372,7 @@ class HttpMulti::Exchange : public HttpExchange {
   std::array<char, CURL_ERROR_SIZE> error_text_{};
   HttpHopHead head_;
   std::size_t head_bytes_ = 0;
-  bool running_ = false, head_seen_ = false, head_delivered_ = false, stopped_ = false;
+  bool running_ = false, tls_begun_ = false, head_seen_ = false, head_delivered_ = false, stopped_ = false;
   std::optional<ProbeFailure> own_failure_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
