@@ -1,5 +1,6 @@
-#include <catch2/catch.hpp>
 #include <poll.h>
+
+#include <catch2/catch.hpp>
 
 #include "tests/contract/probe/probe_bench.h"
 #include "tests/support/loopback_server.h"
@@ -139,9 +140,11 @@ TEST_CASE("a peer that reads nothing cannot hold the sender beyond the deadline"
     ::poll(&hang_up, 1, -1);
   });
   ProbeBench bench;
-  const std::string big(4'000'000, 'x');
-  const auto module = ProbeBench::module(tcp_with("query_response: [{send: '" + big + "'}]"));
-  CHECK(verdict(bench.run({module, server.address(), ""}, 300ms)) == "send/timeout");
+  probe::Module module = *ProbeBench::module("{prober: tcp}");
+  // More than the socket buffers of both sides can take.
+  module.tcp.query_response = {{std::nullopt, std::string(64 << 20, 'x'), false}};
+  const auto shared = std::make_shared<const probe::Module>(std::move(module));
+  CHECK(verdict(bench.run({shared, server.address(), ""}, 300ms)) == "send/timeout");
 }
 
 }  // namespace
