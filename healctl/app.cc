@@ -1,0 +1,104 @@
+#include "healctl/app.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <sys/ioctl.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "common/probe/engine.h"
+#include "common/system/curl_http_client.h"
+#include "common/system/docker_engine.h"
+#include "common/system/probe_io.h"
+#include "common/system/system_clock.h"
+#include "healctl/program.h"
+
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants it declared by its user
+
+namespace heal::ctl {
+namespace {
+
+/// The columns of the terminal behind `fd`; 0 when there is none. A terminal that does not say has 80.
+std::size_t terminal_width(int fd) {
+  if (isatty(fd) == 0) return 0;
+  winsize size{};
+  const bool is_known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return is_known ? size.ws_col : 80;
+}
+
+Environment read_environment() {
+  Environment environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text(*entry);
+    if (const auto equals = text.find('='); equals != std::string::npos) {
+      environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return environment;
+}
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop; a second one ends the process at once. Made before any other thread,
+/// so that no other thread takes the signals.
+class SignalWatch {
+ public:
+  SignalWatch() {
+    std::signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1})
+      sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::jthread([this](const std::stop_token& over) { watch(over); });
+  }
+  ~SignalWatch() {
+    thread_.request_stop();
+    pthread_kill(thread_.native_handle(), SIGUSR1);
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  /// SIGUSR1 only wakes it to see whether the program is over.
+  void watch(const std::stop_token& over) {
+    for (int signal = 0; sigwait(&signals_, &signal) == 0 && !over.stop_requested();) {
+      if (signal != SIGUSR1 && !stop_.request_stop()) _exit(static_cast<int>(Exit::kInterrupted));
+    }
+  }
+
+  sigset_t signals_{};
+  std::stop_source stop_;
+  std::jthread thread_;
+};
+
+ProbeResult run_probe(Clock& clock, const probe::ProbeRequest& request, Duration timeout, std::stop_token stop) {
+  system::SystemProbeIo loop;
+  probe::Engine engine({&loop}, clock);
+  const std::stop_callback on_stop(std::move(stop), [&engine] { engine.stop(); });
+  return probe::run_once(engine, request, timeout);
+}
+
+}  // namespace
+
+int run_healctl(int argc, char** argv) {
+  const SignalWatch signals;
+  SystemClock clock;
+  CurlHttpClient http;
+  const auto open_engine = [](const std::string& path) {
+    return EngineHandle(new DockerEngine(DockerEndpoint{path}), [](ContainerEngine* engine) { delete engine; });
+  };
+  const auto probe = [&clock](const probe::ProbeRequest& request, Duration timeout, std::stop_token stop) {
+    return run_probe(clock, request, timeout, std::move(stop));
+  };
+  Program program(Ports{clock, http, open_engine, probe},
+                  Console{std::cout, std::cerr, terminal_width(STDOUT_FILENO), terminal_width(STDERR_FILENO)},
+                  read_environment());
+  return static_cast<int>(program.run({argv + (argc > 0 ? 1 : 0), argv + argc}, signals.token()));
+}
+
+}  // namespace heal::ctl

@@ -1,0 +1,66 @@
+#include "common/wire/json.h"
+#include "healctl/command/arguments.h"
+#include "healctl/command/command.h"
+#include "healctl/service/faults.h"
+
+namespace heal::ctl {
+namespace {
+
+class FaultsRevert final : public Command {
+ public:
+  CommandSpec spec() override {
+    return {.path = {"faults", "revert"},
+            .summary = "End one injected fault, or all of them, and check that it is undone.",
+            .arguments = {{.names = "ID", .help = "as \"faults list\" shows it", .set = into(id_)}},
+            .options = {{.names = "--all", .help = "every active fault", .set = into(all_)},
+                        {.names = "--dry-run", .help = "only show what would be ended", .set = into(dry_run_)}},
+            .examples = {"healctl faults revert --all"}};
+  }
+
+  Exit run(Context& context) override {
+    if (id_.empty() != all_) {
+      context.complain("give the ID of one fault, or --all");
+      return Exit::kUsage;
+    }
+    if (dry_run_) return show_what_would_end(context);
+    if (all_) {
+      const auto answer = context.service().post("/faults/revert", Json{{"all", true}, {"by", asker(context)}});
+      if (!answer) return context.fail(answer.error(), Purpose::kChange);
+      return report_reverted(context, *answer, "POST /faults/revert");
+    }
+    const auto path = "/faults/" + percent_encode(id_);
+    const auto answer = context.service().remove(path);
+    if (!answer) return context.fail(answer.error(), Purpose::kChange);
+    const auto* fault = find_member(*answer, "fault");
+    const Json as_list{{"faults", fault == nullptr ? Json::array() : Json::array({*fault})}};
+    return report_reverted(context, as_list, "DELETE " + path);
+  }
+
+ private:
+  Exit show_what_would_end(Context& context) const {
+    const auto answer = context.service().get("/faults");
+    if (!answer) return context.fail(answer.error());
+    auto leases = leases_in(*answer, "GET /faults");
+    if (!leases) return context.fail(leases.error());
+    std::erase_if(*leases, [&](const FaultLease& lease) {
+      return lease.state == FaultLease::State::kReverted || (!all_ && lease.id != id_);
+    });
+    if (leases->empty()) {
+      context.say("nothing would be ended");
+    } else {
+      context.print(table_of(*leases, context.clock().now()));
+    }
+    return Exit::kDone;
+  }
+
+  std::string id_;
+  bool all_ = false, dry_run_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_faults_revert() {
+  return std::make_unique<FaultsRevert>();
+}
+
+}  // namespace heal::ctl

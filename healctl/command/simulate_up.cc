@@ -1,0 +1,40 @@
+#include "common/wire/json.h"
+#include "healctl/command/arguments.h"
+#include "healctl/command/command.h"
+#include "healctl/service/faults.h"
+
+namespace heal::ctl {
+namespace {
+
+class SimulateUp final : public Command {
+ public:
+  CommandSpec spec() override {
+    return {.path = {"simulate-up"},
+            .summary = "End all faults that were injected into a target, now.",
+            .details =
+                "What broke without us is not touched. Without an active fault there is nothing to do, and "
+                "that is success.",
+            .arguments = {{.names = "TARGET",
+                           .help = "as given to simulate-down",
+                           .occurs = Occurs::kRequired,
+                           .set = into_target(target_)}},
+            .examples = {"healctl simulate-up container/local/nginx"}};
+  }
+
+  Exit run(Context& context) override {
+    const auto answer = context.service().post("/faults/revert", Json{{"target", target_}, {"by", asker(context)}});
+    if (!answer) return context.fail(answer.error(), Purpose::kChange);
+    return report_reverted(context, *answer, "POST /faults/revert");
+  }
+
+ private:
+  std::string target_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_simulate_up() {
+  return std::make_unique<SimulateUp>();
+}
+
+}  // namespace heal::ctl

@@ -1,0 +1,121 @@
+#include "healctl/context.h"
+
+#include <ostream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+#include "common/wire/json.h"
+#include "healctl/output/document.h"
+#include "healctl/output/text.h"
+
+namespace heal::ctl {
+namespace {
+
+Exit exit_of(const Error& error, Purpose purpose) {
+  switch (error.code()) {
+    case ErrorCode::kRefused:
+    case ErrorCode::kConflict:
+      return Exit::kRefused;
+    case ErrorCode::kTimeout:
+      return purpose == Purpose::kChange ? Exit::kUnknown : Exit::kUnreachable;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kUnauthorized:
+    case ErrorCode::kProtocol:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kInternal:
+    case ErrorCode::kStorage:
+      return Exit::kUnreachable;
+    case ErrorCode::kCancelled:
+      return Exit::kInterrupted;
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+      break;
+  }
+  return Exit::kFailed;
+}
+
+std::string_view hint_of(const Error& error, Purpose purpose) {
+  switch (error.code()) {
+    case ErrorCode::kUnavailable:
+      return "is heal-webhook running there? \"healctl doctor\" looks; --server or HEALCTL_SERVER names another";
+    case ErrorCode::kUnauthorized:
+      return "give --user and --password-file, or set them in healctl's configuration";
+    case ErrorCode::kProtocol:
+      return "does --server name a heal-webhook?";
+    case ErrorCode::kTimeout:
+      return purpose == Purpose::kChange
+                 ? "it may have been done all the same: look at \"healctl incidents list\" before you try again"
+                 : "--timeout gives it longer";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+Context::Context(const Ports& ports, Console& console, const Environment& environment, Settings settings,
+                 std::stop_token stop)
+    : ports_(ports),
+      console_(console),
+      environment_(environment),
+      settings_(std::move(settings)),
+      stop_(std::move(stop)),
+      out_colour_(colour_for(console.out_width, environment)),
+      err_colour_(colour_for(console.err_width, environment)),
+      service_(ports.http, ports.clock, settings_, stop_) {}
+
+void Context::print_document(const Json& document) {
+  console_.out << (settings_.output == OutputFormat::kYaml ? to_yaml(document) : dump_pretty(document) + "\n");
+}
+
+void Context::print(const Table& table) {
+  console_.out << table.render(console_.out_width, out_colour_);
+}
+
+void Context::print(std::string_view text) {
+  console_.out << text;
+}
+
+void Context::say(std::string_view text) {
+  console_.err << safe_text(text) << '\n' << std::flush;
+}
+
+void Context::complain(std::string_view message, std::string_view hint) {
+  console_.err << "healctl: " << toned("error:", Tone::kBad, err_colour_) << ' ' << safe_text(message) << '\n';
+  if (!hint.empty()) console_.err << "hint: " << hint << '\n';
+  console_.err << std::flush;
+}
+
+Exit Context::fail(const Error& error, Purpose purpose) {
+  if (error.code() != ErrorCode::kCancelled) complain(error.str(), hint_of(error, purpose));
+  return exit_of(error, purpose);
+}
+
+Colour colour_for(std::size_t width, const Environment& environment) {
+  const auto no_colour = environment.find("NO_COLOR");
+  if (width == 0 || (no_colour != environment.end() && !no_colour->second.empty())) return Colour::kOff;
+  const auto terminal = environment.find("TERM");
+  return terminal != environment.end() && terminal->second == "dumb" ? Colour::kOff : Colour::kOn;
+}
+
+std::string age_text(Duration age) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(age).count();
+  const auto minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  if (minutes < 60) return fmt::format("{}m{:02}s", minutes, seconds % 60);
+  if (hours < 48) return fmt::format("{}h{:02}m", hours, minutes % 60);
+  return fmt::format("{}d{:02}h", days, hours % 24);
+}
+
+std::string relative_time(WallTime time, WallTime now) {
+  return time > now ? "in " + age_text(time - now) : age_text(now - time) + " ago";
+}
+
+std::string short_utc(WallTime time) {
+  // Cut, not rounded: a table must not show a moment before it came.
+  return format_rfc3339_nano(std::chrono::floor<std::chrono::seconds>(time));
+}
+
+}  // namespace heal::ctl

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/model/incident.h"
+#include "common/wire/json.h"
+#include "healctl/exit_code.h"
+#include "healctl/service/client.h"
+
+namespace heal::ctl {
+
+/// What `incidents list` selects; all given conditions must hold.
+struct IncidentFilter {
+  std::vector<std::string> states;  ///< any of
+  std::string target, playbook;
+  std::optional<WallTime> since;  ///< detected at or after
+  std::size_t limit = 50;
+};
+
+struct IncidentPage {
+  std::vector<Incident> incidents;  ///< newest first
+  Json documents;                   ///< the same as the service sent them, an array
+  bool has_more = false;
+};
+
+/// Follows the service's cursor until `limit` are there. Errors as ServiceClient's.
+Result<IncidentPage> list_incidents(ServiceClient& service, const IncidentFilter& filter);
+
+/// An incident with everything that belongs to it.
+struct Story {
+  Incident incident;
+  std::vector<TimelineEntry> timeline;  ///< oldest first
+  std::vector<Episode> episodes;
+  Json document;  ///< as the service sent it
+};
+Result<Story> fetch_story(ServiceClient& service, const std::string& id);
+
+/// What scripts are told about an incident in this state; nullopt while it goes on by itself.
+std::optional<Exit> exit_of(const Incident& incident);
+
+/// The names of all states.
+std::vector<std::string> state_names();
+
+}  // namespace heal::ctl
