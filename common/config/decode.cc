@@ -1,6 +1,7 @@
 #include "common/config/decode.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -81,8 +82,8 @@ bool is_host(std::string_view host) {
 }
 
 bool is_ipv6(std::string_view host) {
-  return host.find(':') != std::string_view::npos && host.size() <= 64 &&
-         host.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
+  in6_addr ignored{};
+  return host.size() <= 64 && ::inet_pton(AF_INET6, std::string(host).c_str(), &ignored) == 1;
 }
 
 }  // namespace

@@ -20,21 +20,22 @@ bool is_off(const Value& value) {
   return value.is_scalar() && value.text() == "off";
 }
 
-bool read_switch(const Value& value, GuardSwitch& state, std::string_view settings) {
+bool read_switch(const Value& value, GuardSwitch& state, std::string_view expected) {
   state = is_off(value) ? GuardSwitch::kOff : GuardSwitch::kOn;
   if (is_off(value) || value.is_map()) return value.is_map();
-  value.must_be(fmt::format("off or a map of {}", settings));
+  value.must_be(expected);
   return false;
 }
 
 void read_cooldown(const Value& value, GuardSettings& settings) {
   auto& guard = settings.cooldown;
-  if (value.is_scalar() && !is_off(value)) {
+  const auto bare = value.is_scalar() ? parse_duration(value.text()) : Result<Duration>(Duration::zero());
+  if (value.is_scalar() && bare && *bare > Duration::zero()) {
     guard.state = GuardSwitch::kOn;
-    if (const auto period = config::as_positive_duration(value)) guard.period = *period;
+    guard.period = *bare;
     return;
   }
-  if (!read_switch(value, guard.state, "period and on_error")) return;
+  if (!read_switch(value, guard.state, "off, a duration of more than zero, or a map of period and on_error")) return;
   MapReader map(value, "guard \"cooldown\"");
   map.optional("period", guard.period, config::as_positive_duration);
   map.optional("on_error", guard.on_error, on_errors());
@@ -43,7 +44,7 @@ void read_cooldown(const Value& value, GuardSettings& settings) {
 
 void read_budget(const Value& value, GuardSettings& settings) {
   auto& guard = settings.budget;
-  if (!read_switch(value, guard.state, "attempts, window and on_error")) return;
+  if (!read_switch(value, guard.state, "off, or a map of attempts, window and on_error")) return;
   MapReader map(value, "guard \"budget\"");
   std::int64_t attempts = guard.attempts;
   map.optional("attempts", attempts, config::as_integer(1, 1000));
@@ -55,7 +56,7 @@ void read_budget(const Value& value, GuardSettings& settings) {
 
 void read_fresh_evidence(const Value& value, GuardSettings& settings) {
   auto& guard = settings.fresh_evidence;
-  if (!read_switch(value, guard.state, "timeout and on_error")) return;
+  if (!read_switch(value, guard.state, "off, or a map of timeout and on_error")) return;
   MapReader map(value, "guard \"fresh_evidence\"");
   map.optional("timeout", guard.timeout, config::as_positive_duration);
   map.optional("on_error", guard.on_error, on_errors());

@@ -122,12 +122,14 @@ void read_inventory(const Value& value, HealConfig& out) {
   const auto targets = map.find("targets");
   map.finish();
   if (!targets) return;
-  const auto read = [&](const Value& item) { return read_target(item, out); };
-  out.inventory.targets = config::as_list(read)(*targets).value_or(std::vector<InventoryTarget>());
   std::set<TargetId> seen;
-  for (const auto& target : out.inventory.targets) {
-    if (!seen.insert(target.id).second) targets->error(fmt::format("the target {} is given twice", target.id.str()));
-  }
+  const auto read = [&](const Value& item) {
+    auto target = read_target(item, out);
+    if (target && !seen.insert(target->id).second)
+      item.error(fmt::format("the target {} is given twice", target->id.str()));
+    return target;
+  };
+  out.inventory.targets = config::as_list(read)(*targets).value_or(std::vector<InventoryTarget>());
 }
 
 void read_allow(const Value& value, HealConfig& out) {
@@ -195,8 +197,11 @@ void read_routes(const Value& value, HealConfig& out) {
   out.routes = config::as_list(read_route)(value).value_or(std::vector<Route>());
   const auto items = value.items();
   for (std::size_t i = 0; i < out.routes.size() && out.routes.size() == items.size(); ++i) {
-    const bool takes_all = out.routes[i].match.empty() && out.routes[i].next == Route::Next::kStop;
-    if (takes_all && i + 1 < items.size())
+    const auto& entries = items[i].node().entries;
+    const bool says_all = std::any_of(entries.begin(), entries.end(), [](const config::MapEntry& entry) {
+      return entry.key == "match" && entry.value.kind == config::NodeKind::kList && entry.value.items.empty();
+    });
+    if (says_all && out.routes[i].next == Route::Next::kStop && i + 1 < items.size())
       items[i + 1].warning("this route is never asked: the one before it matches every alert");
   }
 }

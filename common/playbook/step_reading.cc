@@ -112,6 +112,10 @@ void read_arguments(const Value& value, const StepKind& kind, const References& 
     if (value.is_list() && value.node().items.empty()) value.error("\"assert\" must not be empty");
     return;
   }
+  if (value.is_null()) {
+    value.error(fmt::format("{} needs its arguments", kind.name), fmt::format("write {}: {{}} for none", kind.name));
+    return;
+  }
   References in_arguments = references;
   in_arguments.steps = nullptr;
   MapReader map(value, kind.name);
@@ -246,7 +250,7 @@ std::vector<StepSpec> read_steps(const Value& value, const std::vector<ParamSpec
   for (const auto& item : value.items()) {
     auto step = read_step(item, references);
     if (!step) continue;
-    earlier.emplace(step->name, find_step_kind(step->kind));
+    if (!step->name.empty()) earlier.emplace(step->name, find_step_kind(step->kind));
     out.push_back(std::move(*step));
   }
   if (value.node().items.empty()) value.error("\"steps\" must not be empty");
