@@ -56,8 +56,8 @@ std::vector<StepKind> docker_kinds() {
   const auto grace = [] { return scalar("grace", of_type(ValueType::kDuration), "10s"); };
   StepKind inspect = docker("inspect", Idempotence::kIdempotent, OnUnknown::kRerun, {});
   inspect.effect = Effect::kReads;
-  inspect.outputs = {"status",     "health",  "exit_code", "oom_killed",    "restart_count",
-                     "started_at", "running", "image",     "restart_policy"};
+  inspect.outputs = {"id",      "status", "health", "exit_code", "oom_killed", "restart_count",
+                     "running", "pid",    "image",  "error",     "started_at", "finished_at"};
   StepKind start = docker("start", Idempotence::kIdempotent, OnUnknown::kRerun, {});
   StepKind stop = docker("stop", Idempotence::kIdempotent, OnUnknown::kRerun, {grace()});
   // A second restart is a second outage: not repeated blindly.
