@@ -48,7 +48,7 @@ defaults:
 }
 
 TEST_CASE("what is printed can be read again and means the same") {
-  const std::string path = std::string(HEAL_SOURCE_DIR) + "/tests/golden/examples/heal.yml";
+  const std::string path = std::string(HEAL_SOURCE_DIR) + "/tests/golden/playbook/examples/heal.yml";
   auto config = parse(config::read_text_file(path).value());
   auto again = parse(print_config(config));
   REQUIRE(again.routes.size() == config.routes.size());

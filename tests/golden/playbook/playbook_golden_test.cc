@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path& golden_folder() {
-  static const fs::path folder = fs::path(HEAL_SOURCE_DIR) / "tests" / "golden";
+  static const fs::path folder = fs::path(HEAL_SOURCE_DIR) / "tests" / "golden" / "playbook";
   return folder;
 }
 
