@@ -82,6 +82,8 @@ struct Connection {
   bool is_ending = false;         ///< the stream's end is queued
   std::size_t stream_queued = 0;  ///< bytes of the stream that the kernel has not taken
 
+  std::size_t write_mark = 0;  ///< bytes pending when the write deadline was last set
+
   Head head;
   HttpRequest request;
   const Route* route = nullptr;

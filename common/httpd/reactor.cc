@@ -257,6 +257,7 @@ void Reactor::write_to(Connection& connection) {
   const auto result = connection.transport.flush();
   if (result == Transport::Io::kFailed) return close(connection);
   if (connection.phase == Phase::kStreaming) stream_progress(connection, before);
+  if (connection.phase == Phase::kWriting) response_progress(connection);
   if (result == Transport::Io::kOk && connection.phase == Phase::kWriting) response_sent(connection);
   watch(connection);
 }

@@ -104,6 +104,7 @@ class Reactor {
   /// Answers what is no request, and closes.
   bool reject(Connection& connection, const Rejection& rejection);
   void respond(Connection& connection, std::string_view bytes, bool closes);
+  void response_progress(Connection& connection);
   void response_sent(Connection& connection);
   void count(const Connection& connection, int status) const;
   void stream(Connection& connection, Mail mail);

@@ -6,7 +6,7 @@
 namespace heal::httpd {
 namespace {
 
-constexpr std::size_t kBytesPerSecond = 64 * 1024;  // what a reader must manage beyond write_timeout
+constexpr std::size_t kWriteStep = 64 * 1024;
 
 RejectReason reason_of(int status) {
   switch (status) {
@@ -215,13 +215,21 @@ void Reactor::respond(Connection& connection, std::string_view bytes, bool close
   if (connection.phase != Phase::kHandling) return;
   connection.phase = Phase::kWriting;
   connection.closes = connection.closes || closes;
-  const auto allowance = std::chrono::seconds(bytes.size() / kBytesPerSecond);
-  set_deadline(connection, now_ + limits_.write_timeout + allowance);
+  set_deadline(connection, now_ + limits_.write_timeout);
   if (connection.transport.queue(bytes) == Transport::Io::kFailed) return close(connection);
   const auto result = connection.transport.flush();
   if (result == Transport::Io::kFailed) return close(connection);
+  connection.write_mark = connection.transport.pending();
   if (result == Transport::Io::kOk) response_sent(connection);
   watch(connection);
+}
+
+// Each kWriteStep of a response may take write_timeout: a reader that takes a byte now and then is still cut off.
+void Reactor::response_progress(Connection& connection) {
+  const auto pending = connection.transport.pending();
+  if (pending + kWriteStep > connection.write_mark) return;
+  connection.write_mark = pending;
+  set_deadline(connection, now_ + limits_.write_timeout);
 }
 
 void Reactor::response_sent(Connection& connection) {

@@ -26,7 +26,7 @@ struct Limits {
   Duration head_timeout = 10s;      ///< from the first byte (or the connection) to the end of the head; 408
   Duration body_timeout = 30s;      ///< for the whole body; 408
   Duration idle_timeout = 75s;      ///< between requests; closes
-  Duration write_timeout = 30s;     ///< for the whole response, plus one second per 64 KiB; closes
+  Duration write_timeout = 30s;     ///< for each 64 KiB of a response; closes
   Duration stream_heartbeat = 15s;  ///< a comment is sent on an event stream that has been silent for so long
 };
 
