@@ -78,7 +78,7 @@ void ProbeHandler::handle(const httpd::HttpRequest& request, httpd::Responder re
   if (std::optional<HttpResponse> refused = plan(request, probe)) return responder.send(*std::move(refused));
   const bool debug = request.param("debug").value_or("") == "true";
   const std::shared_ptr<const probe::Module> module = probe.request.module;
-  const std::string target = probe.request.target;
+  const std::string target = probe::shown_target(probe.request.target);
   // std::function must be copyable.
   auto shared = std::make_shared<httpd::Responder>(std::move(responder));
   engine_.start(std::move(probe.request), engine_.now() + probe.timeout,

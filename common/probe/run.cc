@@ -16,28 +16,27 @@ std::string logfmt_value(std::string_view value) {
   return quoted + '"';
 }
 
-/// A target as it may be shown: without the password of its user information.
-std::string without_password(std::string_view target) {
-  const std::size_t scheme = target.find("://");
-  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
-  const std::string_view authority = target.substr(begin, target.find_first_of("/?#", begin) - begin);
-  const std::size_t at = authority.rfind('@');
-  if (at == std::string_view::npos) return std::string(target);
-  return std::string(target.substr(0, begin)).append("***").append(target.substr(begin + at));
-}
-
 }  // namespace
 
 RunLog::RunLog(Clock& clock, const ProbeRequest& request)
     : clock_(clock),
       common_(fmt::format("module={} target={}", logfmt_value(request.module->name),
-                          logfmt_value(without_password(request.target)))) {}
+                          logfmt_value(shown_target(request.target)))) {}
 
 void RunLog::add(std::string_view level, std::string_view message, const Fields& fields) {
   std::string line = fmt::format("ts={} {} level={} msg=\"{}\"", format_rfc3339(clock_.now()), common_, level, message);
   for (const auto& [key, value] : fields)
     line.append(" ").append(key).append("=").append(logfmt_value(value));
   lines_.push_back(std::move(line));
+}
+
+std::string shown_target(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view authority = target.substr(begin, target.find_first_of("/?#", begin) - begin);
+  const std::size_t at = authority.rfind('@');
+  if (at == std::string_view::npos) return std::string(target);
+  return std::string(target.substr(0, begin)).append("***").append(target.substr(begin + at));
 }
 
 SampleFamily gauge_family(std::string name, std::string help, double value) {

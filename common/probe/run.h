@@ -60,6 +60,9 @@ class ProbeRun {
   virtual void abort(ProbeReason reason) = 0;
 };
 
+/// A target as it may be shown: without the user information of its URL, which may hold a password.
+std::string shown_target(std::string_view target);
+
 /// A gauge family of one value.
 SampleFamily gauge_family(std::string name, std::string help, double value);
 
