@@ -61,9 +61,11 @@ std::string option_column(const OptionSpec& option) {
 std::string option_help(const OptionSpec& option) {
   auto text = option.help;
   if (!option.choices.empty()) text += fmt::format(": {}", fmt::join(option.choices, ", "));
+  // The usage line shows it for arguments.
+  if (!option.names.starts_with("-")) return text;
   if (option.occurs == Occurs::kRequired) text += " (required)";
-  if (option.occurs == Occurs::kAtLeastOnce && option.names.starts_with("-")) text += " (required, repeatable)";
-  if (option.occurs == Occurs::kRepeated && option.names.starts_with("-")) text += " (repeatable)";
+  if (option.occurs == Occurs::kAtLeastOnce) text += " (required, repeatable)";
+  if (option.occurs == Occurs::kRepeated) text += " (repeatable)";
   return text;
 }
 
@@ -137,15 +139,10 @@ std::string usage_line(const CommandTree& tree, const std::vector<std::string>& 
     const auto word = argument.is_repeated() ? argument.names + "…" : argument.names;
     line += argument.is_required() ? " " + word : " [" + word + "]";
   }
-  bool optional = false;
   for (const auto& option : command->options) {
-    if (option.is_required()) {
-      line += fmt::format(" {} {}", option.long_name(), option.value);
-    } else {
-      optional = true;
-    }
+    if (option.is_required()) line += fmt::format(" {} {}", option.long_name(), option.value);
   }
-  return optional ? line + " [options]" : line;
+  return line + " [options]";
 }
 
 std::string help_text(const CommandTree& tree, const std::vector<std::string>& path, std::size_t width) {

@@ -68,7 +68,7 @@ class Doctor final : public Command {
                          .choices = {"service", "prometheus", "alertmanager", "exporter", "docker"},
                          .occurs = Occurs::kRepeated,
                          .set = into(skipped_)}},
-            .examples = {"healctl doctor", "healctl doctor --skip docker --heal-config compose/heal.yml"}};
+            .examples = {"healctl doctor", "healctl doctor --skip docker --heal-config compose/config/fast/heal.yml"}};
   }
   /// It reports what is wrong with the settings itself.
   Needs needs() const override { return Needs::kNothing; }
@@ -150,6 +150,7 @@ class Doctor final : public Command {
     if (status) {
       const auto version = get_optional_string(*status, "version").value_or(std::nullopt);
       find("service", Health::kOk, version ? fmt::format("{}, version {}", server, *version) : server);
+      check_what_the_service_sees(*status);
       return;
     }
     const auto code = status.error().code();
@@ -160,6 +161,42 @@ class Doctor final : public Command {
       find("service", Health::kUnreachable, status.error().str(),
            "start heal-webhook, or name it with --server or HEALCTL_SERVER");
     }
+  }
+
+  /// `{"reachable": …, "error": …}`, as the service reports each of its neighbours.
+  void check_neighbour(const Json& neighbour, const std::string& name, std::string_view remedy) {
+    if (get_optional_bool(neighbour, "reachable").value_or(std::nullopt).value_or(true)) return;
+    const auto why = get_optional_string(neighbour, "error").value_or(std::nullopt).value_or("no reason was given");
+    find("service", Health::kUnreachable, fmt::format("it cannot reach {}: {}", name, why), std::string(remedy));
+  }
+
+  void check_what_the_service_sees(const Json& status) {
+    if (!get_optional_bool(status, "accepting").value_or(std::nullopt).value_or(true)) {
+      find("service", Health::kWarn, "it takes no alerts now", "it is starting or stopping: look again in a moment");
+    }
+    if (const auto* store = find_member(status, "store")) {
+      check_neighbour(*store, "its store", "look at its log and at the disk under --storage.path");
+    }
+    for (const auto& engine : items_of(status, "engines")) {
+      const auto name = get_optional_string(engine, "name").value_or(std::nullopt).value_or("?");
+      check_neighbour(engine, "the engine " + name, "give it the engine's socket: engines in heal.yml");
+    }
+    if (const auto* prometheus = find_member(status, "prometheus")) {
+      check_neighbour(*prometheus, "Prometheus", "see prometheus.url in heal.yml");
+    }
+    for (const auto& alertmanager : items_of(status, "alertmanagers")) {
+      const auto url = get_optional_string(alertmanager, "url").value_or(std::nullopt).value_or("");
+      check_neighbour(alertmanager, "Alertmanager " + url, "see alertmanagers in heal.yml");
+    }
+    const auto* config = find_member(status, "config");
+    const auto playbooks =
+        config == nullptr ? std::nullopt : get_optional_int(*config, "playbooks").value_or(std::nullopt);
+    if (playbooks == 0) find("service", Health::kWarn, "it has no playbooks", "see playbooks in heal.yml");
+  }
+
+  static std::vector<Json> items_of(const Json& object, std::string_view name) {
+    const auto list = get_optional_array(object, name);
+    return list && *list != nullptr ? std::vector<Json>((*list)->begin(), (*list)->end()) : std::vector<Json>{};
   }
 
   void check_prometheus(Context& context) {

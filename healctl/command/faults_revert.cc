@@ -31,9 +31,7 @@ class FaultsRevert final : public Command {
     const auto path = "/faults/" + percent_encode(id_);
     const auto answer = context.service().remove(path);
     if (!answer) return context.fail(answer.error(), Purpose::kChange);
-    const auto* fault = find_member(*answer, "fault");
-    const Json as_list{{"faults", fault == nullptr ? Json::array() : Json::array({*fault})}};
-    return report_reverted(context, as_list, "DELETE " + path);
+    return report_reverted(context, *answer, "DELETE " + path);
   }
 
  private:

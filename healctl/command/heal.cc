@@ -68,8 +68,22 @@ class Heal final : public Command {
 
  private:
   static Exit show_plan(Context& context, const Json& answer) {
-    context.print_document(answer);
-    return Exit::kDone;
+    const auto* decision = find_member(answer, "decision");
+    const auto result = decision == nullptr ? "" : get_string(*decision, "result", "/decision").value_or("");
+    const auto exit = result == "allow" || result == "stale" ? Exit::kDone : Exit::kRefused;
+    if (!context.wants_table()) {
+      context.print_document(answer);
+      return exit;
+    }
+    const auto reason = get_optional_string(answer, "reason").value_or(std::nullopt).value_or("");
+    const auto message = get_optional_string(answer, "message").value_or(std::nullopt).value_or("");
+    const auto verdict = result == "allow" ? toned("would run", Tone::kGood, context.colour())
+                                           : toned("would not run", Tone::kWarning, context.colour());
+    context.print(fmt::format("{}{}{}\n", verdict, reason.empty() ? "" : fmt::format(" ({})", safe_text(reason)),
+                              message.empty() ? "" : ": " + safe_text(message)));
+    const auto plan = get_optional_string(answer, "explain").value_or(std::nullopt).value_or("");
+    if (!trim(plan).empty()) context.print("\n" + safe_lines(plan));
+    return exit;
   }
 
   static Exit wait_for(Context& context, const std::string& id) {

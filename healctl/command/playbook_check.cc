@@ -11,14 +11,6 @@
 namespace heal::ctl {
 namespace {
 
-/// Diagnostics with their lines kept: only what a terminal could act on is escaped.
-std::string safe_lines(std::string_view text) {
-  std::string out;
-  for (const auto line : split(text, '\n'))
-    out += (out.empty() ? "" : "\n") + safe_text(line);
-  return out;
-}
-
 class PlaybookCheck final : public Command {
  public:
   CommandSpec spec() override {
@@ -33,14 +25,14 @@ class PlaybookCheck final : public Command {
                            .completes = Completes::kFiles,
                            .set = into(files_)}},
             .options = {{.names = "--strict", .help = "exit 3 when there are warnings", .set = into(strict_)}},
-            .examples = {"healctl playbook check compose/heal.yml", "healctl playbook check --strict playbooks/"}};
+            .examples = {"healctl playbook check compose/config/fast/heal.yml",
+                         "healctl playbook check --strict compose/config/fast/playbooks"}};
   }
   Needs needs() const override { return Needs::kNothing; }
 
   Exit run(Context& context) override {
     const auto found = playbook::check_files(files_);
     if (context.wants_table()) {
-      // One file per line of arguments may be thousands of lines of mistakes: all of them, in order, once.
       context.print(safe_lines(found.render()));
     } else {
       context.print_document(to_document(found));

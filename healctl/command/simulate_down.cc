@@ -53,10 +53,12 @@ class SimulateDown final : public Command {
       context.print(fmt::format("would {} {} for {}\n", fault_, target_, format_duration(*for_)));
       return Exit::kDone;
     }
-    const auto lease = lease_in(*answer, "POST /faults");
-    if (!lease) return context.fail(lease.error(), Purpose::kChange);
-    context.print(fmt::format("{}  {} of {}, undone at {}\n", safe_text(lease->id), safe_text(lease->kind), target_,
-                              short_utc(lease->deadline)));
+    const auto leases = leases_in(*answer, "POST /faults");
+    if (!leases) return context.fail(leases.error(), Purpose::kChange);
+    for (const auto& lease : *leases) {
+      context.print(fmt::format("{}  {} of {}, undone at {}\n", safe_text(lease.id), safe_text(lease.kind), target_,
+                                short_utc(lease.deadline)));
+    }
     context.say(fmt::format("\"healctl simulate-up {}\" ends it sooner", target_));
     return Exit::kDone;
   }

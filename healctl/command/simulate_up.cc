@@ -23,6 +23,10 @@ class SimulateUp final : public Command {
 
   Exit run(Context& context) override {
     const auto answer = context.service().post("/faults/revert", Json{{"target", target_}, {"by", asker(context)}});
+    if (!answer && answer.error().code() == ErrorCode::kNotFound) {
+      context.say("no fault is active there");
+      return Exit::kDone;
+    }
     if (!answer) return context.fail(answer.error(), Purpose::kChange);
     return report_reverted(context, *answer, "POST /faults/revert");
   }

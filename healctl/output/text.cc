@@ -70,6 +70,16 @@ std::string safe_text(std::string_view text) {
   return out;
 }
 
+std::string safe_lines(std::string_view text) {
+  while (text.ends_with('\n'))
+    text.remove_suffix(1);
+  std::string out;
+  if (text.empty()) return out;
+  for (const auto line : split(text, '\n'))
+    out += safe_text(line) + "\n";
+  return out;
+}
+
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {

@@ -11,6 +11,9 @@ namespace heal::ctl {
 /// UTF-8 are shown as escapes and cannot act.
 std::string safe_text(std::string_view text);
 
+/// Each line of `text` made safe; with a line end at the end.
+std::string safe_lines(std::string_view text);
+
 /// How many terminal columns well-formed UTF-8 takes: wide East Asian characters and emoji two, combining marks none.
 std::size_t display_width(std::string_view text);
 

@@ -11,10 +11,9 @@
 
 namespace heal::ctl {
 
-/// The leases in an answer of the form {"faults": […]}; kProtocol, naming `request`, when they are not there.
+/// The leases in an answer: `{"faults": […]}`, `{"fault": {…}}`, or one lease itself; kProtocol, naming `request`, when
+/// there are none of these.
 Result<std::vector<FaultLease>> leases_in(const Json& answer, std::string_view request);
-/// The lease in an answer of the form {"fault": {…}}.
-Result<FaultLease> lease_in(const Json& answer, std::string_view request);
 
 /// Shows what became of the faults that were to be undone: kDone when all are, kFailed when one is not.
 Exit report_reverted(Context& context, const Json& answer, std::string_view request);

@@ -89,8 +89,10 @@ TEST_CASE("every help text is as it was agreed") {
   std::ostringstream out, err;
   Program program(Ports{bench.clock, bench.http, {}, {}}, Console{out, err, 0, 0}, {});
   std::vector<std::vector<std::string>> paths;
-  for (const auto& group : program.tree().groups) paths.push_back({group.name});
-  for (const auto& command : program.tree().commands) paths.push_back(command.path);
+  for (const auto& group : program.tree().groups)
+    paths.push_back({group.name});
+  for (const auto& command : program.tree().commands)
+    paths.push_back(command.path);
   for (const auto& path : paths) {
     auto args = path;
     args.emplace_back("--help");
@@ -114,7 +116,8 @@ TEST_CASE("every command has an example that parses") {
       if (example.starts_with("source ")) continue;
       std::vector<std::string> words;
       std::istringstream in(example);
-      for (std::string word; in >> word;) words.push_back(word);
+      for (std::string word; in >> word;)
+        words.push_back(word);
       REQUIRE(words.front() == "healctl");
       words.erase(words.begin());
       const auto ran = bench.run(words);
@@ -149,9 +152,15 @@ TEST_CASE("an incident's story fits the terminal") {
 
 TEST_CASE("faults are listed") {
   Bench bench;
-  const FaultLease lease{.id = "01J8ZQ4T9M5V6W7X8Y9ZABCDEF", .kind = "partition", .target = {"container", "local", "nginx"},
-                         .state = FaultLease::State::kRevertFailed, .injected_at = FakeClock::kStart - 90s,
-                         .deadline = FakeClock::kStart - 30s, .owner = "ada", .original = "", .undo = "",
+  const FaultLease lease{.id = "01J8ZQ4T9M5V6W7X8Y9ZABCDEF",
+                         .kind = "partition",
+                         .target = {"container", "local", "nginx"},
+                         .state = FaultLease::State::kRevertFailed,
+                         .injected_at = FakeClock::kStart - 90s,
+                         .deadline = FakeClock::kStart - 30s,
+                         .owner = "ada",
+                         .original = "",
+                         .undo = "",
                          .last_error = "connect to network web: the engine is not reachable"};
   bench.on("GET", "/faults", 200, dump(Json{{"faults", {to_json(lease)}}}));
   check_golden("faults_list", whole(bench.run({"faults", "list"})));

@@ -190,6 +190,52 @@ TEST_CASE("heal --wait outlasts a service that is away for a moment, and gives u
         "hint: it goes on without us: \"healctl incidents show\" tells how it ended\n");
 }
 
+TEST_CASE("heal --dry-run shows the plan and whether it would run") {
+  Bench bench;
+  bench.on("POST", "/heals", 200,
+           R"({"dry_run":true,"reason":"allowed","message":"nothing speaks against it","decision":{"result":"allow"},)"
+           R"("plan":{},"explain":"1. restart\n   docker.restart \u001b[2J\n"})");
+  CHECK(bench.run({"heal", "p", "--target", kTarget, "--dry-run"}) ==
+        Ran{Exit::kDone, "would run (allowed): nothing speaks against it\n\n1. restart\n   docker.restart \\x1b[2J\n",
+            ""});
+  Bench refusing;
+  refusing.on("POST", "/heals", 200,
+              R"({"dry_run":true,"reason":"cooldown","message":"2m left","decision":{"result":"hold"},"plan":null})");
+  CHECK(refusing.run({"heal", "p", "--target", kTarget, "--dry-run"}) ==
+        Ran{Exit::kRefused, "would not run (cooldown): 2m left\n", ""});
+}
+
+TEST_CASE("simulate-up without a fault is done already") {
+  Bench bench;
+  bench.on("POST", "/faults/revert", 404, R"({"error":{"code":"not_found","message":"no fault on it"}})");
+  CHECK(bench.run({"simulate-up", kTarget}) == Ran{Exit::kDone, "", "no fault is active there\n"});
+}
+
+TEST_CASE("doctor shows what the service itself cannot reach") {
+  Bench bench;
+  bench.on("GET", "/status", 200,
+           R"({"version":"0.1.0","accepting":false,"config":{"playbooks":0},"store":{"reachable":true},)"
+           R"("engines":[{"name":"local","reachable":false,"error":"permission denied"}],)"
+           R"("prometheus":{"reachable":false,"error":"refused"},)"
+           R"("alertmanagers":[{"url":"http://am:9093","reachable":false,"error":"timed out"}]})");
+  const auto ran =
+      bench.run({"doctor", "--skip", "prometheus", "--skip", "alertmanager", "--skip", "exporter", "--skip", "docker"});
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(ran.out ==
+        "ok    settings      no configuration file, using flags, HEALCTL_SERVER and defaults\n"
+        "ok    service       http://localhost:9095, version 0.1.0\n"
+        "warn  service       it takes no alerts now\n"
+        "                    → it is starting or stopping: look again in a moment\n"
+        "fail  service       it cannot reach the engine local: permission denied\n"
+        "                    → give it the engine's socket: engines in heal.yml\n"
+        "fail  service       it cannot reach Prometheus: refused\n"
+        "                    → see prometheus.url in heal.yml\n"
+        "fail  service       it cannot reach Alertmanager http://am:9093: timed out\n"
+        "                    → see alertmanagers in heal.yml\n"
+        "warn  service       it has no playbooks\n"
+        "                    → see playbooks in heal.yml\n");
+}
+
 TEST_CASE("simulate-down asks the service for a leased fault") {
   Bench bench;
   bench.on("POST", "/faults", 201, fault_of(FaultLease::State::kApplied));
