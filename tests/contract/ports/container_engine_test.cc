@@ -305,7 +305,7 @@ TEST_CASE("run makes a container that can be waited for and removed") {
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
   ContainerSpec spec;
-  spec.name = "promheal-contract-run";
+  spec.name = "heal-contract-run";
   spec.image = "promheal-test/busybox:contract";
   spec.command = {"/bin/sleep", "1000"};
   spec.labels = {{"heal.test", "run"}};

@@ -77,7 +77,7 @@ class RealEngine : public EngineFixture {
 
   std::string start_container(Program program) override {
     static int count = 0;
-    const auto name = fmt::format("promheal-contract-{}-{}", getpid(), ++count);
+    const auto name = fmt::format("heal-contract-{}-{}", getpid(), ++count);
     names_.push_back(name);
     const std::string stay = "while :; do sleep 1 & wait $!; done";
     std::string script = "trap 'exit 7' TERM; trap 'exit 3' USR1; " + stay;
