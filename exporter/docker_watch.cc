@@ -1,6 +1,7 @@
 #include "exporter/docker_watch.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "common/model/labels.h"
 
@@ -11,6 +12,9 @@ namespace {
 /// hide that nobody looks.
 constexpr int kIntervalsKept = 3;
 constexpr Duration kLeastKept = 5s;
+constexpr Duration kLeastMeasureInterval = 1s;
+constexpr Duration kLeastMeasureTimeout = 3s;
+constexpr std::size_t kMeasuredAtOnce = 8;
 
 }  // namespace
 
@@ -23,20 +27,28 @@ DockerWatch::~DockerWatch() {
 }
 
 void DockerWatch::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) {
-    SteadyTime next = clock_.steady_now();
-    while (clock_.sleep_until(next, stop) == Clock::Wake::kReached) {
-      look(stop);
-      // On a grid without drift; looks that would overlap are left out.
-      const SteadyTime now = clock_.steady_now();
-      next += config_.interval * std::max<std::int64_t>(1, (now - next) / config_.interval + 1);
-    }
+  looking_ = std::jthread([this](const std::stop_token& stop) { repeat(config_.interval, stop, &DockerWatch::look); });
+  measuring_ = std::jthread([this](const std::stop_token& stop) {
+    repeat(std::max(config_.interval, kLeastMeasureInterval), stop, &DockerWatch::measure);
   });
 }
 
+void DockerWatch::repeat(Duration interval, const std::stop_token& stop,
+                         void (DockerWatch::*task)(const std::stop_token&)) {
+  SteadyTime next = clock_.steady_now();
+  while (clock_.sleep_until(next, stop) == Clock::Wake::kReached) {
+    (this->*task)(stop);
+    // On a grid without drift; turns that would overlap are left out.
+    const SteadyTime now = clock_.steady_now();
+    next += interval * std::max<std::int64_t>(1, (now - next) / interval + 1);
+  }
+}
+
 void DockerWatch::stop() {
-  thread_.request_stop();
-  if (thread_.joinable()) thread_.join();
+  looking_.request_stop();
+  measuring_.request_stop();
+  if (looking_.joinable()) looking_.join();
+  if (measuring_.joinable()) measuring_.join();
 }
 
 void DockerWatch::look(const std::stop_token& stop) {
@@ -71,13 +83,41 @@ Result<std::optional<SeenContainer>> DockerWatch::see_one(const std::string& id,
     return std::move(info).error();
   }
   SeenContainer seen{*std::move(info), std::nullopt, std::nullopt};
-  if (seen.info.running()) {
-    Result<ContainerStats> stats = engine_->stats(id, clock_.deadline_in(config_.timeout), stop);
-    if (stats.has_value()) seen.stats = *stats;
-  }
   Result<std::optional<WallTime>> last_log = engine_->last_log_time(id, clock_.deadline_in(config_.timeout), stop);
   if (last_log.has_value()) seen.last_log = *last_log;
   return std::optional(std::move(seen));
+}
+
+void DockerWatch::measure(const std::stop_token& stop) {
+  std::vector<std::string> ids;
+  for (const SeenContainer& container : view().containers) {
+    if (container.info.running()) ids.push_back(container.info.id);
+  }
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next.fetch_add(1); i < ids.size(); i = next.fetch_add(1))
+      measure_one(ids[i], stop);
+  };
+  {
+    std::vector<std::jthread> workers;
+    for (std::size_t i = 1; i < std::min(ids.size(), kMeasuredAtOnce); ++i)
+      workers.emplace_back(work);
+    work();
+  }
+  MutexLock lock(mutex_);
+  std::erase_if(usage_, [&](const auto& entry) { return std::find(ids.begin(), ids.end(), entry.first) == ids.end(); });
+}
+
+void DockerWatch::measure_one(const std::string& id, const std::stop_token& stop) {
+  const Deadline deadline = clock_.deadline_in(std::max(config_.timeout, kLeastMeasureTimeout));
+  const Result<ContainerStats> stats = engine_->stats(id, deadline, stop);
+  MutexLock lock(mutex_);
+  if (stats.has_value()) {
+    usage_[id] = *stats;
+  } else {
+    // No number is better than an old one.
+    usage_.erase(id);
+  }
 }
 
 void DockerWatch::note_success(std::vector<SeenContainer> containers, Duration took) {
@@ -110,7 +150,12 @@ void DockerWatch::note_failure(const Error& error, Duration took) {
 
 WatchView DockerWatch::view() const {
   MutexLock lock(mutex_);
-  return view_;
+  WatchView view = view_;
+  for (SeenContainer& container : view.containers) {
+    const auto used = usage_.find(container.info.id);
+    if (container.info.running() && used != usage_.end()) container.stats = used->second;
+  }
+  return view;
 }
 
 }  // namespace heal::exporter

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -33,7 +34,8 @@ struct WatchView {
 };
 
 /// Looks at one engine's labelled containers every interval, on a thread of its own: a slow engine delays no scrape.
-/// Thread-safe.
+/// What containers use is measured on another thread, because dockerd 20.10 takes up to a second for one container's
+/// statistics and a death must be seen sooner than that. Thread-safe.
 class DockerWatch {
  public:
   /// `clock` must outlive this.
@@ -44,14 +46,18 @@ class DockerWatch {
   void start();
   void stop();
 
-  /// One look, on the calling thread. What start()'s thread does; for tests.
+  /// One look at the containers' state, on the calling thread. What start()'s thread does; for tests.
   void look(const std::stop_token& stop) HEAL_EXCLUDES(mutex_);
+  /// One measurement of what the running containers of the last look use; several at a time.
+  void measure(const std::stop_token& stop) HEAL_EXCLUDES(mutex_);
   WatchView view() const HEAL_EXCLUDES(mutex_);
   const DockerWatchConfig& config() const { return config_; }
 
  private:
   Result<std::vector<SeenContainer>> see(const std::stop_token& stop);
   Result<std::optional<SeenContainer>> see_one(const std::string& id, const std::stop_token& stop);
+  void measure_one(const std::string& id, const std::stop_token& stop) HEAL_EXCLUDES(mutex_);
+  void repeat(Duration interval, const std::stop_token& stop, void (DockerWatch::*task)(const std::stop_token&));
   void note_success(std::vector<SeenContainer> containers, Duration took) HEAL_EXCLUDES(mutex_);
   void note_failure(const Error& error, Duration took) HEAL_EXCLUDES(mutex_);
 
@@ -62,8 +68,9 @@ class DockerWatch {
 
   mutable Mutex mutex_;
   WatchView view_ HEAL_GUARDED_BY(mutex_);
+  std::map<std::string, ContainerStats> usage_ HEAL_GUARDED_BY(mutex_);  // by id
   SteadyTime last_success_ HEAL_GUARDED_BY(mutex_){};
-  std::jthread thread_;
+  std::jthread looking_, measuring_;
 };
 
 /// Writes the heal_container_* and heal_watch_* families of all engines.
