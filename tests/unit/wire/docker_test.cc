@@ -76,11 +76,11 @@ TEST_CASE("the list's own name, health and exit code are found among its texts")
       {"Id":"2","Names":["/a"],"Image":"i","State":"running","Status":"Up 3 seconds (health: starting)"},
       {"Id":"3","Names":["/b"],"Image":"i","State":"running","Status":"Up 3 seconds (unhealthy)"}])j");
   REQUIRE(list.has_value());
-CHECK(list->at(0).name == "db");
-CHECK(list->at(0).exit_code == 137);
-CHECK(list->at(0).health == "none");
-CHECK(list->at(1).health == "starting");
-CHECK(list->at(2).health == "unhealthy");
+  CHECK(list->at(0).name == "db");
+  CHECK(list->at(0).exit_code == 137);
+  CHECK(list->at(0).health == "none");
+  CHECK(list->at(1).health == "starting");
+  CHECK(list->at(2).health == "unhealthy");
 }
 
 struct StatsCase {
