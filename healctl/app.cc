@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <sys/ioctl.h>
@@ -90,7 +91,8 @@ int run_healctl(int argc, char** argv) {
   SystemClock clock;
   CurlHttpClient http;
   const auto open_engine = [](const std::string& path) {
-    return EngineHandle(new DockerEngine(DockerEndpoint{path}), [](ContainerEngine* engine) { delete engine; });
+    return EngineHandle(std::make_unique<DockerEngine>(DockerEndpoint{path}).release(),
+                        std::default_delete<ContainerEngine>());
   };
   const auto probe = [&clock](const probe::ProbeRequest& request, Duration timeout, std::stop_token stop) {
     return run_probe(clock, request, timeout, std::move(stop));

@@ -25,6 +25,7 @@ Commands make_commands(const CommandTree& tree) {
   commands.push_back(make_faults_list());
   commands.push_back(make_faults_revert());
   commands.push_back(make_playbook_check());
+  commands.push_back(make_playbook_plan());
   commands.push_back(make_probe());
   commands.push_back(make_alert_send());
   commands.push_back(make_doctor());

@@ -34,6 +34,7 @@ std::unique_ptr<Command> make_simulate_up();
 std::unique_ptr<Command> make_faults_list();
 std::unique_ptr<Command> make_faults_revert();
 std::unique_ptr<Command> make_playbook_check();
+std::unique_ptr<Command> make_playbook_plan();
 std::unique_ptr<Command> make_probe();
 std::unique_ptr<Command> make_alert_send();
 std::unique_ptr<Command> make_doctor();

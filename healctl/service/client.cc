@@ -12,7 +12,9 @@
 namespace heal::ctl {
 namespace {
 
-constexpr Duration kRequestTimeout = 10s;
+constexpr Duration kLookTimeout = 10s;
+/// A container may take its time to stop, and the service answers when it has.
+constexpr Duration kChangeTimeout = 60s;
 
 /// The codes that the service may name in {"error":{"code":…}}.
 std::optional<ErrorCode> parse_error_code(std::string_view name) {
@@ -99,7 +101,8 @@ Error ServiceClient::with_request(Error error, const HttpClientRequest& request)
 }
 
 Result<Json> ServiceClient::exchange(const HttpClientRequest& request) {
-  const auto deadline = clock_.deadline_in(settings_.timeout.value_or(kRequestTimeout));
+  const auto patience = request.method == "GET" ? kLookTimeout : kChangeTimeout;
+  const auto deadline = clock_.deadline_in(settings_.timeout.value_or(patience));
   auto response = http_.send(request, deadline, stop_);
   if (!response) return std::move(response).error();
   if (!response->ok()) return with_request(error_of(*response), request);

@@ -196,6 +196,29 @@ TEST_CASE("a wrong playbook is shown with all its mistakes") {
   check_golden("playbook_check", text);
 }
 
+TEST_CASE("a plan is shown with the route that chose it") {
+  Bench bench;
+  const std::string config = std::string(HEAL_SOURCE_DIR) + "/tests/golden/healctl/testdata/heal.yml";
+  const auto plan = [&](std::vector<std::string> args) {
+    args.insert(args.begin(), {"playbook", "plan", config});
+    auto text = whole(bench.run(args));
+    for (auto at = text.find(HEAL_SOURCE_DIR); at != std::string::npos; at = text.find(HEAL_SOURCE_DIR)) {
+      text.replace(at, std::string(HEAL_SOURCE_DIR).size(), "…");
+    }
+    return text;
+  };
+  const std::vector<std::string> alert{"--label", "alertname=WebDown", "--label", "container=web"};
+  check_golden("playbook_plan", plan(alert));
+  auto json = alert;
+  json.insert(json.end(), {"-o", "json"});
+  check_golden("playbook_plan_json", plan(json));
+  check_golden("playbook_plan_unmatched", plan({"--label", "alertname=Other"}));
+  check_golden("playbook_plan_refused", plan({"--label", "alertname=WebDown", "--label", "container=other"}));
+  check_golden("playbook_plan_manual",
+               plan({"--playbook", "restart", "--target", "container/local/web", "--set", "grace=9s"}));
+  check_golden("playbook_plan_usage", plan({"--playbook", "restart"}));
+}
+
 TEST_CASE("shells get their completion") {
   Bench bench;
   for (const std::string shell : {"bash", "zsh", "fish"}) {
