@@ -59,7 +59,7 @@ class IncidentsWatch final : public Command {
     const auto timeout = context.settings().timeout;
     deadline_ = timeout ? context.clock().deadline_in(*timeout) : Deadline::max();
     Duration retry = kFirstRetry;
-    bool reached = false;
+    bool reached = false, is_away = false;
     while (!verdict_) {
       const auto status = look_and_follow(context);
       if (verdict_) break;
@@ -67,11 +67,12 @@ class IncidentsWatch final : public Command {
       if (context.clock().steady_now() >= deadline_) return time_is_up(context);
       if (status) {
         reached = true;
+        is_away = false;
         retry = kFirstRetry;
         continue;
       }
       if (!reached || status.error().code() != ErrorCode::kUnavailable) return context.fail(status.error());
-      context.say(status.error().str() + "; connecting again");
+      if (!std::exchange(is_away, true)) context.say(status.error().str() + "; connecting again");
       context.clock().sleep_until(std::min(context.clock().deadline_in(retry), deadline_), context.stop());
       retry = std::min(retry * 2, kLongestRetry);
     }
