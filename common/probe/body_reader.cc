@@ -8,6 +8,7 @@ namespace heal::probe {
 namespace {
 
 constexpr std::size_t kMaxKept = 64 << 20;
+constexpr std::size_t kHeaderRead = 4096;
 
 }  // namespace
 
@@ -34,9 +35,10 @@ BodyReader::Next BodyReader::take(std::string_view bytes) {
       fail(ProbeReason::kCompression, "the body cannot be decompressed");
       return Next::kStop;
     case Decompressor::State::kBadHeader:
-      // As the reference does: the probe has failed, and what is left is counted as it comes.
+      // As the reference does: the probe has failed, and what is left behind its first read is counted as it comes.
       fail(ProbeReason::kCompression, "the body does not begin as compressed data does");
       decompressor_.reset();
+      bytes.remove_prefix(std::min(bytes.size(), kHeaderRead));
       return accept(bytes) ? Next::kContinue : Next::kStop;
   }
   return Next::kStop;

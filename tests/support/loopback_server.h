@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -70,6 +71,11 @@ class LoopbackServer {
       Connection& connection = connections_.emplace_back();
       connection.fd.reset(fd);
       connection.thread = std::thread([this, fd] {
+        // OpenSSL writes without MSG_NOSIGNAL.
+        sigset_t broken_pipe;
+        sigemptyset(&broken_pipe);
+        sigaddset(&broken_pipe, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
         handler_(fd);
         // Only the write side: the descriptor itself must stay ours until the thread was joined.
         ::shutdown(fd, SHUT_RDWR);

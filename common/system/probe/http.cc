@@ -186,6 +186,8 @@ class HttpMulti::Exchange : public HttpExchange {
   void complete(CURLcode code) {
     curl_multi_remove_handle(owner_.multi_, easy_.get());
     running_ = false;
+    // libcurl looked at the first bytes and saw no HTTP: an answer came all the same.
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) head_seen_ = true;
     if (stopped_) {
       observer_.on_done(std::nullopt);
     } else if (own_failure_) {

@@ -128,7 +128,11 @@ class Resolver::Channel {
       return;
     }
     ares_addrinfo_hints hints{};
-    hints.ai_family = lookup->family == AddressFamily::kV4   ? AF_INET
+    // Asked for one family only, c-ares gives "localhost" an address that /etc/hosts does not; what does not fit is
+    // left out afterwards.
+    const bool local = lookup->host == "localhost";
+    hints.ai_family = local                                  ? AF_UNSPEC
+                      : lookup->family == AddressFamily::kV4 ? AF_INET
                       : lookup->family == AddressFamily::kV6 ? AF_INET6
                                                              : AF_UNSPEC;
     const std::string host = lookup->host;
