@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <sys/syscall.h>
@@ -95,20 +94,6 @@ Status SystemHostProcesses::kill_by_helper(ContainerEngine& engine, const Contai
   if (!code) return Error(code.error()).with_context("fault helper");
   if (*code == 0) return {};
   return make_error(ErrorCode::kConflict, "fault helper ended with {}: {}", *code, printable(trim(words.value_or(""))));
-}
-
-int run_fault_helper(const std::vector<std::string>& arguments) {
-  const bool is_kill =
-      arguments.size() == 5 && arguments[0] == "kill" && arguments[1] == "--pid" && arguments[3] == "--container";
-  const auto pid = is_kill ? parse_int(arguments[2]) : std::nullopt;
-  if (!pid) {
-    fmt::print(stderr, "usage: heal-webhook fault-helper kill --pid N --container ID\n");
-    return 2;
-  }
-  const Status killed = kill_container_process(*pid, arguments[4]);
-  if (killed) return 0;
-  fmt::print(stderr, "{}\n", killed.error().str());
-  return 1;
 }
 
 std::string own_container_id() {

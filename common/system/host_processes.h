@@ -34,10 +34,6 @@ class SystemHostProcesses : public HostProcesses {
 /// What the helper runs. Errors: kConflict when it is not that container's; kUnauthorized.
 Status kill_container_process(std::int64_t pid, const std::string& container_id);
 
-/// The helper's program: `arguments` are those behind `fault-helper`, `kill --pid N --container ID`. Says on stderr
-/// what went wrong. Gives the exit code: 0 killed, 1 not, 2 wrong usage.
-int run_fault_helper(const std::vector<std::string>& arguments);
-
 /// The id of the container in which this process runs, or the beginning of one; "" when it seems to run in none. From
 /// its cgroup, its mounts or its host name.
 std::string own_container_id();

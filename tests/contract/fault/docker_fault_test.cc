@@ -119,17 +119,6 @@ TEST_CASE("a crash through a helper container hits the same process") {
   CHECK_THAT(again.error().str(), Catch::StartsWith("fault helper ended with 1: "));
 }
 
-TEST_CASE("the helper's program kills the process it was told, and says what it does not understand") {
-  CHECK(run_fault_helper({}) == 2);
-  CHECK(run_fault_helper({"kill", "--pid", "x", "--container", "y"}) == 2);
-  CHECK(run_fault_helper({"kill", "--pid", std::to_string(::getpid()), "--container", std::string(64, 'a')}) == 1);
-  if (!engine_is_there()) return;
-  Victim victim("program");
-  const ContainerInfo info = victim.look();
-  CHECK(run_fault_helper({"kill", "--pid", std::to_string(info.pid), "--container", info.id}) == 0);
-  CHECK(victim.engine->wait(info.id, victim.soon(), {}).value() == 137);
-}
-
 TEST_CASE("a process that is not the container's is not killed") {
   if (!engine_is_there()) return;
   Victim victim("other");
