@@ -173,13 +173,13 @@ std::variant<std::size_t, Rejection> find_head(std::string_view input, const Hea
   if (scanned == 0 || is_line_new) {
     if (auto rejection = check_start(input, line_end)) return *rejection;
   }
-  for (auto newline = input.find('\n', scanned); newline != std::string_view::npos;
-       newline = input.find('\n', newline + 1)) {
-    if (newline == 0 || input[newline - 1] != '\r') return Rejection{400, "lines must end in CR LF"};
-  }
   const auto end = input.find("\r\n\r\n", std::max<std::size_t>(scanned, start + 3) - 3);
   const bool is_complete = end != std::string_view::npos;
   const std::size_t size = is_complete ? end + 4 : input.size();
+  // What follows the head is the body, whose lines may end as they like.
+  for (auto newline = input.find('\n', scanned); newline < size; newline = input.find('\n', newline + 1)) {
+    if (newline == 0 || input[newline - 1] != '\r') return Rejection{400, "lines must end in CR LF"};
+  }
   if (size > limits.bytes) {
     if (line_end == std::string_view::npos || line_end > limits.bytes)
       return Rejection{414, "the request line is too long"};

@@ -119,5 +119,11 @@ TEST_CASE("a head that comes byte by byte is found where it ends, and not before
   }
 }
 
+TEST_CASE("a body that comes together with the head may end its lines as it likes") {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+  std::size_t scanned = 0;
+  CHECK(std::get<std::size_t>(find_head(head + "{\n}", {}, scanned)) == head.size());
+}
+
 }  // namespace
 }  // namespace heal::httpd
