@@ -32,7 +32,7 @@ int run(int argc, char** argv) {
   options.config_file = argv[1];
   options.storage_path = argv[2];
   options.listen = {"127.0.0.1:0"};
-  auto app = heal::webhook::App::create(options, std::move(ports), heal::Logger({}));
+  auto app = heal::webhook::App::create(options, std::move(ports), heal::Logger(heal::LoggerOptions{}));
   if (!app) {
     std::fprintf(stderr, "%s\n", app.error().str().c_str());
     return 1;
