@@ -1,10 +1,13 @@
 #include "tests/contract/ports/engine_fixture.h"
 
+#include <algorithm>
+#include <string_view>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "common/base/check.h"
+#include "common/base/text.h"
 #include "common/sim/fake_clock.h"
 #include "common/sim/sim_container_engine.h"
 #include "common/system/docker_engine.h"
@@ -107,16 +110,22 @@ class RealEngine : public EngineFixture {
     return *outcome;
   }
 
-  /// Until the shell has set its traps: it then waits for the first sleep. Printing tells for the other program.
+  /// The shell has set its traps once it has started its first sleep. Its own arguments name the sleep too, but do not
+  /// end with it.
+  bool sleeps(const std::string& name) {
+    const std::string listing = docker({"top", name, "-o", "pid,args"}).output;
+    const auto lines = split(listing, '\n');
+    return std::any_of(lines.begin(), lines.end(),
+                       [](std::string_view line) { return trim(line).ends_with("sleep 1"); });
+  }
+
   void await_script(const std::string& name, Program program) {
     const auto deadline = soon();
-    for (;;) {
-      const bool ready = program == Program::kPrints
-                             ? engine_.logs_tail(name, 3, 100, deadline, {}).value_or("") == "one\ntwo\nthree\n"
-                             : docker({"top", name, "-o", "pid,args"}).output.find("sleep 1") != std::string::npos;
-      if (ready) return;
+    const auto printed = [&] {
+      return engine_.logs_tail(name, 3, 100, deadline, {}).value_or("") == "one\ntwo\nthree\n";
+    };
+    while (!sleeps(name) || (program == Program::kPrints && !printed()))
       HEAL_CHECK(clock_.steady_now() < deadline, "the container's shell starts");
-    }
   }
 
   SystemClock clock_;
