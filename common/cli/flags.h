@@ -31,7 +31,8 @@ class FlagParser {
   FlagParser(const FlagParser&) = delete;
   FlagParser& operator=(const FlagParser&) = delete;
 
-  /// Further flags; `target` holds the default and must outlive parse().
+  /// Further flags, named with their dashes; `target` holds the default and must outlive parse(). In the help a flag's
+  /// value is called by the last word of its name, and `help` begins in lower case.
   void add_flag(const std::string& name, bool& target, const std::string& help);
   void add_option(const std::string& name, std::string& target, const std::string& help);
   void add_option(const std::string& name, std::vector<std::string>& target, const std::string& help);
