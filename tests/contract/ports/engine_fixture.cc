@@ -95,7 +95,8 @@ class RealEngine : public EngineFixture {
 
   void crash(const std::string& name, std::int64_t exit_code) override {
     HEAL_CHECK(exit_code == 3, "the script ends with 3 on SIGUSR1");
-    HEAL_CHECK(docker({"exec", name, "/bin/kill", "-USR1", "1"}).ok(), "a signal can be sent inside");
+    // The end of the container may take the sender with it, so how that one ended says nothing.
+    docker({"exec", name, "/bin/kill", "-USR1", "1"});
     HEAL_CHECK(engine_.wait(name, soon(), {}).has_value(), "it ends");
   }
 
