@@ -170,7 +170,8 @@ std::variant<std::size_t, Rejection> find_head(std::string_view input, const Hea
   const auto start = skip_empty_line(input);
   const auto line_end = input.find("\r\n", start);
   const bool is_line_new = line_end != std::string_view::npos && line_end + 2 > scanned;
-  if (scanned == 0 || is_line_new) {
+  const bool is_start_new = scanned <= 2;  // an empty line may have been all there was
+  if (is_start_new || is_line_new) {
     if (auto rejection = check_start(input, line_end)) return *rejection;
   }
   const auto end = input.find("\r\n\r\n", std::max<std::size_t>(scanned, start + 3) - 3);

@@ -103,6 +103,12 @@ TEST_CASE("what is not a clean request is refused with the reason") {
   REQUIRE(std::get<Rejection>(parsed) == Rejection{c.status, c.message});
 }
 
+TEST_CASE("a wrong start is refused although a piece of an empty line came first") {
+  std::size_t scanned = 0;
+  REQUIRE(std::get<std::size_t>(find_head("\r", {}, scanned)) == 0);
+  REQUIRE(std::get<Rejection>(find_head("\rcontent", {}, scanned)) == Rejection{400, "this is not an HTTP request"});
+}
+
 TEST_CASE("a head that comes byte by byte is found where it ends, and not before") {
   const std::string text = "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nGET /next";
   const auto whole = text.find("GET /next");
