@@ -64,9 +64,9 @@ ProbeResult result_of(Active& active, RunOutcome outcome, Duration duration) {
 }  // namespace
 
 /// The probes of one loop. All but the constructor on the loop thread.
-class Engine::Loop : public std::enable_shared_from_this<Engine::Loop> {
+class Engine::Loop {
  public:
-  Loop(ProbeIo& io, std::atomic<std::size_t>& in_flight) : io_(io), in_flight_(in_flight) {}
+  Loop(ProbeIo& io, std::shared_ptr<std::atomic<std::size_t>> in_flight) : io_(io), in_flight_(std::move(in_flight)) {}
 
   void begin(std::shared_ptr<Active> active, Deadline deadline) {
     const std::uint64_t id = next_id_++;
@@ -105,12 +105,12 @@ class Engine::Loop : public std::enable_shared_from_this<Engine::Loop> {
     const Callback done = std::move(active->done);
     // The run stands below this call on the stack: it may go only when the loop is back at its top.
     io_.post([active = std::move(active)] {});
-    in_flight_.fetch_sub(1);
+    in_flight_->fetch_sub(1);
     done(std::move(result));
   }
 
   ProbeIo& io_;
-  std::atomic<std::size_t>& in_flight_;
+  const std::shared_ptr<std::atomic<std::size_t>> in_flight_;
   std::uint64_t next_id_ = 1;
   bool stopped_ = false;
   std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
@@ -155,13 +155,14 @@ void Engine::start(ProbeRequest request, Deadline deadline, Callback done) {
   auto active = std::make_shared<Active>(std::move(request), clock_);
   active->begun = loops_[index]->now();
   active->done = std::move(done);
-  in_flight_.fetch_add(1);
+  in_flight_->fetch_add(1);
   loops_[index]->post([loop = states_[index], active = std::move(active), deadline]() mutable {
     loop->begin(std::move(active), deadline);
   });
 }
 
 void Engine::stop() {
+  if (stopped_.exchange(true)) return;
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     Event finished;
     loops_[i]->post([&, loop = states_[i]] {

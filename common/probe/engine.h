@@ -38,7 +38,7 @@ class Engine {
   void stop();
 
   SteadyTime now() const { return loops_.front()->now(); }
-  std::size_t in_flight() const { return in_flight_.load(); }
+  std::size_t in_flight() const { return in_flight_->load(); }
   /// Reads the TLS files of `module` ahead of its probes.
   Status prepare(const Module& module);
 
@@ -48,7 +48,9 @@ class Engine {
   Clock& clock_;
   std::vector<std::shared_ptr<Loop>> states_;
   std::atomic<std::uint64_t> next_{0};
-  std::atomic<std::size_t> in_flight_{0};
+  std::atomic<bool> stopped_{false};
+  /// Shared with the loops: a probe that is started after stop() may end when this object is gone.
+  std::shared_ptr<std::atomic<std::size_t>> in_flight_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 /// Starts one probe and waits for it: for programs that run one and end.

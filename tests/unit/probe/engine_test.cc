@@ -1,0 +1,132 @@
+#include "common/probe/engine.h"
+
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "common/probe/exposition.h"
+#include "common/sim/fake_clock.h"
+#include "common/sim/sim_probe_io.h"
+
+namespace heal::probe {
+namespace {
+
+const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), 80};
+
+std::shared_ptr<const Module> module(const std::string& prober) {
+  Module out;
+  out.name = "m";
+  out.prober = prober;
+  return std::make_shared<const Module>(std::move(out));
+}
+
+/// An engine whose loop is this thread.
+class Bench {
+ public:
+  ~Bench() {
+    // stop() waits for the loop, which has nobody else to run it.
+    std::jthread runner([this](const std::stop_token& stop) {
+      while (!stop.stop_requested())
+        io.run();
+    });
+    engine.stop();
+  }
+  ProbeResult& start(const std::shared_ptr<const Module>& with, const std::string& target, Duration timeout) {
+    engine.start({with, target, ""}, clock.steady_now() + timeout, [this](ProbeResult done) {
+      result = std::move(done);
+      ended = true;
+    });
+    io.run();
+    return result;
+  }
+
+  FakeClock clock;
+  SimProbeIo io{clock};
+  Engine engine{{&io}, clock};
+  ProbeResult result;
+  bool ended = false;
+};
+
+TEST_CASE("a probe ends at its deadline, not before, with what was known") {
+  Bench bench;
+  bench.io.serve(kServer, [](const HttpHop&) { return SimHttpAnswer{10s, {}, "", {}}; });
+  bench.start(module("http"), "http://192.0.2.1/", 3s);
+  CHECK(bench.engine.in_flight() == 1);
+  bench.clock.advance(2999ms);
+  bench.io.run();
+  CHECK_FALSE(bench.ended);
+  bench.clock.advance(1ms);
+  bench.io.run();
+  REQUIRE(bench.ended);
+  CHECK(bench.result.phase == "response");
+  CHECK(bench.result.reason == "timeout");
+  CHECK(bench.result.message == "the deadline passed");
+  CHECK(bench.result.duration == 3s);
+  CHECK(bench.engine.in_flight() == 0);
+}
+
+TEST_CASE("a deadline that has passed ends the probe all the same") {
+  Bench bench;
+  bench.io.serve_lines(kServer, {}, SimProbeIo::AtEnd::kStays);
+  bench.start(module("tcp"), "192.0.2.1:80", Duration(-1s));
+  CHECK(bench.ended);
+}
+
+TEST_CASE("the preferred family is probed, else the last address of the other") {
+  Bench bench;
+  bench.io.add_host("both", {*IpAddress::parse("192.0.2.9"), *IpAddress::parse("2001:db8::1")});
+  bench.io.add_host("only4", {*IpAddress::parse("192.0.2.7"), *IpAddress::parse("192.0.2.1")});
+  bench.io.serve_lines({*IpAddress::parse("2001:db8::1"), 1}, {});
+  bench.io.serve_lines({*IpAddress::parse("192.0.2.1"), 1}, {});
+  CHECK(bench.start(module("tcp"), "both:1", 1s).success);
+  CHECK(bench.start(module("tcp"), "only4:1", 1s).success);
+}
+
+TEST_CASE("the answer to Prometheus is in blackbox_exporter's names, sorted, with the failure beside them") {
+  ProbeResult result;
+  result.phase = "connect";
+  result.reason = "refused";
+  result.duration = 1500ms;
+  result.families = {gauge_family("probe_ip_protocol", "Specifies whether probe ip protocol is IP4 or IP6", 4)};
+  CHECK(expose_result(result) ==
+        "# HELP heal_probe_failure_info Where and why the probe failed.\n"
+        "# TYPE heal_probe_failure_info gauge\n"
+        "heal_probe_failure_info{phase=\"connect\",reason=\"refused\"} 1\n"
+        "# HELP probe_duration_seconds Returns how long the probe took to complete in seconds\n"
+        "# TYPE probe_duration_seconds gauge\n"
+        "probe_duration_seconds 1.5\n"
+        "# HELP probe_ip_protocol Specifies whether probe ip protocol is IP4 or IP6\n"
+        "# TYPE probe_ip_protocol gauge\n"
+        "probe_ip_protocol 4\n"
+        "# HELP probe_success Displays whether or not the probe was a success\n"
+        "# TYPE probe_success gauge\n"
+        "probe_success 0\n");
+}
+
+TEST_CASE("the time-out is the module's or what the scrape leaves, whichever is smaller") {
+  const auto [own, header, expected] = GENERATE(table<Duration, std::string, Duration>({
+      {0s, "", 119500ms},
+      {5s, "", 5s},
+      {5s, "3", 2500ms},
+      {5s, "0", 5s},
+      {5s, "0.2", 5s},
+      {0s, "10.5", 10s},
+  }));
+  CAPTURE(header);
+  Module with;
+  with.timeout = own;
+  CHECK(*probe_timeout(with, header, 500ms) == expected);
+}
+
+TEST_CASE("a time-out header that is no number is an error") {
+  CHECK(probe_timeout(Module{}, "soon", 0s).error().str() == "\"soon\" is not a number");
+  CHECK_FALSE(probe_timeout(Module{}, "nan", 0s).has_value());
+}
+
+TEST_CASE("a target is shown without its password") {
+  CHECK(shown_target("http://user:secret@host/path@x") == "http://***@host/path@x");
+  CHECK(shown_target("host:80") == "host:80");
+}
+
+}  // namespace
+}  // namespace heal::probe
