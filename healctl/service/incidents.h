@@ -20,7 +20,7 @@ struct IncidentFilter {
   std::size_t limit = 50;
 };
 
-struct IncidentPage {
+struct IncidentPage {               // NOLINT(bugprone-exception-escape): moving a Json only looks as if it could throw
   std::vector<Incident> incidents;  ///< newest first
   Json documents;                   ///< the same as the service sent them, an array
   bool has_more = false;
@@ -30,7 +30,7 @@ struct IncidentPage {
 Result<IncidentPage> list_incidents(ServiceClient& service, const IncidentFilter& filter);
 
 /// An incident with everything that belongs to it.
-struct Story {
+struct Story {  // NOLINT(bugprone-exception-escape): as above
   Incident incident;
   std::vector<TimelineEntry> timeline;  ///< oldest first
   std::vector<Episode> episodes;
