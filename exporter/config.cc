@@ -55,6 +55,19 @@ Duration default_timeout(const ScheduledProbe& probe) {
   return std::max(std::min(probe.interval, kUsualTimeout), Duration(1s));
 }
 
+/// Reports the items of a list whose name stood there before.
+class UniqueNames {
+ public:
+  explicit UniqueNames(std::string what) : what_(std::move(what)) {}
+  void check(const Value& item, const std::string& name) {
+    if (!seen_.insert(name).second) item.error(fmt::format("{} \"{}\" is there twice", what_, name));
+  }
+
+ private:
+  std::string what_;
+  std::set<std::string> seen_;
+};
+
 std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Modules& modules) {
   ScheduledProbe probe;
   MapReader map(value, "a probe");
@@ -71,7 +84,12 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
                     config::suggestion(module->text(), names));
     }
   }
-  map.required("targets", probe.targets, config::as_list(config::as_nonempty_string));
+  map.required("targets", probe.targets, [](const Value& list) {
+    UniqueNames targets("target");
+    for (const Value& item : list.items())
+      targets.check(item, item.text());
+    return config::as_list(config::as_nonempty_string)(list);
+  });
   map.optional("interval", probe.interval, as_interval);
   probe.jitter = probe.interval / 20;
   if (map.optional("jitter", probe.jitter, config::as_duration) && probe.jitter > probe.interval / 2) {
@@ -87,29 +105,21 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
   return probe;
 }
 
-void check_unique(const Value& list, const std::vector<std::string>& names, std::string_view what) {
-  std::set<std::string> seen;
-  for (const std::string& name : names) {
-    if (!seen.insert(name).second) list.error(fmt::format("two {} are called \"{}\"", what, name));
-  }
-}
-
 void read_probes(MapReader& file, ExporterConfig& config) {
   const std::optional<Value> value = file.find("probes");
   if (!value) return;
+  UniqueNames names("probe");
   config::as_list([&](const Value& item) {
     std::optional<ScheduledProbe> probe = read_probe(item, config.modules);
-    if (probe) config.probes.push_back(*probe);
+    if (probe) {
+      names.check(item, probe->name);
+      config.probes.push_back(*std::move(probe));
+    }
     return std::optional(0);
   })(*value);
-  std::vector<std::string> names;
   std::size_t series = 0;
-  for (const ScheduledProbe& probe : config.probes) {
-    names.push_back(probe.name);
+  for (const ScheduledProbe& probe : config.probes)
     series += probe.targets.size();
-    check_unique(*value, probe.targets, fmt::format("targets of probe \"{}\"", probe.name));
-  }
-  check_unique(*value, names, "probes");
   if (series > kMostSeries) {
     value->error(fmt::format("{} targets are more than the {} that one exporter schedules", series, kMostSeries));
   }
@@ -139,15 +149,16 @@ void read_watch(MapReader& file, ExporterConfig& config) {
   const std::optional<Value> value = file.find("watch");
   if (!value) return;
   MapReader map(*value, "watch");
-  map.optional("docker", config.docker, config::as_list(as_docker_watch));
+  UniqueNames engines("engine");
+  map.optional("docker", config.docker, config::as_list([&](const Value& item) {
+                 std::optional<DockerWatchConfig> watch = as_docker_watch(item);
+                 if (watch) engines.check(item, watch->engine);
+                 return watch;
+               }));
   for (const char* later : {"processes", "units"}) {
     if (map.has(later)) map.value().key_error(*map.entry(later), fmt::format("\"{}\" cannot be watched yet", later));
   }
   map.finish();
-  std::vector<std::string> names;
-  for (const DockerWatchConfig& watch : config.docker)
-    names.push_back(watch.engine);
-  check_unique(*value, names, "engines");
 }
 
 void read_allow_targets(MapReader& file, ExporterConfig& config) {

@@ -106,7 +106,10 @@ void HttpRun::resolve_target() {
 }
 
 void HttpRun::first_request() {
-  if (const Status prepared = io_.prepare_tls(settings_.tls); !prepared.has_value()) {
+  // Files that cannot be used fail the probe of an http target too.
+  const bool has_files = !settings_.tls.ca_file.empty() || !settings_.tls.cert_file.empty();
+  const Status prepared = has_files ? io_.prepare_tls(settings_.tls) : Status();
+  if (!prepared.has_value()) {
     log_.error("Error generating HTTP client", {{"err", prepared.error().str()}});
     return fail({ProbePhase::kTls, ProbeReason::kTlsConfig, prepared.error().str()});
   }
