@@ -83,8 +83,9 @@ void ProbeHandler::handle(const httpd::HttpRequest& request, httpd::Responder re
   auto shared = std::make_shared<httpd::Responder>(std::move(responder));
   engine_.start(std::move(probe.request), engine_.now() + probe.timeout,
                 [this, module, target, debug, shared](ProbeResult result) {
-                  shared->send(answer(*module, result, debug));
+                  httpd::HttpResponse response = answer(*module, result, debug);
                   history_.add(module, target, std::move(result));
+                  shared->send(std::move(response));
                 });
 }
 

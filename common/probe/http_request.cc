@@ -10,7 +10,9 @@ namespace heal::probe {
 namespace {
 
 /// The first word is what blackbox_exporter sends, because access rules of servers know it.
-std::string user_agent() { return fmt::format("Blackbox Exporter/0.23.0 (compatible; heal-exporter/{})", kVersion); }
+std::string user_agent() {
+  return fmt::format("Blackbox Exporter/0.23.0 (compatible; heal-exporter/{})", kVersion);
+}
 
 bool is_token_char(unsigned char c) {
   return std::isalnum(c) != 0 ||

@@ -1,19 +1,13 @@
 // heal-exporter beside Debian's prometheus-blackbox-exporter 0.23 on one configuration and the same local servers.
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <map>
-#include <set>
 #include <sstream>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 
 #include "common/base/text.h"
-#include "common/system/curl_http_client.h"
-#include "common/system/system_clock.h"
+#include "tests/contract/exporter/programs.h"
 #include "tests/support/loopback_server.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/test_certificates.h"
@@ -22,60 +16,6 @@ namespace heal::test {
 namespace {
 
 constexpr const char* kBlackbox = "/usr/bin/prometheus-blackbox-exporter";
-
-/// A port that was free a moment ago: blackbox_exporter does not say which one it took.
-std::uint16_t free_port() {
-  return LoopbackServer([](int) {}).port();
-}
-
-class Program {
- public:
-  explicit Program(std::vector<std::string> argv) {
-    std::vector<char*> pointers;
-    for (std::string& word : argv)
-      pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ != 0) return;
-    // Nothing may be left behind when the test dies.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::execv(pointers[0], pointers.data());
-    ::_exit(127);
-  }
-  ~Program() {
-    ::kill(pid_, SIGTERM);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
- private:
-  pid_t pid_ = 0;
-};
-
-class Client {
- public:
-  HttpClientResponse get(std::uint16_t port, const std::string& path, const HttpHeaders& headers = {}) {
-    HttpClientRequest request;
-    request.url = "http://127.0.0.1:" + std::to_string(port) + path;
-    request.headers = headers;
-    const Result<HttpClientResponse> response = client_.send(request, clock_.deadline_in(20s), {});
-    if (!response.has_value()) return {};
-    return *response;
-  }
-  /// Asks until the program answers.
-  void wait_for(std::uint16_t port) {
-    const Deadline deadline = clock_.deadline_in(20s);
-    while (get(port, "/-/healthy").status != 200) {
-      REQUIRE(clock_.steady_now() < deadline);
-      clock_.sleep_for(20ms, {});
-    }
-  }
-
- private:
-  SystemClock clock_;
-  CurlHttpClient client_;
-};
 
 /// Families whose values are measured times.
 bool is_time(const std::string& name) {

@@ -1,0 +1,90 @@
+// heal-exporter as a program: signals, reloads, its own pages.
+#include <filesystem>
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+#include "tests/contract/exporter/programs.h"
+#include "tests/support/temp_folder.h"
+
+namespace heal::test {
+namespace {
+
+/// heal-exporter on a file that the test rewrites.
+class Exporter {
+ public:
+  explicit Exporter(const std::string& config) : port_(free_port()) {
+    write(config);
+    program_.emplace(std::vector<std::string>{HEAL_BIN_DIR "/heal-exporter", "--config.file=" + file(),
+                                              "--web.listen-address=127.0.0.1:" + std::to_string(port_),
+                                              "--log.level=error"});
+    client.wait_for(port_);
+  }
+  void write(const std::string& config) const { std::ofstream(file()) << config; }
+  std::string file() const { return (folder_.path() / "exporter.yml").string(); }
+  std::string get(const std::string& path) { return client.get(port_, path).body; }
+  HttpClientResponse reload() { return client.send("POST", port_, "/-/reload"); }
+  void hang_up() const { program_->signal(SIGHUP); }
+  bool shows(const std::string& line) { return get("/metrics").find("\n" + line + "\n") != std::string::npos; }
+
+  Client client;
+
+ private:
+  TempFolder folder_;
+  std::uint16_t port_;
+  std::optional<Program> program_;
+};
+
+TEST_CASE("a good file is taken over on reload and on SIGHUP; a bad one changes nothing and is explained") {
+  Exporter exporter("modules: {first: {prober: tcp}}\n");
+  CHECK(exporter.shows("heal_exporter_config_last_reload_successful 1"));
+  exporter.write("modules: {second: {prober: tcp}}\n");
+  CHECK(exporter.reload().status == 200);
+  CHECK(exporter.get("/config").starts_with("modules:\n  second:\n"));
+  exporter.write("modules: {third: {prober: htttp}}\n");
+  const HttpClientResponse refused = exporter.reload();
+  CHECK(refused.status == 500);
+  CHECK(refused.body.find("exporter.yml:1:27: error: ") != std::string::npos);
+  CHECK(refused.body.find("did you mean \"http\"?") != std::string::npos);
+  CHECK(exporter.get("/config").starts_with("modules:\n  second:\n"));
+  CHECK(exporter.shows("heal_exporter_config_last_reload_successful 0"));
+  CHECK(exporter.shows("blackbox_exporter_config_last_reload_successful 0"));
+  exporter.write("modules: {fourth: {prober: tcp}}\n");
+  exporter.hang_up();
+  exporter.client.wait_until([&] { return exporter.get("/config").starts_with("modules:\n  fourth:\n"); });
+  exporter.client.wait_until([&] { return exporter.shows("heal_exporter_config_last_reload_successful 1"); });
+}
+
+TEST_CASE("scheduled probes show a failure with its reason, and the page passes promtool") {
+  LoopbackServer server([](int fd) { read_to_end(fd); });
+  const std::string closed = "127.0.0.1:" + std::to_string(free_port());
+  Exporter exporter("modules: {m: {prober: tcp}}\nprobes: [{name: p, module: m, interval: 100ms, targets: ['" +
+                    server.address() + "', '" + closed + "']}]\n");
+  const auto labels = [](const std::string& target) { return "{module=\"m\",probe=\"p\",target=\"" + target + "\""; };
+  exporter.client.wait_until([&] { return exporter.shows("heal_probe_success" + labels(server.address()) + "} 1"); });
+  exporter.client.wait_until([&] {
+    return exporter.shows("heal_probe_failure_info" + labels(closed) + ",phase=\"connect\",reason=\"refused\"} 1");
+  });
+  const std::string page = exporter.file() + ".metrics";
+  std::ofstream(page) << exporter.get("/metrics");
+  CHECK(std::system(("promtool check metrics < " + page).c_str()) == 0);
+}
+
+TEST_CASE("allow_targets holds for /probe") {
+  LoopbackServer server([](int fd) { read_to_end(fd); });
+  Exporter exporter("modules: {m: {prober: tcp}}\nallow_targets: ['10.0.0.0/8']\n");
+  const std::string body = exporter.get("/probe?module=m&target=" + server.address());
+  CHECK(body.find("heal_probe_failure_info{phase=\"target\",reason=\"not_allowed\"} 1\n") != std::string::npos);
+  CHECK(body.find("\nprobe_success 0\n") != std::string::npos);
+}
+
+TEST_CASE("hostile targets stay text on every page") {
+  Exporter exporter("modules: {m: {prober: tcp}}\n");
+  exporter.get("/probe?module=m&target=%3Cscript%3Ealert(1)%3C/script%3E%0d%0aX:y");
+  const std::string page = exporter.get("/");
+  CHECK(page.find("<script>") == std::string::npos);
+  CHECK(page.find("&lt;script&gt;alert(1)&lt;/script&gt;") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace heal::test
