@@ -59,7 +59,7 @@ Exit Program::usage_error(const std::vector<std::string>& path, const std::strin
   return Exit::kUsage;
 }
 
-Exit Program::run_command(Command& command, std::stop_token stop) {
+Exit Program::run_command(Command& command, const std::stop_token& stop) {
   auto settings = load_settings(options_, environment_);
   if (!settings) {
     if (command.needs() == Command::Needs::kSettings) {
@@ -86,7 +86,7 @@ Exit Program::run_command(Command& command, std::stop_token stop) {
   return exit;
 }
 
-Exit Program::run(const std::vector<std::string>& args, std::stop_token stop) {
+Exit Program::run(const std::vector<std::string>& args, const std::stop_token& stop) {
   const auto invocation = parse_command_line(args, tree_);
   switch (invocation.kind) {
     case Invocation::Kind::kUsageError:
@@ -100,10 +100,10 @@ Exit Program::run(const std::vector<std::string>& args, std::stop_token stop) {
       break;
     case Invocation::Kind::kCommand:
       for (std::size_t i = 0; i < commands_.size(); ++i) {
-        if (tree_.commands[i].path == invocation.path) return run_command(*commands_[i], std::move(stop));
+        if (tree_.commands[i].path == invocation.path) return run_command(*commands_[i], stop);
       }
   }
-  return run_command(*commands_.back(), std::move(stop));
+  return run_command(*commands_.back(), stop);
 }
 
 }  // namespace heal::ctl

@@ -16,13 +16,13 @@ class Program {
   Program(Ports ports, Console console, Environment environment);
 
   /// Runs the command that `args` (without the program's name) asks for. A stop ends it with kInterrupted.
-  Exit run(const std::vector<std::string>& args, std::stop_token stop);
+  Exit run(const std::vector<std::string>& args, const std::stop_token& stop);
 
   /// The whole command line, for documentation and tests.
   const CommandTree& tree() const { return tree_; }
 
  private:
-  Exit run_command(Command& command, std::stop_token stop);
+  Exit run_command(Command& command, const std::stop_token& stop);
   Exit usage_error(const std::vector<std::string>& path, const std::string& message, const std::string& hint);
 
   Ports ports_;
