@@ -141,7 +141,7 @@ Result<std::shared_ptr<ContainerEngine>> LeaseKeeper::engine_of(const TargetId& 
   return engine;
 }
 
-Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, std::stop_token stop) {
+Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(request.target));
   HEAL_TRY(auto info, engine->inspect(request.target.name, tools_.clock.deadline_in(options_.call_timeout), stop));
   HEAL_TRY_STATUS(check_may_break(info, options_.own_container));
@@ -149,13 +149,13 @@ Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, std:
   return info;
 }
 
-Status LeaseKeeper::check(const FaultRequest& request, std::stop_token stop) {
+Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY_STATUS(check_request(request));
   {
     MutexLock lock(mutex_);
     HEAL_TRY_STATUS(check_free(request.target));
   }
-  HEAL_TRY([[maybe_unused]] const auto info, find_victim(request, std::move(stop)));
+  HEAL_TRY([[maybe_unused]] const auto info, find_victim(request, stop));
   return {};
 }
 
@@ -177,7 +177,7 @@ Result<std::string> LeaseKeeper::reserve(const FaultRequest& request) {
   return id;
 }
 
-Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, std::stop_token stop) {
+Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY_STATUS(check_request(request));
   HEAL_TRY(const std::string id, reserve(request));
   Claim claim(*this, id);
@@ -193,9 +193,9 @@ Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, std::stop_to
   return std::move(applied).error();
 }
 
-Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, std::stop_token stop) {
+Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), std::move(stop)};
+  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop};
   Status injected = find_fault(held.lease.kind)->inject(before, site);
   if (!injected) {
     if (is_outcome_unknown(injected.error())) held.settled = tools_.clock.steady_now() + options_.settle;
@@ -205,23 +205,23 @@ Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, std::stop_tok
   return save(held);
 }
 
-Status LeaseKeeper::undo_once(const Held& held, std::stop_token stop) {
+Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) {
   const Fault* fault = find_fault(held.lease.kind);
   if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
   HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), std::move(stop)};
+  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop};
   HEAL_TRY_STATUS(fault->undo(recipe, site));
   return fault->verify_undone(recipe, site);
 }
 
-Status LeaseKeeper::revert_claimed(Held& held, std::stop_token stop) {
+Status LeaseKeeper::revert_claimed(Held& held, const std::stop_token& stop) {
   if (held.lease.state == State::kIntended || held.lease.state == State::kApplied) {
     held.lease.state = State::kReverting;
     // Undoing must not depend on the disk: without this line the undo is only repeated after a restart.
     (void)save(held);
   }
-  Status undone = undo_once(held, std::move(stop));
+  Status undone = undo_once(held, stop);
   if (!undone) {
     retry_later(held, undone.error());
     return undone;
@@ -280,15 +280,15 @@ void LeaseKeeper::forget_old() {
   }
 }
 
-Result<FaultLease> LeaseKeeper::revert(const std::string& id, std::stop_token stop) {
+Result<FaultLease> LeaseKeeper::revert(const std::string& id, const std::stop_token& stop) {
   Claim claim(*this, id);
   if (!claim.held || !claim.held->saved) return make_error(ErrorCode::kNotFound, "no fault {}", id);
   if (is_over(claim.held->lease)) return claim.held->lease;
-  HEAL_TRY_STATUS(revert_claimed(*claim.held, std::move(stop)));
+  HEAL_TRY_STATUS(revert_claimed(*claim.held, stop));
   return claim.held->lease;
 }
 
-Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, std::stop_token stop) {
+Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, const std::stop_token& stop) {
   std::string wanted;
   {
     MutexLock lock(mutex_);
@@ -297,7 +297,7 @@ Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, std::stop_
     }
   }
   if (wanted.empty()) return make_error(ErrorCode::kNotFound, "no fault is on {}", target.str());
-  return revert(wanted, std::move(stop));
+  return revert(wanted, stop);
 }
 
 std::vector<std::string> LeaseKeeper::unreverted(const std::optional<SteadyTime>& due_by) {
@@ -310,7 +310,7 @@ std::vector<std::string> LeaseKeeper::unreverted(const std::optional<SteadyTime>
   return ids;
 }
 
-std::vector<FaultLease> LeaseKeeper::revert_all(std::stop_token stop) {
+std::vector<FaultLease> LeaseKeeper::revert_all(const std::stop_token& stop) {
   std::vector<FaultLease> leases;
   for (const std::string& id : unreverted(std::nullopt)) {
     (void)revert(id, stop);
@@ -334,7 +334,7 @@ std::vector<FaultLease> LeaseKeeper::list() {
   return leases;
 }
 
-std::optional<SteadyTime> LeaseKeeper::revert_due(std::stop_token stop) {
+std::optional<SteadyTime> LeaseKeeper::revert_due(const std::stop_token& stop) {
   for (const std::string& id : unreverted(tools_.clock.steady_now()))
     (void)revert(id, stop);
   std::optional<SteadyTime> next;
@@ -346,7 +346,7 @@ std::optional<SteadyTime> LeaseKeeper::revert_due(std::stop_token stop) {
   return next;
 }
 
-void LeaseKeeper::run(std::stop_token stop) {
+void LeaseKeeper::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::stop_source wake;
     {

@@ -64,26 +64,26 @@ class LeaseKeeper {
 
   /// Success when inject() would try; otherwise why not: kInvalid (kind, time), kRefused (protected or not opted in),
   /// kConflict (a fault is on the target already, or it is not running), kNotFound, or the engine's error.
-  Status check(const FaultRequest& request, std::stop_token stop);
+  Status check(const FaultRequest& request, const std::stop_token& stop);
   /// The lease, applied. After an Error the fault is undone, or is being undone: list() shows it. Errors: as check(),
   /// and kStorage.
-  Result<FaultLease> inject(const FaultRequest& request, std::stop_token stop);
+  Result<FaultLease> inject(const FaultRequest& request, const std::stop_token& stop);
 
   /// Undoes the fault of this lease now; nothing is done when it is undone already. Its state is `reverting` when the
   /// fault is away and must be looked at again. Errors: kNotFound; why the undo failed (it is tried again later).
-  Result<FaultLease> revert(const std::string& id, std::stop_token stop);
+  Result<FaultLease> revert(const std::string& id, const std::stop_token& stop);
   /// The same for the fault on a target.
-  Result<FaultLease> revert_target(const TargetId& target, std::stop_token stop);
+  Result<FaultLease> revert_target(const TargetId& target, const std::stop_token& stop);
   /// Tries to undo all; the leases as they are then. Also for the end of the service.
-  std::vector<FaultLease> revert_all(std::stop_token stop);
+  std::vector<FaultLease> revert_all(const std::stop_token& stop);
 
   /// All leases that are not reverted, and the last 100 reverted ones, by time of injection.
   std::vector<FaultLease> list();
 
   /// Undoes what is due, until `stop`.
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
   /// One pass of run(): undoes what is due now. Gives when the next one is.
-  std::optional<SteadyTime> revert_due(std::stop_token stop);
+  std::optional<SteadyTime> revert_due(const std::stop_token& stop);
 
  private:
   struct Held {
@@ -102,11 +102,11 @@ class LeaseKeeper {
   Status check_request(const FaultRequest& request) const;
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
-  Result<ContainerInfo> find_victim(const FaultRequest& request, std::stop_token stop);
+  Result<ContainerInfo> find_victim(const FaultRequest& request, const std::stop_token& stop);
   Result<std::string> reserve(const FaultRequest& request);
-  Status apply(Held& held, const ContainerInfo& before, std::stop_token stop);
-  Status undo_once(const Held& held, std::stop_token stop);
-  Status revert_claimed(Held& held, std::stop_token stop);
+  Status apply(Held& held, const ContainerInfo& before, const std::stop_token& stop);
+  Status undo_once(const Held& held, const std::stop_token& stop);
+  Status revert_claimed(Held& held, const std::stop_token& stop);
   void retry_later(Held& held, const Error& error);
   std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);
   Status save(Held& held);

@@ -64,11 +64,11 @@ Status SystemHostProcesses::kill_main_process(ContainerEngine& engine, const Con
     auto killed = kill_container_process(container.pid, container.id);
     if (killed || killed.error().code() == ErrorCode::kConflict) return killed;
   }
-  return kill_by_helper(engine, container, deadline, std::move(stop));
+  return kill_by_helper(engine, container, deadline, stop);
 }
 
 Status SystemHostProcesses::kill_by_helper(ContainerEngine& engine, const ContainerInfo& container, Deadline deadline,
-                                           std::stop_token stop) {
+                                           const std::stop_token& stop) {
   if (helper_.image.empty()) {
     return make_error(ErrorCode::kRefused,
                       "process {} of container {} is not in reach: run this service with the host's PID namespace or "

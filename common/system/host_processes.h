@@ -25,7 +25,7 @@ class SystemHostProcesses : public HostProcesses {
 
  private:
   Status kill_by_helper(ContainerEngine& engine, const ContainerInfo& container, Deadline deadline,
-                        std::stop_token stop);
+                        const std::stop_token& stop);
 
   const ProcessHelper helper_;
 };
