@@ -130,7 +130,7 @@ TEST_CASE("the list of incidents fits the terminal") {
   Bench bench;
   bench.on("GET", "/incidents?limit=50", 200, list_of(incidents()));
   check_golden("incidents_list", whole(bench.run({"incidents", "list"})));
-  for (const std::size_t width : {80, 120, 160}) {
+  for (const std::size_t width : {80U, 120U, 160U}) {
     bench.width = width;
     bench.environment["NO_COLOR"] = "1";
     check_golden(fmt::format("incidents_list_{}", width), whole(bench.run({"incidents", "list"})));

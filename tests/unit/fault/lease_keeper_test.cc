@@ -257,7 +257,7 @@ TEST_CASE("a fault whose application cannot be written is taken back, and the st
   DrillSite site;
   FailingStore store(site.store);
   auto keeper = site.keeper_on(store);
-  for (const std::uint64_t n : {2, 3, 4})
+  for (const std::uint64_t n : {2U, 3U, 4U})
     store.fail_commit(n, Error(ErrorCode::kStorage, "no space left on the disk"));
   CHECK(keeper->inject({"stop", kWeb, {}, ""}, {}).error().str() == "no space left on the disk");
   CHECK(site.web().status == "running");
