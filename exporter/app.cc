@@ -30,6 +30,7 @@ Result<ExporterConfig> load(const std::string& file) {
 
 std::vector<ProbeIo*> pointers(const std::vector<std::unique_ptr<ProbeIo>>& loops) {
   std::vector<ProbeIo*> out;
+  out.reserve(loops.size());
   for (const auto& loop : loops)
     out.push_back(loop.get());
   return out;

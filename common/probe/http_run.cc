@@ -40,7 +40,7 @@ class HttpRun : public ProbeRun, private HttpHopObserver {
   void request();
   void resolve_redirect();
   void try_next_address();
-  void send(std::optional<SocketAddress> address);
+  void send(const std::optional<SocketAddress>& address);
   Next on_head(HttpHopHead head) override;
   Next on_body(std::string_view bytes) override;
   void on_done(std::optional<ProbeFailure> failure) override;
@@ -166,7 +166,7 @@ void HttpRun::try_next_address() {
   send(address);
 }
 
-void HttpRun::send(std::optional<SocketAddress> address) {
+void HttpRun::send(const std::optional<SocketAddress>& address) {
   phase_ = ProbePhase::kConnect;
   head_.reset();
   redirecting_ = false;

@@ -134,12 +134,10 @@ class HttpMulti::Exchange : public HttpExchange {
     running_ = false;
     // libcurl looked at the first bytes and saw no HTTP: an answer came all the same.
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) head_seen_ = true;
-    if (stopped_) {
+    if (stopped_ || (code == CURLE_OK && head_delivered_ && !own_failure_)) {
       observer_.on_done(std::nullopt);
     } else if (own_failure_) {
       observer_.on_done(std::move(own_failure_));
-    } else if (code == CURLE_OK && head_delivered_) {
-      observer_.on_done(std::nullopt);
     } else {
       const std::string text = error_text_.front() != '\0' ? error_text_.data() : curl_easy_strerror(code);
       observer_.on_done(curl_failure(easy_.get(), code, timings().connected, head_delivered_, text));
