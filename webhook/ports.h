@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/dialer.h"
+#include "common/port/host_processes.h"
 #include "common/port/http_client.h"
 #include "common/port/process_runner.h"
 #include "common/port/prometheus_api.h"
@@ -25,6 +27,9 @@ struct Ports {
   std::shared_ptr<HttpClient> http;
   std::shared_ptr<Dialer> dialer;
   std::shared_ptr<ProcessRunner> processes;
+  /// How faults reach processes; `helper_image` is heal.yml's. Called once.
+  std::function<std::shared_ptr<HostProcesses>(const std::string& helper_image)> make_host_processes;
+  std::string own_container;  ///< id of the container that we run in; "" for none
   /// Opens the store in a folder; called once, by App::create().
   std::function<Result<std::shared_ptr<Store>>(const std::string& folder)> open_store;
   // Called for each configuration. `config_folder` is where its relative names start.
@@ -39,5 +44,8 @@ struct Ports {
 
 /// The real ones.
 Ports system_ports();
+
+/// SIGKILL to process `pid` if it belongs to that container.
+Status kill_process_of_container(std::int64_t pid, const std::string& container_id);
 
 }  // namespace heal::webhook

@@ -55,6 +55,14 @@ class CondVar {
     condition_.wait_until(lock, when);
     lock.release();
   }
+  /// Waits until `done()` holds or `patience` of real time has passed; gives what `done()` says then.
+  template <typename Predicate>
+  bool wait_for(Mutex& mutex, Duration patience, Predicate done) HEAL_REQUIRES(mutex) {
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    const bool is_done = condition_.wait_for(lock, patience, done);
+    lock.release();
+    return is_done;
+  }
   void notify_one() { condition_.notify_one(); }
   void notify_all() { condition_.notify_all(); }
 

@@ -1,6 +1,5 @@
 #include "common/remedy/coordinator.h"
 
-#include <chrono>
 #include <future>
 #include <utility>
 
@@ -26,7 +25,7 @@ Coordinator::Coordinator(Store& store, Snapshot<World>& world, Tools tools, Logg
       metrics_(std::move(metrics)),
       options_(std::move(options)),
       inbox_(options_.inbox),
-      workers_(options_.workers),
+      workers_(options_.workers, tools_.clock),
       ledger_(store, tools_.clock, tools_.random, logger_, metrics_) {}
 
 Coordinator::~Coordinator() {
@@ -51,12 +50,11 @@ void Coordinator::stop(Duration grace) {
   is_draining_.store(true);
   drain_.request_stop();
   workers_.drain();
-  // Real time on purpose: this waits for threads, not for the world.
-  workers_.wait_idle(std::chrono::steady_clock::now() + grace);
+  workers_.wait_idle(grace);
   workers_.stop();
-  alarm_.reset();
   inbox_.close();
   if (thread_.joinable()) thread_.join();
+  alarm_.reset();
 }
 
 void Coordinator::ingest(AlertGroup group, std::function<void(Result<IngestReply>)> done) {

@@ -73,7 +73,8 @@ inline constexpr Row terminal{never, never, never, never, never, never, never, n
 // clang-format off
 /// State × event. Rows in the order of IncidentState, columns in the order of IncidentEvent.
 inline constexpr std::array<table::Row, kIncidentStateCount> kIncidentTable = [] {
-  using namespace table;
+  using table::can, table::clo, table::exe, table::fai, table::hel, table::inr, table::never, table::pla, table::rec;
+  using table::Row, table::sta, table::stay, table::sup, table::terminal, table::unm, table::ver;
   return std::array<Row, kIncidentStateCount>{{
     //               unmatched plan   hold   refuse stale  start  done   verif  fail   halt   requeue relaps close  cancel evid  resolve
     /* received  */ {unm,      pla,   hel,   sup,   sta,   never, never, never, never, never, stay,   never, never, can,   stay, sta},

@@ -1,11 +1,10 @@
 #include "common/remedy/worker_pool.h"
 
-#include <chrono>
 #include <utility>
 
 namespace heal::remedy {
 
-WorkerPool::WorkerPool(std::size_t threads) {
+WorkerPool::WorkerPool(std::size_t threads, Clock& clock) : clock_(clock) {
   for (std::size_t i = 0; i < threads; ++i)
     threads_.emplace_back([this] { run(); });
 }
@@ -18,7 +17,7 @@ void WorkerPool::submit(Job job) {
   {
     MutexLock lock(mutex_);
     if (is_draining_) return;
-    jobs_.push_back({std::move(job), std::chrono::steady_clock::now()});
+    jobs_.push_back({std::move(job), clock_.steady_now()});
   }
   changed_.notify_all();
 }
@@ -33,13 +32,9 @@ void WorkerPool::drain() {
   changed_.notify_all();
 }
 
-bool WorkerPool::wait_idle(SteadyTime until) {
+bool WorkerPool::wait_idle(Duration patience) {
   MutexLock lock(mutex_);
-  while (running_ > 0) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    changed_.wait_until(mutex_, until);
-  }
-  return true;
+  return changed_.wait_for(mutex_, patience, [this]() HEAL_REQUIRES(mutex_) { return running_ == 0; });
 }
 
 void WorkerPool::stop() {
@@ -57,7 +52,7 @@ std::size_t WorkerPool::queued() const {
 
 Duration WorkerPool::oldest_age() const {
   MutexLock lock(mutex_);
-  return jobs_.empty() ? Duration{} : std::chrono::steady_clock::now() - jobs_.front().since;
+  return jobs_.empty() ? Duration{} : clock_.steady_now() - jobs_.front().since;
 }
 
 void WorkerPool::run() {

@@ -9,6 +9,7 @@
 
 #include "common/base/mutex.h"
 #include "common/base/time.h"
+#include "common/port/clock.h"
 
 namespace heal::remedy {
 
@@ -18,7 +19,8 @@ class WorkerPool {
   /// Gets a token that is stopped when the pool stops for good.
   using Job = std::function<void(std::stop_token)>;
 
-  explicit WorkerPool(std::size_t threads);
+  /// `clock` must outlive the pool.
+  WorkerPool(std::size_t threads, Clock& clock);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -27,13 +29,14 @@ class WorkerPool {
   void submit(Job job) HEAL_EXCLUDES(mutex_);
   /// Takes no more jobs and forgets the queued ones; those that run go on.
   void drain() HEAL_EXCLUDES(mutex_);
-  /// Waits until no job runs or `until` has passed (real time); true when none runs. For a graceful end after drain().
-  bool wait_idle(SteadyTime until) HEAL_EXCLUDES(mutex_);
+  /// Waits until no job runs or `patience` of real time has passed (this waits for threads, not for the world); true
+  /// when none runs. For a graceful end after drain().
+  bool wait_idle(Duration patience) HEAL_EXCLUDES(mutex_);
   /// Stops what runs and waits for it.
   void stop() HEAL_EXCLUDES(mutex_);
 
   std::size_t queued() const HEAL_EXCLUDES(mutex_);
-  /// How long the oldest queued job has waited (real time).
+  /// How long the oldest queued job has waited.
   Duration oldest_age() const HEAL_EXCLUDES(mutex_);
 
  private:
@@ -43,6 +46,7 @@ class WorkerPool {
   };
   void run() HEAL_EXCLUDES(mutex_);
 
+  Clock& clock_;
   std::stop_source stop_;
   mutable Mutex mutex_;
   CondVar changed_;

@@ -232,7 +232,7 @@ class Stack:
     def incident(self, incident_id):
         status, answer = self.webhook(f"/api/v1/incidents/{incident_id}")
         assert status == 200, (status, answer)
-        return answer
+        return answer["incident"]
 
     def healctl(self, *args, check=True):
         env = {**os.environ, "NO_COLOR": "1"}

@@ -31,7 +31,7 @@ EDGES = {
 }
 PROGRAMS = {"exporter", "webhook", "healctl"}
 # Only where a program is put together are real adapters named.
-COMPOSITION_ROOTS = {"app.h", "app.cc", "main.cc"}
+COMPOSITION_ROOTS = {"app.h", "app.cc", "main.cc", "system_ports.cc"}
 
 # Include prefix -> folders that may use the library (fmt is free).
 LIBRARIES = {

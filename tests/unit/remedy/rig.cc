@@ -1,0 +1,220 @@
+#include "tests/unit/remedy/rig.h"
+
+#include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include <catch2/catch.hpp>
+
+namespace heal::remedy::test {
+namespace {
+
+std::shared_ptr<World> make_world(const std::string& heal_yml, const std::string& playbook) {
+  config::Diagnostics diagnostics;
+  auto config = playbook::parse_heal_config(heal_yml, "heal.yml", diagnostics);
+  INFO(diagnostics.render());
+  REQUIRE(config);
+  auto book = playbook::parse_playbook(playbook, "playbook.yml", config->guards, diagnostics);
+  INFO(diagnostics.render());
+  REQUIRE(book);
+  auto world = std::make_shared<World>();
+  world->bundle.config = std::move(*config);
+  const std::string name = book->name;
+  world->bundle.playbooks.emplace(name, std::move(*book));
+  return world;
+}
+
+bool is_change(const SimEngineCall& call) {
+  return call.verb != "inspect" && call.verb != "list" && call.verb != "version" && call.verb != "stats";
+}
+
+}  // namespace
+
+const char* const kHealYml = R"(version: 1
+engines:
+  local: {unix: /var/run/docker.sock}
+inventory:
+  container_labels: true
+alertmanagers:
+  - {url: "http://alertmanager:9093"}
+defaults:
+  guards:
+    cooldown: 5m
+    budget: {attempts: 3, window: 1h}
+    fresh_evidence: {timeout: 2s}
+allow:
+  commands: [/bin/true-ish]
+routes:
+  - match: ['alertname="NginxDown"']
+    playbook: restart-container
+    target: "container/local/{{ labels.container }}"
+)";
+
+const char* const kRestartPlaybook = R"(version: 1
+playbook: restart-container
+summary: Restart a container that stopped answering, and prove that it serves again.
+mode: auto
+params:
+  grace: {type: duration, default: 5s}
+before:
+  - {check: health, is: failing}
+steps:
+  - name: state
+    docker.inspect: {}
+  - name: restart
+    when: [{value: steps.state.status, is_not: removing}]
+    docker.restart: {grace: "{{ params.grace }}"}
+    timeout: 30s
+    retry: {attempts: 2, backoff: 1s}
+    on_unknown: probe
+verify:
+  within: 30s
+  consecutive: 2
+  all: [{check: health}, {container: running}]
+stay_healthy: 30s
+)";
+
+Rig::Rig(const std::string& playbook, const std::string& heal_yml) {
+  auto made = make_world(heal_yml, playbook);
+  made->engines["local"] = engine;
+  made->alertmanagers.push_back(alertmanager);
+  made->prometheus = prometheus;
+  world.emplace(std::shared_ptr<const World>(std::move(made)));
+  SimContainer nginx;
+  nginx.name = "nginx";
+  nginx.labels = {{"heal.enable", "true"}, {"heal.health", "http://nginx/healthz"}};
+  engine->add(nginx);
+  http.on("GET", "http://nginx/healthz", [this](const HttpClientRequest&) {
+    const auto info = engine->inspect("nginx", clock.deadline_in(1s), {});
+    if (info.has_value() && info->running()) return HttpAnswer::of(200, "ok");
+    return HttpAnswer::failing(make_error(ErrorCode::kUnavailable, "connection refused"));
+  });
+  clock.advance(1min);
+  start();
+}
+
+Rig::~Rig() {
+  stop();
+}
+
+void Rig::start() {
+  coordinator = std::make_unique<Coordinator>(*store, *world, Tools{clock, random, http, dialer, processes},
+                                              Logger::none(), remedy_metrics, CoordinatorOptions{2, 4096, nullptr});
+  REQUIRE(coordinator->start().has_value());
+}
+
+void Rig::kill() {
+  store->fail_all(make_error(ErrorCode::kStorage, "killed"));
+  coordinator.reset();
+  store = std::make_shared<FailingStore>(memory);
+}
+
+void Rig::stop() {
+  if (coordinator) coordinator->stop(0s);
+}
+
+Alert Rig::fire(const std::string& container, Duration age) {
+  Alert alert;
+  alert.labels = {{"alertname", "NginxDown"}, {"container", container}};
+  alert.starts_at = clock.now() - age;
+  alert.fingerprint = fingerprint_of(alert.labels);
+  ActiveAlert active;
+  active.alert = alert;
+  active.state = "active";
+  alertmanager->hold(active);
+  return alert;
+}
+
+Alert Rig::resolve(Alert alert) {
+  alertmanager->forget(alert.labels);
+  alert.status = AlertStatus::kResolved;
+  alert.ends_at = clock.now();
+  return alert;
+}
+
+AlertGroup Rig::group_of(std::vector<Alert> alerts) {
+  AlertGroup group;
+  group.receiver = "heal-webhook";
+  group.external_url = "http://alertmanager:9093";
+  group.alerts = std::move(alerts);
+  return group;
+}
+
+Result<IngestReply> Rig::post(const AlertGroup& group) {
+  // Shared: set_value() may still be at work when get() has returned.
+  auto promise = std::make_shared<std::promise<Result<IngestReply>>>();
+  auto future = promise->get_future();
+  coordinator->ingest(group, [promise](Result<IngestReply> reply) { promise->set_value(std::move(reply)); });
+  return future.get();
+}
+
+Result<HealAnswer> Rig::heal(HealRequest request) {
+  auto promise = std::make_shared<std::promise<Result<HealAnswer>>>();
+  auto future = promise->get_future();
+  coordinator->heal(std::move(request), [promise](Result<HealAnswer> reply) { promise->set_value(std::move(reply)); });
+  return future.get();
+}
+
+void Rig::run_until(const std::function<bool()>& done) {
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > give_up) {
+      for (const auto& incident : incidents())
+        UNSCOPED_INFO(incident.id << " " << to_string(incident.state) << " " << incident.reason << ": "
+                                  << incident.message);
+      FAIL("it did not happen");
+    }
+    if (clock.sleepers() > 0) clock.advance_to_next();
+    std::this_thread::yield();
+  }
+}
+
+Incident Rig::run_to(IncidentState state) {
+  run_until([&] {
+    const auto all = incidents();
+    return !all.empty() && all.front().state == state;
+  });
+  return newest();
+}
+
+void Rig::await(const std::function<bool()>& done) {
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > give_up) FAIL("it did not happen");
+    std::this_thread::yield();
+  }
+}
+
+std::vector<Incident> Rig::incidents() {
+  return memory->incidents({}).value();
+}
+
+Incident Rig::newest() {
+  const auto all = incidents();
+  REQUIRE(!all.empty());
+  return all.front();
+}
+
+std::vector<TimelineEntry> Rig::timeline(const std::string& id) {
+  auto entries = memory->timeline(id);
+  REQUIRE(entries.has_value());
+  return std::move(*entries);
+}
+
+std::vector<std::string> Rig::kinds(const std::string& id) {
+  std::vector<std::string> out;
+  for (const auto& entry : timeline(id))
+    out.push_back(entry.kind);
+  return out;
+}
+
+std::vector<SimEngineCall> Rig::changes() {
+  std::vector<SimEngineCall> out;
+  for (const auto& call : engine->calls()) {
+    if (is_change(call)) out.push_back(call);
+  }
+  return out;
+}
+
+}  // namespace heal::remedy::test

@@ -1,0 +1,258 @@
+#include "webhook/app.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/fault/lease_keeper.h"
+#include "common/remedy/action/action.h"
+#include "common/remedy/coordinator.h"
+#include "common/wire/json.h"
+#include "heal_version.h"
+#include "webhook/answers.h"
+#include "webhook/api.h"
+#include "webhook/event_hub.h"
+#include "webhook/intake_routes.h"
+#include "webhook/quarantine.h"
+#include "webhook/world_builder.h"
+
+namespace heal::webhook {
+namespace {
+
+/// Whether `user` holds `role` by heal.yml's `users:`; where nobody must authenticate, or no users are named, everyone
+/// may do everything.
+bool may_use(const remedy::World& world, std::string_view user, std::string_view role) {
+  const auto& users = world.bundle.config.users;
+  if (role.empty() || user.empty() || users.empty()) return true;
+  const auto it = users.find(user);
+  if (it == users.end()) return false;
+  return std::any_of(it->second.begin(), it->second.end(),
+                     [&](playbook::Role held) { return playbook::to_string(held) == role; });
+}
+
+}  // namespace
+
+class App::Impl {
+ public:
+  Impl(AppOptions options, Ports ports, Logger logger, std::shared_ptr<const remedy::World> world,
+       std::shared_ptr<Store> store)
+      : options_(std::move(options)),
+        ports_(std::move(ports)),
+        logger_(std::move(logger)),
+        metrics_("heal_webhook"),
+        reload_metrics_(metrics_, "heal_webhook"),
+        remedy_metrics_(metrics_),
+        world_(std::move(world)),
+        store_(std::move(store)),
+        host_processes_(ports_.make_host_processes(world_.get()->bundle.config.faults.helper_image)),
+        quarantine_(options_.storage_path + "/quarantine", *ports_.clock, *ports_.random, logger_.component("intake")) {
+    reload_metrics_.succeeded(ports_.clock->now());
+    know_playbooks();
+  }
+
+  ~Impl() { stop(); }
+
+  Status prepare() {
+    httpd::ServerOptions server;
+    server.listen = options_.listen;
+    server.web_config_file = options_.web_config_file;
+    server.metrics_prefix = "heal_webhook";
+    server.authorize = [this](std::string_view user, std::string_view role) {
+      return may_use(*world_.get(), user, role);
+    };
+    HEAL_TRY(server_, httpd::HttpServer::create(std::move(server), logger_.component("httpd"), metrics_));
+    if (!server_->is_loopback_only() && !server_->has_authentication() &&
+        options_.exposure == AppOptions::Exposure::kNeedsAuthentication) {
+      return make_error(ErrorCode::kRefused,
+                        "other machines could reach this service without credentials: listen on 127.0.0.1, give "
+                        "--web.config.file with basic_auth_users or client certificates, or say --web.insecure");
+    }
+    return {};
+  }
+
+  Status start() {
+    HEAL_TRY_STATUS(prepare());
+    events_.emplace(*store_);
+    remedy::CoordinatorOptions options;
+    options.workers = world_.get()->bundle.config.workers;
+    options.on_commit = [this] { events_->notify(); };
+    coordinator_.emplace(*store_, world_, tools(), logger_.component("remedy"), remedy_metrics_, std::move(options));
+    HEAL_TRY_STATUS(coordinator_->start());
+    HEAL_TRY_STATUS(open_leases());
+    add_routes();
+    const Status served = server_->start();
+    if (!served.has_value()) {
+      stop();
+      return served;
+    }
+    is_running_ = true;
+    for (const auto& address : server_->addresses())
+      logger_.info("listening", {{"address", address}});
+    return {};
+  }
+
+  Status reload() {
+    auto world = build_world(options_.config_file, ports_);
+    Status web = server_ ? server_->reload() : Status();
+    if (!world.has_value() || !web.has_value()) {
+      const Error error = world.has_value() ? std::move(web).error() : std::move(world).error();
+      reload_metrics_.failed();
+      logger_.error("the configuration was not taken; the old one stays in force", {{"err", error}});
+      return error;
+    }
+    world_.set(std::move(*world));
+    know_playbooks();
+    reload_metrics_.succeeded(ports_.clock->now());
+    logger_.info("configuration loaded", {{"file", options_.config_file}});
+    return {};
+  }
+
+  void stop() {
+    if (coordinator_) coordinator_->stop(is_running_ ? options_.stop_grace : Duration{});
+    if (events_) events_->stop();
+    if (server_) server_->stop();
+    leases_thread_ = {};
+    leases_.reset();
+    coordinator_.reset();
+    if (std::exchange(is_running_, false)) logger_.info("stopped");
+  }
+
+  std::uint16_t port() const { return server_ ? server_->port() : 0; }
+  std::string metrics_text() { return metrics_.expose(); }
+
+ private:
+  remedy::Tools tools() const {
+    return {*ports_.clock, *ports_.random, *ports_.http, *ports_.dialer, *ports_.processes};
+  }
+
+  /// Faults that were injected before are undone by whoever serves now.
+  Status open_leases() {
+    fault::LeaseOptions options;
+    options.max_ttl = world_.get()->bundle.config.faults.max_ttl;
+    options.default_ttl = std::min(options.default_ttl, options.max_ttl);
+    options.own_container = ports_.own_container;
+    options.on_change = [this](const FaultLease& lease) {
+      logger_.component("fault").info("fault lease changed", {{"fault", lease.kind},
+                                                              {"target", lease.target.str()},
+                                                              {"lease", lease.id},
+                                                              {"state", to_string(lease.state)},
+                                                              {"by", lease.owner},
+                                                              {"err", lease.last_error}});
+      events_->notify();
+    };
+    const auto engine = [this](const std::string& name) -> std::shared_ptr<ContainerEngine> {
+      const auto world = world_.get();
+      const auto it = world->engines.find(name);
+      return it == world->engines.end() ? nullptr : it->second;
+    };
+    HEAL_TRY(leases_, fault::LeaseKeeper::open({*store_, *ports_.clock, *ports_.random, *host_processes_, engine},
+                                               std::move(options)));
+    leases_thread_ = std::jthread([this](std::stop_token stop) { leases_->run(std::move(stop)); });
+    metrics_.add_collector([this](ExpositionWriter& out) { expose_leases(out); });
+    return {};
+  }
+
+  void expose_leases(ExpositionWriter& out) {
+    const auto leases = store_->leases();
+    if (!leases.has_value()) return;
+    out.family("heal_fault_active", MetricType::kGauge, "Faults that are injected now, by kind.");
+    for (const auto& kind : fault::fault_kinds()) {
+      const auto active = std::count_if(leases->begin(), leases->end(), [&](const FaultLease& lease) {
+        return lease.kind == kind && lease.state != FaultLease::State::kReverted;
+      });
+      out.sample("heal_fault_active", static_cast<double>(active), {{"fault", kind}});
+    }
+    out.family("heal_fault_deadline_timestamp_seconds", MetricType::kGauge, "When the injected fault is undone.");
+    for (const auto& lease : *leases) {
+      if (lease.state == FaultLease::State::kReverted) continue;
+      out.sample("heal_fault_deadline_timestamp_seconds", to_unix_seconds(lease.deadline),
+                 {{"fault", lease.kind}, {"target", lease.target.str()}});
+    }
+  }
+
+  void know_playbooks() {
+    std::vector<std::string> names;
+    const auto world = world_.get();
+    for (const auto& [name, book] : world->bundle.playbooks)
+      names.push_back(name);
+    remedy_metrics_.know_playbooks(names, remedy::action_names());
+  }
+
+  Status ready() const {
+    if (!coordinator_ || !coordinator_->is_accepting()) return make_error(ErrorCode::kUnavailable, "not accepting");
+    return {};
+  }
+
+  void add_routes() {
+    cli::AdminHooks hooks;
+    hooks.reload = [this] { return reload(); };
+    hooks.ready = [this] { return ready(); };
+    hooks.role = "operate";
+    cli::add_admin_routes(*server_, metrics_, std::move(hooks));
+    httpd::RouteOptions open;
+    open.route_class = httpd::RouteClass::kAdmin;
+    open.auth = httpd::RouteAuth::kOpen;
+    server_->get(
+        "/health",
+        [this](const httpd::HttpRequest&) {
+          const Status status = ready();
+          return answer(status.has_value() ? 200 : 503,
+                        {{"status", status.has_value() ? "ok" : "stopping"}, {"version", kVersion}});
+        },
+        open);
+    add_intake_routes(*server_, {*coordinator_, quarantine_, remedy_metrics_, logger_.component("intake")});
+    const ApiTools api{*store_,  *ports_.clock, *coordinator_,        world_,
+                       *events_, *leases_,      options_.config_file, ports_.clock->now()};
+    add_incident_routes(*server_, api);
+    add_heal_routes(*server_, api);
+    add_fault_routes(*server_, api);
+    add_status_routes(*server_, api);
+    add_event_routes(*server_, api);
+  }
+
+  const AppOptions options_;
+  const Ports ports_;
+  const Logger logger_;
+  Metrics metrics_;
+  const ReloadMetrics reload_metrics_;
+  const remedy::RemedyMetrics remedy_metrics_;
+  Snapshot<remedy::World> world_;
+  const std::shared_ptr<Store> store_;
+  const std::shared_ptr<HostProcesses> host_processes_;
+  Quarantine quarantine_;
+  std::optional<EventHub> events_;
+  std::optional<remedy::Coordinator> coordinator_;
+  std::unique_ptr<fault::LeaseKeeper> leases_;
+  std::jthread leases_thread_;
+  std::unique_ptr<httpd::HttpServer> server_;
+  bool is_running_ = false;
+};
+
+Result<std::unique_ptr<App>> App::create(AppOptions options, Ports ports, Logger logger) {
+  HEAL_TRY(auto world, build_world(options.config_file, ports));
+  HEAL_TRY(auto store, ports.open_store(options.storage_path));
+  return std::unique_ptr<App>(new App(std::make_unique<Impl>(std::move(options), std::move(ports), std::move(logger),
+                                                             std::move(world), std::move(store))));
+}
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+App::~App() = default;
+
+Status App::start() {
+  return impl_->start();
+}
+Status App::reload() {
+  return impl_->reload();
+}
+void App::stop() {
+  impl_->stop();
+}
+std::uint16_t App::port() const {
+  return impl_->port();
+}
+std::string App::metrics_text() {
+  return impl_->metrics_text();
+}
+
+}  // namespace heal::webhook

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/mutex.h"
+#include "common/port/clock.h"
+#include "common/port/random.h"
+#include "common/telemetry/logger.h"
+
+namespace heal::webhook {
+
+/// Keeps copies of what could not be understood, for a person to look at: `<folder>/<time id>.json`, the newest 100,
+/// mode 0600. Thread-safe. Failing to keep a copy is logged and nothing else.
+class Quarantine {
+ public:
+  Quarantine(std::string folder, Clock& clock, Random& random, Logger logger);
+
+  /// `raw` is cut to a megabyte.
+  void keep(std::string_view raw, std::string_view reason, std::string_view remote) HEAL_EXCLUDES(mutex_);
+
+ private:
+  void forget_old() HEAL_REQUIRES(mutex_);
+
+  const std::string folder_;
+  Clock& clock_;
+  Random& random_;
+  const Logger logger_;
+  Mutex mutex_;
+};
+
+}  // namespace heal::webhook
