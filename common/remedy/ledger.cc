@@ -27,8 +27,9 @@ Status Ledger::load() {
       HEAL_TRY(open.progress, parse_progress(*progress));
     }
     if (incident.target) by_target_.put(incident.target->str(), incident.id);
+    const std::string id = incident.id;
     open.incident = std::move(incident);
-    open_.put(open.incident.id, std::move(open));
+    open_.put(id, std::move(open));
   }
   HEAL_TRY(auto episodes, store_.unresolved_episodes());
   for (auto& episode : episodes) {
