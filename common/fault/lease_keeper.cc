@@ -151,6 +151,7 @@ Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, cons
 
 Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY_STATUS(check_request(request));
+  end_healed(request.target, stop);
   {
     MutexLock lock(mutex_);
     HEAL_TRY_STATUS(check_free(request.target));
@@ -177,8 +178,18 @@ Result<std::string> LeaseKeeper::reserve(const FaultRequest& request) {
   return id;
 }
 
+void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop) {
+  for (const std::string& id : unreverted(std::nullopt)) {
+    Claim claim(*this, id);
+    if (!claim.held || !claim.held->saved || claim.held->lease.target != target || is_over(claim.held->lease)) continue;
+    // Only what is gone already: an undo here would end a fault that somebody still wants.
+    if (verify_gone(*claim.held, stop)) (void)revert_claimed(*claim.held, stop);
+  }
+}
+
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY_STATUS(check_request(request));
+  end_healed(request.target, stop);
   HEAL_TRY(const std::string id, reserve(request));
   Claim claim(*this, id);
   Held& held = *claim.held;
@@ -205,14 +216,25 @@ Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::st
   return save(held);
 }
 
-Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) {
+Status LeaseKeeper::at_site(const Held& held, const std::stop_token& stop, const SiteWork& work) const {
   const Fault* fault = find_fault(held.lease.kind);
   if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
   HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop};
-  HEAL_TRY_STATUS(fault->undo(recipe, site));
-  return fault->verify_undone(recipe, site);
+  return work(*fault, recipe, {*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop});
+}
+
+Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) const {
+  return at_site(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) -> Status {
+    HEAL_TRY_STATUS(fault.undo(recipe, site));
+    return fault.verify_undone(recipe, site);
+  });
+}
+
+Status LeaseKeeper::verify_gone(const Held& held, const std::stop_token& stop) const {
+  return at_site(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) {
+    return fault.verify_undone(recipe, site);
+  });
 }
 
 Status LeaseKeeper::revert_claimed(Held& held, const std::stop_token& stop) {

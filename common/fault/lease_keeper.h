@@ -105,7 +105,13 @@ class LeaseKeeper {
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::stop_token& stop);
   Result<std::string> reserve(const FaultRequest& request);
   Status apply(Held& held, const ContainerInfo& before, const std::stop_token& stop);
-  Status undo_once(const Held& held, const std::stop_token& stop);
+  /// Ends the lease on `target` when its fault is gone already (healed by a playbook), so that a new one can begin.
+  void end_healed(const TargetId& target, const std::stop_token& stop);
+  using SiteWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
+  Status at_site(const Held& held, const std::stop_token& stop, const SiteWork& work) const;
+  Status undo_once(const Held& held, const std::stop_token& stop) const;
+  /// Success when nothing of its fault is left.
+  Status verify_gone(const Held& held, const std::stop_token& stop) const;
   Status revert_claimed(Held& held, const std::stop_token& stop);
   void retry_later(Held& held, const Error& error);
   std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);

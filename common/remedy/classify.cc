@@ -20,11 +20,14 @@ std::string type_of(const Clues& clues) {
   return clues.health == Answer::kFail ? "HEALTH_CHECK_FAILURE" : "ALERT";
 }
 
-/// The newest fault that was injected before the trouble was seen and was still in force (or had just been undone).
+/// The newest fault that was injected into the run of the container that is in trouble.
 std::optional<WallTime> injected_at(const Clues& clues) {
   std::optional<WallTime> newest;
   for (const auto& lease : clues.leases) {
     if (lease.injected_at > clues.detected_at || lease.state == FaultLease::State::kReverted) continue;
+    // A container that was started since has left that fault behind, healed before its lease ended.
+    const auto& started_at = clues.container ? clues.container->started_at : std::nullopt;
+    if (started_at && lease.injected_at < *started_at) continue;
     if (!newest || lease.injected_at > *newest) newest = lease.injected_at;
   }
   return newest;

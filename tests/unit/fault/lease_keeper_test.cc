@@ -53,6 +53,20 @@ TEST_CASE("a fault lasts until its deadline, then the container is as before") {
   CHECK(site.store->leases().value() == keeper->list());
 }
 
+TEST_CASE("a fault that was healed before its lease ended makes way for a new one") {
+  DrillSite site;
+  auto keeper = site.keeper();
+  const auto first = keeper->inject({"kill", kWeb, 60s, "ops"}, {}).value();
+  site.clock.advance(1s);
+  REQUIRE(site.engine->start("web", site.clock.deadline_in(5s), {}));
+  const auto second = keeper->inject({"pause", kWeb, 60s, "ops"}, {}).value();
+  CHECK(site.web().status == "paused");
+  CHECK(keeper->list().at(0).id == first.id);
+  CHECK(keeper->list().at(0).state == State::kReverted);
+  CHECK(keeper->list().at(1) == second);
+  CHECK(site.changes() == Verbs{"kill", "start", "pause"});
+}
+
 TEST_CASE("each change of a lease is an entry of the journal") {
   DrillSite site;
   auto keeper = site.keeper();
