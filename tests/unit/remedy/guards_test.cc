@@ -1,0 +1,178 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/remedy/rig.h"
+
+namespace heal::remedy::test {
+namespace {
+
+/// Breaks the container and posts a new alert about it.
+IngestReply break_again(Rig& rig) {
+  rig.clock.advance(1s);
+  rig.engine->crash("nginx", 1);
+  auto reply = rig.post(Rig::group_of({rig.fire()}));
+  REQUIRE(reply.has_value());
+  REQUIRE(reply->accepted == 1);
+  return *reply;
+}
+
+std::string without_cooldown() {
+  std::string text = kHealYml;
+  text.replace(text.find("cooldown: 5m"), 12, "cooldown: off");
+  return text;
+}
+
+void recreate(Rig& rig) {
+  REQUIRE(rig.engine->remove("nginx", rig.clock.deadline_in(1s), {}).has_value());
+  SimContainer nginx;
+  nginx.name = "nginx";
+  nginx.labels = {{"heal.enable", "true"}, {"heal.health", "http://nginx/healthz"}};
+  rig.engine->create(nginx);
+  rig.engine->forget_calls();
+}
+
+TEST_CASE("a second fault within the cooldown is held until the cooldown is over, and then healed") {
+  Rig rig;
+  break_again(rig);
+  const Incident first = rig.run_to(IncidentState::kRecovered);
+  break_again(rig);  // before stay_healthy has passed
+  const Incident held = rig.run_to(IncidentState::kHeld);
+  CHECK(held.id != first.id);
+  CHECK(held.reason == "cooldown");
+  CHECK(rig.changes().size() == 1);
+  const Incident recovered = rig.run_to(IncidentState::kRecovered);
+  CHECK(recovered.id == held.id);
+  CHECK(*recovered.times.acted_at >= *first.times.acted_at + 5min);
+  CHECK(rig.changes().size() == 2);
+}
+
+TEST_CASE("the cooldown ends early when the heal has held for stay_healthy") {
+  Rig rig;
+  break_again(rig);
+  const Incident first = rig.run_to(IncidentState::kClosed);
+  CHECK(first.reason == "stayed_healthy");
+  break_again(rig);
+  const WallTime broken = rig.clock.now();
+  const Incident second = rig.run_to(IncidentState::kRecovered);
+  CHECK(second.id != first.id);
+  CHECK(*second.times.acted_at < broken + 1min);
+}
+
+TEST_CASE("more faults than the budget allows are refused with the reason, and nothing is touched") {
+  Rig rig(kRestartPlaybook, without_cooldown());
+  for (int i = 0; i < 3; ++i) {
+    break_again(rig);
+    rig.run_to(IncidentState::kClosed);
+  }
+  REQUIRE(rig.changes().size() == 3);
+  break_again(rig);
+  const Incident refused = rig.run_to(IncidentState::kSuppressed);
+  CHECK(refused.reason == "budget_exhausted");
+  CHECK(refused.message == "3 of 3 attempts used in 1h");
+  CHECK(rig.changes().size() == 3);
+}
+
+TEST_CASE("the budget counts across a restart of the service") {
+  Rig rig(kRestartPlaybook, without_cooldown());
+  for (int i = 0; i < 3; ++i) {
+    break_again(rig);
+    rig.run_to(IncidentState::kClosed);
+    rig.kill();
+    rig.start();
+  }
+  break_again(rig);
+  CHECK(rig.run_to(IncidentState::kSuppressed).reason == "budget_exhausted");
+  CHECK(rig.changes().size() == 3);
+}
+
+TEST_CASE("evidence that Alertmanager does not hold, silences or inhibits touches nothing") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  ActiveAlert muted;
+  muted.alert = alert;
+  muted.state = "suppressed";
+  IncidentState state{};
+  std::string reason;
+  SECTION("gone") {
+    rig.alertmanager->forget(alert.labels);
+    state = IncidentState::kStale;
+    reason = "alert_resolved";
+  }
+  SECTION("silenced") {
+    muted.silenced_by = {"some-silence"};
+    rig.alertmanager->hold(muted);
+    state = IncidentState::kSuppressed;
+    reason = "silenced";
+  }
+  SECTION("inhibited") {
+    muted.inhibited_by = {"another-alert"};
+    rig.alertmanager->hold(muted);
+    state = IncidentState::kSuppressed;
+    reason = "inhibited";
+  }
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  CHECK(rig.run_to(state).reason == reason);
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("an Alertmanager that cannot be asked holds the heal; it goes on when it answers again") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  rig.alertmanager->set_status(make_error(ErrorCode::kUnavailable, "connection refused"));
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.await([&] { return rig.newest().state == IncidentState::kHeld; });
+  CHECK(rig.newest().reason == "alertmanager_unavailable");
+  CHECK(rig.changes().empty());
+  rig.alertmanager->set_status({});
+  rig.run_to(IncidentState::kRecovered);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a target that is healthy again before anything was done is left alone") {
+  Rig rig;
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const Incident stale = rig.run_to(IncidentState::kStale);
+  CHECK(stale.reason == "healthy");
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a container that was created after the evidence began is not the one to heal") {
+  Rig rig;
+  const Alert alert = rig.fire();
+  rig.clock.advance(1s);
+  rig.engine->crash("nginx", 1);
+  recreate(rig);
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  CHECK(rig.run_to(IncidentState::kStale).reason == "target_changed");
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a container that is recreated while its heal is held is not touched") {
+  Rig rig;
+  break_again(rig);
+  rig.run_to(IncidentState::kRecovered);
+  break_again(rig);
+  rig.run_to(IncidentState::kHeld);
+  recreate(rig);
+  CHECK(rig.run_to(IncidentState::kStale).reason == "target_changed");
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a container that is recreated between the decision and the step is not touched") {
+  std::string playbook = kRestartPlaybook;
+  playbook.insert(playbook.find("  - name: restart"), "  - name: tell\n    command: {argv: [/bin/true-ish]}\n");
+  Rig rig(playbook);
+  rig.processes.on("/bin/true-ish", [&](const ProcessSpec&) {
+    recreate(rig);
+    return ProcessScript::exits(0);
+  });
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const Incident failed = rig.run_to(IncidentState::kFailed);
+  CHECK(failed.reason == "step_failed");
+  CHECK(rig.processes.runs().size() == 1);
+  CHECK(rig.changes().empty());
+}
+
+}  // namespace
+}  // namespace heal::remedy::test

@@ -1,0 +1,164 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/remedy/rig.h"
+
+namespace heal::remedy::test {
+namespace {
+
+Alert named(Rig& rig, const std::string& instance) {
+  Alert alert = rig.fire();
+  alert.labels["instance"] = instance;
+  alert.fingerprint = fingerprint_of(alert.labels);
+  ActiveAlert active;
+  active.alert = alert;
+  active.state = "active";
+  rig.alertmanager->hold(active);
+  return alert;
+}
+
+TEST_CASE("each alert's own status counts: its incident is resolved when the last of them is") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const Alert one = named(rig, "one");
+  const Alert two = named(rig, "two");
+  const auto first = rig.post(Rig::group_of({one, two}));
+  REQUIRE(first.has_value());
+  CHECK(first->accepted == 2);
+  REQUIRE(first->incidents.size() == 1);
+
+  const auto partial = rig.post(Rig::group_of({rig.resolve(one), two}));
+  REQUIRE(partial.has_value());
+  CHECK(*partial == IngestReply{1, 1, first->incidents});
+  CHECK(rig.memory->incident(first->incidents[0]).value()->times.resolved_at == std::nullopt);
+
+  const auto rest = rig.post(Rig::group_of({rig.resolve(one), rig.resolve(two)}));
+  REQUIRE(rest.has_value());
+  CHECK(*rest == IngestReply{1, 1, first->incidents});
+  CHECK(rig.memory->incident(first->incidents[0]).value()->times.resolved_at.has_value());
+}
+
+TEST_CASE("several alerts of one target are one incident and one restart") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const auto reply = rig.post(Rig::group_of({named(rig, "one"), named(rig, "two"), named(rig, "three")}));
+  REQUIRE(reply.has_value());
+  CHECK(reply->accepted == 3);
+  rig.run_to(IncidentState::kClosed);
+  CHECK(rig.incidents().size() == 1);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a store that fails leaves nothing behind, nothing is done, and the same notification works later") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const AlertGroup group = Rig::group_of({rig.fire()});
+  rig.store->fail_all(make_error(ErrorCode::kStorage, "disk full"));
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = rig.post(group);
+    REQUIRE(!refused.has_value());
+    CHECK(refused.error().code() == ErrorCode::kStorage);
+  }
+  CHECK(rig.incidents().empty());
+  CHECK(rig.memory->unresolved_episodes()->empty());
+  CHECK(rig.engine->calls().empty());
+
+  rig.store->fail_all(std::nullopt);
+  const auto accepted = rig.post(group);
+  REQUIRE(accepted.has_value());
+  CHECK(accepted->accepted == 1);
+  CHECK(accepted->duplicates == 0);
+  rig.run_to(IncidentState::kClosed);
+  CHECK(rig.incidents().size() == 1);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a resolve that the store refused is taken when it comes again") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  rig.run_to(IncidentState::kRecovered);
+  const AlertGroup over = Rig::group_of({rig.resolve(alert)});
+  rig.store->fail_all(make_error(ErrorCode::kStorage, "disk full"));
+  CHECK(!rig.post(over).has_value());
+  CHECK(rig.newest().times.resolved_at == std::nullopt);
+  rig.store->fail_all(std::nullopt);
+  CHECK(rig.post(over)->accepted == 1);
+  CHECK(rig.newest().times.resolved_at.has_value());
+  CHECK(rig.post(over)->duplicates == 1);
+}
+
+TEST_CASE("nothing touches a container before the intent is durable") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  // The intake's commit goes through; whatever wants to follow does not.
+  rig.store->on_commit(rig.store->commits() + 1, FailingStore::When::kAfter,
+                       [&] { rig.store->fail_all(make_error(ErrorCode::kStorage, "disk full")); });
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const auto commits = rig.store->commits();
+  rig.run_until([&] { return rig.store->commits() > commits + 5; });
+  CHECK(rig.changes().empty());
+  CHECK(rig.newest().state == IncidentState::kReceived);
+  rig.store->fail_all(std::nullopt);
+  rig.run_to(IncidentState::kRecovered);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("late evidence of a fault that is healed starts nothing; evidence that began later does") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const WallTime then = rig.clock.now();
+  REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+
+  SECTION("before it is closed") {}
+  SECTION("after it is closed") {
+    rig.run_to(IncidentState::kClosed);
+  }
+  Alert late = named(rig, "late");
+  late.starts_at = then + 1ms;
+  REQUIRE(late.starts_at <= *healed.times.verified_at);
+  const auto reply = rig.post(Rig::group_of({late}));
+  REQUIRE(reply.has_value());
+  CHECK(*reply == IngestReply{1, 0, {healed.id}});
+  CHECK(rig.incidents().size() == 1);
+  CHECK(rig.kinds(healed.id).back() == "late");
+
+  Alert fresh = named(rig, "fresh");
+  fresh.starts_at = *healed.times.verified_at + 1ms;
+  const auto begun = rig.post(Rig::group_of({fresh}));
+  REQUIRE(begun.has_value());
+  CHECK(begun->accepted == 1);
+  CHECK(rig.incidents().size() == 2);
+  CHECK(begun->incidents == std::vector<std::string>{rig.newest().id});
+  CHECK(rig.memory->incident(healed.id).value()->state == IncidentState::kClosed);
+}
+
+TEST_CASE("an alert that resolves before anything was done makes its incident stale") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  rig.engine->go_away();  // held: the engine cannot be asked
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  rig.await([&] { return rig.newest().state == IncidentState::kHeld; });
+  CHECK(rig.newest().reason == "engine_unavailable");
+  CHECK(rig.post(Rig::group_of({rig.resolve(alert)}))->accepted == 1);
+  const Incident stale = rig.newest();
+  CHECK(stale.state == IncidentState::kStale);
+  CHECK(stale.reason == "alert_resolved");
+  CHECK(stale.times.resolved_at == rig.clock.now());
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a resolve without its firing is kept, so that the firing that comes after it does nothing") {
+  Rig rig;
+  const Alert alert = rig.fire();
+  const auto reply = rig.post(Rig::group_of({rig.resolve(alert)}));
+  REQUIRE(reply.has_value());
+  CHECK(*reply == IngestReply{1, 0, {}});
+  CHECK(*rig.post(Rig::group_of({alert})) == IngestReply{0, 1, {}});
+  CHECK(rig.incidents().empty());
+}
+
+}  // namespace
+}  // namespace heal::remedy::test

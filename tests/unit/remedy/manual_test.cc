@@ -1,0 +1,123 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/remedy/rig.h"
+
+namespace heal::remedy::test {
+namespace {
+
+HealRequest ask_for(const std::string& target) {
+  HealRequest request;
+  request.playbook = "restart-container";
+  request.target = TargetId::parse(target).value();
+  request.by = "anna";
+  return request;
+}
+
+TEST_CASE("a heal that a person asks for runs at once, through the same journal") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const auto answer = rig.heal(ask_for("container/local/nginx"));
+  REQUIRE(answer.has_value());
+  CHECK(answer->kind == HealAnswer::Kind::kStarted);
+  REQUIRE(answer->incident.has_value());
+  const Incident closed = rig.run_to(IncidentState::kClosed);
+  CHECK(closed.id == answer->incident->id);
+  CHECK(closed.type == "MANUAL");
+  CHECK(closed.requested_by == "anna");
+  CHECK(rig.changes().size() == 1);
+  CHECK(rig.memory->unresolved_episodes()->empty());
+}
+
+TEST_CASE("a heal that cannot be is refused with the reason") {
+  Rig rig;
+  SimContainer other;
+  other.name = "protected";
+  rig.engine->add(other);
+  HealRequest request = ask_for("container/local/nginx");
+  std::string reason;
+  SECTION("not in the inventory") {
+    request = ask_for("container/local/protected");
+    reason = "not_in_inventory";
+  }
+  SECTION("a container that does not exist") {
+    request = ask_for("container/local/nobody");
+    reason = "not_in_inventory";
+  }
+  SECTION("another engine") {
+    request = ask_for("container/elsewhere/nginx");
+    reason = "unknown_engine";
+  }
+  SECTION("a value that is not of its type") {
+    request.params = {{"grace", "soon"}};
+    reason = "plan_invalid";
+  }
+  SECTION("a param that the playbook does not have") {
+    request.params = {{"shell", "true"}};
+    reason = "plan_invalid";
+  }
+  const auto answer = rig.heal(request);
+  REQUIRE(answer.has_value());
+  CHECK(answer->kind == HealAnswer::Kind::kRefused);
+  CHECK(answer->reason == reason);
+  CHECK(!answer->message.empty());
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a heal of an unknown playbook is not found, and leaves nothing behind") {
+  Rig rig;
+  HealRequest request = ask_for("container/local/nginx");
+  request.playbook = "no-such";
+  const auto answer = rig.heal(request);
+  REQUIRE(!answer.has_value());
+  CHECK(answer.error().str() == "there is no playbook \"no-such\"");
+  CHECK(answer.error().code() == ErrorCode::kNotFound);
+  CHECK(rig.incidents().empty());
+}
+
+TEST_CASE("a person who asks within the cooldown is refused, not held") {
+  Rig rig;
+  REQUIRE(rig.heal(ask_for("container/local/nginx"))->kind == HealAnswer::Kind::kStarted);
+  rig.run_to(IncidentState::kRecovered);
+  const auto answer = rig.heal(ask_for("container/local/nginx"));
+  REQUIRE(answer.has_value());
+  CHECK(answer->kind == HealAnswer::Kind::kRefused);
+  CHECK(answer->reason == "cooldown");
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a dry run shows the decision and the plan, and writes and touches nothing") {
+  Rig rig;
+  HealRequest request = ask_for("container/local/nginx");
+  request.dry_run = HealRequest::Rehearse::kYes;
+  const auto commits = rig.store->commits();
+  const auto answer = rig.heal(request);
+  REQUIRE(answer.has_value());
+  CHECK(answer->kind == HealAnswer::Kind::kRehearsed);
+  CHECK(answer->decision.find("\"result\":\"allow\"") != std::string::npos);
+  CHECK(answer->explained.find("docker.restart") != std::string::npos);
+  CHECK(answer->plan.find("docker.restart") != std::string::npos);
+  CHECK(rig.store->commits() == commits);
+  CHECK(rig.incidents().empty());
+  CHECK(rig.changes().empty());
+
+  request.target = TargetId::parse("container/local/nobody").value();
+  const auto refused = rig.heal(request);
+  REQUIRE(refused.has_value());
+  CHECK(refused->reason == "not_in_inventory");
+  CHECK(refused->decision.find("\"result\":\"refuse\"") != std::string::npos);
+  CHECK(rig.incidents().empty());
+}
+
+TEST_CASE("what is asked of a store that fails is an error and nothing is done") {
+  Rig rig;
+  rig.store->fail_all(make_error(ErrorCode::kStorage, "disk full"));
+  const auto answer = rig.heal(ask_for("container/local/nginx"));
+  REQUIRE(!answer.has_value());
+  CHECK(answer.error().code() == ErrorCode::kStorage);
+  CHECK(rig.engine->calls().empty());
+  rig.store->fail_all(std::nullopt);
+  CHECK(rig.heal(ask_for("container/local/nginx"))->kind == HealAnswer::Kind::kStarted);
+}
+
+}  // namespace
+}  // namespace heal::remedy::test

@@ -1,0 +1,160 @@
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/remedy/rig.h"
+
+namespace heal::remedy::test {
+namespace {
+
+std::string one_step(const std::string& step) {
+  const std::string whole = kRestartPlaybook;
+  return whole.substr(0, whole.find("steps:")) + "steps:\n  - name: only\n    " + step + "\n" +
+         whole.substr(whole.find("verify:"));
+}
+
+bool has(const std::vector<std::string>& kinds, const std::string& kind) {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+/// Ends the service while the step of `verb` runs, and starts it again.
+void end_within(Rig& rig, const std::string& verb) {
+  rig.engine->set_delay(verb, 10s);
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.await([&] { return !rig.changes().empty() && rig.clock.sleepers() > 0; });
+  rig.kill();
+  REQUIRE(rig.memory->open_steps()->size() == 1);
+  rig.engine->set_delay(verb, 0s);
+}
+
+TEST_CASE("an open incident is known by its id, target and episodes after a restart") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  rig.engine->go_away();
+  const Alert alert = rig.fire();
+  const auto reply = rig.post(Rig::group_of({alert}));
+  REQUIRE(reply.has_value());
+  rig.await([&] { return rig.newest().state == IncidentState::kHeld; });
+  rig.kill();
+  rig.start();
+  CHECK(*rig.post(Rig::group_of({alert})) == IngestReply{0, 1, reply->incidents});
+  Alert other = alert;
+  other.labels["instance"] = "another";
+  other.fingerprint = fingerprint_of(other.labels);
+  CHECK(*rig.post(Rig::group_of({other})) == IngestReply{1, 0, reply->incidents});
+  const auto manual = rig.heal({"restart-container", *rig.newest().target, {}, "someone"});
+  REQUIRE(!manual.has_value());
+  CHECK(manual.error().code() == ErrorCode::kConflict);
+  CHECK(rig.incidents().size() == 1);
+
+  rig.engine->come_back();
+  const Incident healed = rig.run_to(IncidentState::kClosed);
+  CHECK(healed.id == reply->incidents.front());
+  CHECK(healed.episode_keys.size() == 2);
+  CHECK(rig.incidents().size() == 1);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a notification that was accepted and not looked at before a kill is healed after it") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  rig.store->on_commit(rig.store->commits() + 1, FailingStore::When::kAfter,
+                       [&] { rig.store->fail_all(make_error(ErrorCode::kStorage, "killed")); });
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.kill();
+  REQUIRE(rig.newest().state == IncidentState::kReceived);
+  rig.start();
+  rig.run_to(IncidentState::kClosed);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a heal that was verified is watched to its end after a restart") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const Incident recovered = rig.run_to(IncidentState::kRecovered);
+  rig.kill();
+  rig.start();
+  const Incident closed = rig.run_to(IncidentState::kClosed);
+  CHECK(closed.id == recovered.id);
+  CHECK(closed.reason == "stayed_healthy");
+  CHECK(closed.times.verified_at == recovered.times.verified_at);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("on_unknown: halt leaves a half-done step to a human") {
+  Rig rig(one_step("command: {argv: [/bin/true-ish]}\n    on_unknown: halt"));
+  rig.processes.on("/bin/true-ish", ProcessScript::exits(0, "", "", 10s));
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.await([&] { return rig.processes.runs().size() == 1 && rig.clock.sleepers() > 0; });
+  rig.kill();
+  REQUIRE(rig.memory->open_steps()->size() == 1);
+  rig.start();
+  const Incident halted = rig.run_to(IncidentState::kInterrupted);
+  CHECK(halted.reason == "outcome_unknown");
+  CHECK(has(rig.kinds(halted.id), "step_unknown"));
+  CHECK(rig.processes.runs().size() == 1);
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("on_unknown: probe sees that the half-done restart happened and does not repeat it") {
+  Rig rig;
+  end_within(rig, "restart");
+  // As a daemon that finished the call after its caller was gone.
+  if (!rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running())
+    REQUIRE(rig.engine->start("nginx", rig.clock.deadline_in(1s), {}).has_value());
+  rig.engine->forget_calls();
+  rig.start();
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  CHECK(has(rig.kinds(healed.id), "step_unknown"));
+  CHECK(rig.changes().empty());
+  CHECK(rig.memory->open_steps()->empty());
+}
+
+TEST_CASE("on_unknown: probe sees that nothing happened and tries again") {
+  Rig rig;
+  rig.engine->fail_next("restart", make_error(ErrorCode::kUnavailable, "the connection broke"));
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  CHECK(rig.changes().size() == 2);
+  CHECK(healed.attempt == 1);
+}
+
+TEST_CASE("an answer that was lost is no reason to restart twice") {
+  Rig rig;
+  rig.engine->lose_answer_of_next("restart", make_error(ErrorCode::kUnavailable, "the connection broke"));
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.run_to(IncidentState::kRecovered);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("on_unknown: rerun repeats a half-done step that may be repeated") {
+  Rig rig(one_step("docker.start: {}\n    on_unknown: rerun\n    retry: {attempts: 2, backoff: 1s}"));
+  end_within(rig, "start");
+  rig.start();
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  CHECK(has(rig.kinds(healed.id), "step_unknown"));
+  CHECK(rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running());
+  CHECK(rig.memory->open_steps()->empty());
+}
+
+TEST_CASE("a half-done heal of a playbook that has changed since is not continued") {
+  Rig rig;
+  end_within(rig, "restart");
+  rig.engine->forget_calls();
+  auto changed = std::make_shared<World>(*rig.world->get());
+  auto& book = changed->bundle.playbooks.at("restart-container");
+  book.stay_healthy = 31s;
+  rig.world->set(std::shared_ptr<const World>(std::move(changed)));
+  rig.start();
+  const Incident halted = rig.run_to(IncidentState::kInterrupted);
+  CHECK(halted.reason == "plan_changed");
+  CHECK(rig.changes().empty());
+}
+
+}  // namespace
+}  // namespace heal::remedy::test
