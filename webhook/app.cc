@@ -113,6 +113,8 @@ class App::Impl {
     if (events_) events_->stop();
     if (server_) server_->stop();
     leases_thread_ = {};
+    // A service that is stopped may never be started again: it takes its faults with it.
+    if (leases_) (void)leases_->revert_all({});
     leases_.reset();
     coordinator_.reset();
     if (std::exchange(is_running_, false)) logger_.info("stopped");

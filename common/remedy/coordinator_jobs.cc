@@ -2,6 +2,7 @@
 
 #include "common/remedy/coordinator.h"
 #include "common/remedy/either_stop.h"
+#include "common/remedy/intake.h"
 #include "common/remedy/resume.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
@@ -153,7 +154,13 @@ void Coordinator::settle(const std::string& incident_id) {
       if (!looked) return;
       round = std::move(*looked);
     }
-    post_until_durable([&] { return record_settled(ledger_, incident_id, round); }, stop);
+    post_until_durable(
+        [&]() -> Status {
+          HEAL_TRY_STATUS(record_settled(ledger_, incident_id, round));
+          take_again(ledger_, *this, *world_.get(), incident_id);
+          return {};
+        },
+        stop);
   });
 }
 

@@ -67,6 +67,12 @@ class Intake {
     return std::move(reply_);
   }
 
+  /// Evidence that joined a healed incident and turned out to be of a new fault.
+  void take_again(std::vector<Episode> episodes) {
+    for (Episode& episode : episodes)
+      route(std::move(episode));
+  }
+
  private:
   void take(const Alert& alert) {
     auto it = known_.episodes.find(episode_key(alert));
@@ -77,7 +83,7 @@ class Intake {
       return resolve(alert, *episode);
     }
     if (episode != nullptr) return duplicate(*episode);
-    accept(alert);
+    route(make_episode(alert, group_, received_at_));
   }
 
   void count(std::string_view result) {
@@ -149,9 +155,8 @@ class Intake {
     ledger_.put_closed(incident);
   }
 
-  void accept(const Alert& alert) {
-    Episode episode = make_episode(alert, group_, received_at_);
-    const auto decisions = playbook::match(world_.bundle.config.routes, alert.labels);
+  void route(Episode episode) {
+    const auto decisions = playbook::match(world_.bundle.config.routes, episode.labels);
     const auto taken = std::find_if(decisions.begin(), decisions.end(), [](const auto& decision) {
       return decision.verdict == playbook::RouteDecision::Verdict::kTaken;
     });
@@ -163,7 +168,7 @@ class Intake {
                              {{"routes", explanation}});
     }
     const playbook::Route& route = world_.bundle.config.routes[taken->route];
-    auto routed = playbook::resolve_route(route, alert.labels, alert.annotations);
+    auto routed = playbook::resolve_route(route, episode.labels, episode.annotations);
     if (!routed.has_value()) {
       return begin_unmatched(std::move(episode), "no_target",
                              fmt::format("the route names no target: {}", printable(routed.error().str(), 400)),
@@ -222,11 +227,7 @@ class Intake {
     }
     const auto& heal = ledger_.history(target).last_heal;
     if (open == nullptr && heal && is_late(episode, heal->verified_at)) return record_late(std::move(episode), *heal);
-    if (open != nullptr) {
-      ledger_.move(open->incident.id, IncidentEvent::kClose, "newer_evidence",
-                   fmt::format("closed early: new evidence began at {}, after the heal was verified",
-                               format_rfc3339(episode.starts_at)));
-    }
+    if (open != nullptr) return suspect(open->incident.id, std::move(episode));
     begin(std::move(episode), routed, routes);
   }
 
@@ -241,6 +242,13 @@ class Intake {
     ledger_.append(id, kind, fmt::format("{}: {}", received_text(episode), why), received_data(episode));
     store(std::move(episode));
     count(kind == "late" ? words::kLateEvidence : words::kAccepted);
+  }
+
+  /// Evidence that began after the heal was verified may still lag behind it: scrapes and rules look at the past. The
+  /// target is asked at once, and only its own answer makes this a new fault.
+  void suspect(const std::string& id, Episode episode) {
+    join(id, std::move(episode), "joined", "it was healed a moment ago; looking at it again");
+    ledger_.edit(id).progress.wake_at = received_at_;
   }
 
   void record_late(Episode episode, const LastHeal& heal) {
@@ -289,6 +297,17 @@ Result<IngestReply> take_in(Ledger& ledger, Jobs& jobs, const World& world, cons
                             WallTime received_at) {
   HEAL_TRY(Known known, look_up(ledger, group));
   return Intake(ledger, jobs, world, group, received_at, std::move(known)).run();
+}
+
+void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id) {
+  const OpenIncident* open = ledger.find(incident_id);
+  if (open == nullptr || open->incident.state != IncidentState::kFailed) return;
+  std::vector<Episode> newer = ledger.unresolved_of(*open);
+  std::erase_if(newer, [&](const Episode& episode) {
+    return episode.source != words::kAlertmanager || episode.starts_at <= open->incident.times.verified_at;
+  });
+  const AlertGroup nobody;
+  Intake(ledger, jobs, world, nobody, ledger.clock().now(), {}).take_again(std::move(newer));
 }
 
 std::string episode_key(const Alert& alert) {

@@ -25,6 +25,10 @@ struct IngestReply {
 Result<IngestReply> take_in(Ledger& ledger, Jobs& jobs, const World& world, const AlertGroup& group,
                             WallTime received_at);
 
+/// For an incident that relapsed: its evidence that began after the heal was verified begins a new incident, which the
+/// guards look at as at any other.
+void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id);
+
 /// `am:<fingerprint>:<startsAt>`.
 std::string episode_key(const Alert& alert);
 

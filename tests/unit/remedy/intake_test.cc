@@ -124,6 +124,7 @@ TEST_CASE("late evidence of a fault that is healed starts nothing; evidence that
   CHECK(rig.incidents().size() == 1);
   CHECK(rig.kinds(healed.id).back() == "late");
 
+  if (rig.newest().state != IncidentState::kClosed) rig.run_to(IncidentState::kClosed);
   Alert fresh = named(rig, "fresh");
   fresh.starts_at = *healed.times.verified_at + 1ms;
   const auto begun = rig.post(Rig::group_of({fresh}));
@@ -131,7 +132,32 @@ TEST_CASE("late evidence of a fault that is healed starts nothing; evidence that
   CHECK(begun->accepted == 1);
   CHECK(rig.incidents().size() == 2);
   CHECK(begun->incidents == std::vector<std::string>{rig.newest().id});
-  CHECK(rig.memory->incident(healed.id).value()->state == IncidentState::kClosed);
+}
+
+TEST_CASE("evidence right after a heal lags behind when the target is well, and is a new fault when it is not") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  Alert fresh = named(rig, "fresh");
+  fresh.starts_at = *healed.times.verified_at + 1ms;
+
+  SECTION("well") {
+    CHECK(*rig.post(Rig::group_of({fresh})) == IngestReply{1, 0, {healed.id}});
+    CHECK(rig.run_to(IncidentState::kClosed).id == healed.id);
+    CHECK(rig.incidents().size() == 1);
+  }
+  SECTION("bad again") {
+    rig.engine->crash("nginx", 1);
+    CHECK(*rig.post(Rig::group_of({fresh})) == IngestReply{1, 0, {healed.id}});
+    rig.run_until([&] { return rig.incidents().size() == 2; });
+    const Incident failed = *rig.memory->incident(healed.id).value();
+    CHECK(failed.state == IncidentState::kFailed);
+    CHECK(failed.reason == "relapsed");
+    CHECK(rig.newest().episode_keys == std::vector{episode_key(fresh)});
+    CHECK(rig.memory->episode(episode_key(fresh)).value()->incident_id == rig.newest().id);
+  }
+  CHECK(rig.changes().size() == 1);
 }
 
 TEST_CASE("an alert that resolves before anything was done makes its incident stale") {
