@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/webhook/service.h"
+
+namespace heal::webhook::test {
+namespace {
+
+std::vector<std::string> members_of(const Json& json) {
+  std::vector<std::string> names;
+  for (const auto& item : json.items())
+    names.push_back(item.key());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Breaks and heals nginx; gives the incident's id.
+std::string heal_once(Service& service) {
+  service.clock->advance(1s);
+  service.engine->crash("nginx", 1);
+  REQUIRE(service.post("/webhook", service.notification()).status == 202);
+  return service.run_to(IncidentState::kClosed);
+}
+
+TEST_CASE("incidents are listed newest first, filtered, and paged") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  CHECK(service.get_json("/api/v1/incidents") == Json{{"incidents", Json::array()}, {"next_cursor", nullptr}});
+  const std::string first = heal_once(service);
+  const std::string second = heal_once(service);
+
+  const Json all = service.get_json("/api/v1/incidents");
+  REQUIRE(all["incidents"].size() == 2);
+  CHECK(all["incidents"][0]["id"] == second);
+  CHECK(all["incidents"][1]["id"] == first);
+  CHECK(all["next_cursor"].is_null());
+  CHECK(members_of(all["incidents"][0]) == std::vector<std::string>{"attempt", "episodes", "id", "message",
+                                                                    "mttd_seconds", "mttr_seconds", "name", "plan_hash",
+                                                                    "playbook", "reason", "requested_by", "state",
+                                                                    "target", "times", "type"});
+  const Json page = service.get_json("/api/v1/incidents?limit=1");
+  CHECK(page["incidents"][0]["id"] == second);
+  CHECK(page["next_cursor"] == second);
+  CHECK(service.get_json("/api/v1/incidents?limit=1&cursor=" + second)["incidents"][0]["id"] == first);
+  CHECK(service.get_json("/api/v1/incidents?state=closed,failed")["incidents"].size() == 2);
+  CHECK(service.get_json("/api/v1/incidents?state=held")["incidents"].empty());
+  CHECK(service.get_json("/api/v1/incidents?target=container/local/nginx")["incidents"].size() == 2);
+  CHECK(service.get_json("/api/v1/incidents?target=container/local/other")["incidents"].empty());
+  CHECK(service.get_json("/api/v1/incidents?playbook=restart-container")["incidents"].size() == 2);
+  CHECK(service.get_json("/api/v1/incidents?since=2031-01-01T00:00:00Z")["incidents"].empty());
+}
+
+TEST_CASE("a question that makes no sense is 400 with the reason") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const auto message = [&](const std::string& path) {
+    const Reply reply = service.get(path);
+    CHECK(reply.status == 400);
+    return parse_json(reply.body).value()["error"]["message"].get<std::string>();
+  };
+  CHECK(message("/api/v1/incidents?state=on-fire") == "state: \"on-fire\" is no state of an incident");
+  CHECK(message("/api/v1/incidents?since=yesterday") == "since: expected an RFC 3339 time");
+  CHECK(message("/api/v1/incidents?limit=0") == "limit: expected a whole number from 1 to 1000");
+  CHECK(message("/api/v1/events?after=x") == "Last-Event-ID: expected a whole number");
+  const Reply missing = service.get("/api/v1/incidents/../../etc/passwd");
+  CHECK(missing.status == 404);
+}
+
+TEST_CASE("an incident is shown with its timeline and episodes, and explained") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::string id = heal_once(service);
+  const Json shown = service.get_json("/api/v1/incidents/" + id);
+  CHECK(members_of(shown) == std::vector<std::string>{"episodes", "incident", "timeline"});
+  CHECK(shown["incident"]["state"] == "closed");
+  CHECK(shown["incident"]["mttr_seconds"].is_number());
+  REQUIRE(shown["episodes"].size() == 1);
+  CHECK(shown["episodes"][0]["labels"]["alertname"] == "NginxDown");
+  CHECK(service.get_json("/api/v1/incidents/" + id + "/timeline") == Json{{"timeline", shown["timeline"]}});
+  std::vector<std::string> kinds;
+  for (const Json& entry : shown["timeline"]) {
+    CHECK(members_of(entry) == std::vector<std::string>{"at", "data", "incident", "kind", "message", "sequence"});
+    kinds.push_back(entry["kind"]);
+  }
+  CHECK(kinds == std::vector<std::string>{"received", "matched", "planned", "state", "decision", "state", "step_intent",
+                                          "step_outcome", "state", "verify", "state", "state"});
+  const std::string text = service.get_json("/api/v1/incidents/" + id + "/explain")["text"];
+  for (const char* word : {"CONTAINER_CRASH", "container/local/nginx", "cooldown", "budget", "fresh_evidence"})
+    CHECK(text.find(word) != std::string::npos);
+  CHECK(service.get("/api/v1/incidents/" + id + "/nothing").status == 404);
+  CHECK(service.get("/api/v1/incidents/01NOSUCH").status == 404);
+}
+
+TEST_CASE("a heal that a person asks for is started, rehearsed or refused with the reason") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const auto ask = [&](const std::string& body) { return service.post("/api/v1/heals", body); };
+  const Reply rehearsed =
+      ask(R"({"playbook": "restart-container", "target": "container/local/nginx", "dry_run": true, "by": "anna"})");
+  REQUIRE(rehearsed.status == 200);
+  const Json plan = parse_json(rehearsed.body).value();
+  CHECK(members_of(plan) == std::vector<std::string>{"decision", "dry_run", "explain", "message", "plan", "reason"});
+  CHECK(plan["decision"]["result"] == "allow");
+  CHECK(service.memory->incidents({}).value().empty());
+
+  const Reply started =
+      ask(R"({"playbook": "restart-container", "target": "container/local/nginx", "params": {"grace": "1s"}})");
+  REQUIRE(started.status == 202);
+  const std::string id = parse_json(started.body).value()["incident"];
+  CHECK(service.run_to(IncidentState::kClosed) == id);
+  CHECK(service.get_json("/api/v1/incidents/" + id)["incident"]["requested_by"] == "anonymous");
+  CHECK(service.restarts() == 1);
+
+  const Reply refused = ask(R"({"playbook": "restart-container", "target": "container/local/nobody"})");
+  CHECK(refused.status == 409);
+  CHECK(parse_json(refused.body).value()["reason"] == "not_in_inventory");
+  CHECK(ask(R"({"playbook": "none", "target": "container/local/nginx"})").status == 404);
+  CHECK(ask(R"({"playbook": "restart-container", "target": "nginx"})").status == 400);
+  CHECK(ask(R"({"target": "container/local/nginx"})").status == 400);
+  CHECK(ask("restart please").status == 400);
+  CHECK(service.restarts() == 1);
+}
+
+TEST_CASE("a browser's cross-site POST is refused") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const Reply reply =
+      service.post("/api/v1/heals", R"({"playbook": "restart-container", "target": "container/local/nginx"})",
+                   "Origin: http://evil.example\r\n");
+  CHECK(reply.status == 403);
+  CHECK(service.memory->incidents({}).value().empty());
+}
+
+TEST_CASE("faults are injected, listed and undone through the service") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::string stop = R"({"fault": "stop", "target": "container/local/nginx", "for": "60s", "by": "anna"})";
+  CHECK(service.get_json("/api/v1/faults") == Json{{"faults", Json::array()}});
+  const Reply injected = service.post("/api/v1/faults", stop);
+  REQUIRE(injected.status == 201);
+  const Json fault = parse_json(injected.body).value()["fault"];
+  CHECK(fault["fault"] == "stop");
+  CHECK(fault["owner"] == "anna");
+  CHECK(service.get_json("/api/v1/faults")["faults"].size() == 1);
+  CHECK(service.metric("heal_fault_active{fault=\"stop\"}") == "1");
+  CHECK(service.post("/api/v1/faults", stop).status == 409);
+  CHECK(service.post("/api/v1/faults", R"({"fault": "melt", "target": "container/local/nginx"})").status == 400);
+
+  const Reply reverted = service.post("/api/v1/faults/revert", R"({"target": "container/local/nginx"})");
+  CHECK(reverted.status == 200);
+  CHECK(service.engine->inspect("nginx", service.clock->deadline_in(1s), {})->running());
+  CHECK(service.metric("heal_fault_active{fault=\"stop\"}") == "0");
+  CHECK(parse_json(service.post("/api/v1/faults/revert", R"({"all": true})").body).value()["faults"].is_array());
+}
+
+TEST_CASE("faults that heal.yml does not allow are refused") {
+  Service service;
+  std::string config = kHealYml;
+  config.replace(config.find("faults: {enabled: true}"), 23, "");
+  service.write("heal.yml", config);
+  REQUIRE(service.start().has_value());
+  const Reply reply = service.post("/api/v1/faults", R"({"fault": "stop", "target": "container/local/nginx"})");
+  CHECK(reply.status == 409);
+  CHECK(parse_json(reply.body).value()["error"]["message"] ==
+        "faults are not enabled: heal.yml has no `faults: {enabled: true}`");
+  CHECK(service.engine->inspect("nginx", service.clock->deadline_in(1s), {})->running());
+}
+
+TEST_CASE("the status tells what is configured and reachable") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  Json status = service.get_json("/api/v1/status");
+  CHECK(members_of(status) == std::vector<std::string>{"accepting", "alertmanagers", "config", "engines",
+                                                       "open_incidents", "prometheus", "started_at", "store",
+                                                       "version"});
+  CHECK(status["engines"][0]["reachable"] == true);
+  CHECK(status["prometheus"].is_null());
+  service.engine->go_away();
+  service.alertmanager->set_status(make_error(ErrorCode::kUnavailable, "connection refused"));
+  status = service.get_json("/api/v1/status");
+  CHECK(status["engines"][0]["reachable"] == false);
+  CHECK(!status["engines"][0]["error"].get<std::string>().empty());
+  CHECK(status["alertmanagers"][0]["reachable"] == false);
+  CHECK(service.get_json("/api/v1/playbooks")["playbooks"][0]["name"] == "restart-container");
+  CHECK(service.get_json("/health")["status"] == "ok");
+  CHECK(service.get("/-/healthy").status == 200);
+  CHECK(service.get("/-/ready").status == 200);
+}
+
+/// Reads from `client` until `text` came; everything so far.
+std::string read_until(httpd::test::RawClient& client, const std::string& text) {
+  std::string all;
+  while (all.find(text) == std::string::npos) {
+    char buffer[4096];
+    const ssize_t got = ::recv(client.fd(), buffer, sizeof(buffer), 0);
+    INFO(all);
+    REQUIRE(got > 0);
+    all.append(buffer, static_cast<std::size_t>(got));
+  }
+  return all;
+}
+
+TEST_CASE("the journal is followed as server-sent events, from the start, from where one left off, or from now on") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  httpd::test::RawClient live(service.app->port());
+  live.send("GET /api/v1/events HTTP/1.1\r\nHost: test\r\n\r\n");
+  read_until(live, "\r\n\r\n");
+  const std::string id = heal_once(service);
+  const std::string seen = read_until(live, "\"to\":\"closed\"");
+  CHECK(seen.find("text/event-stream") == std::string::npos);  // the head was read before
+  CHECK(seen.find("id: 1\n") != std::string::npos);
+  CHECK(seen.find("event: entry\n") != std::string::npos);
+  CHECK(seen.find("\"kind\":\"received\"") != std::string::npos);
+
+  httpd::test::RawClient late(service.app->port());
+  late.send("GET /api/v1/events HTTP/1.1\r\nHost: test\r\nLast-Event-ID: 2\r\n\r\n");
+  const std::string rest = read_until(late, "\"to\":\"closed\"");
+  CHECK(rest.find("text/event-stream") != std::string::npos);
+  CHECK(rest.find("id: 3\n") != std::string::npos);
+  CHECK(rest.find("id: 2\n") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace heal::webhook::test
