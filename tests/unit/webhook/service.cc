@@ -167,6 +167,14 @@ std::string Service::notification(const std::function<void(Json&)>& edit) {
   return dump(group);
 }
 
+void Service::await(const std::function<bool()>& done) {
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > give_up) FAIL("it did not happen; the log:\n" << log());
+    std::this_thread::yield();
+  }
+}
+
 void Service::run_until(const std::function<bool()>& done) {
   const auto give_up = std::chrono::steady_clock::now() + 20s;
   while (!done()) {
