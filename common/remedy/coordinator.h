@@ -104,6 +104,8 @@ class Coordinator final : private Jobs {
 
   void take_up_all();
   void take_up(const std::string& incident_id);
+  /// The store could not be read: takes the incident up again after a pause.
+  void retry_later(const std::string& incident_id, const Error& error);
   void resume(const std::string& incident_id);
   void settle(const std::string& incident_id);
   Status apply_resumption(const std::string& incident_id, std::shared_ptr<const Dossier> dossier);

@@ -44,21 +44,25 @@ class Coordinator::Reporter final : public RunJournal {
   const std::string incident_id_;
 };
 
+void Coordinator::retry_later(const std::string& incident_id, const Error& error) {
+  logger_.warn("an incident could not be read; trying again", {{"incident", incident_id}, {"err", error}});
+  submit(incident_id, [this, incident_id](std::stop_token stop) {
+    const EitherStop either(stop, drain_.get_token());
+    if (tools_.clock.sleep_for(kStorePause, either.token()) == Clock::Wake::kStopped) return;
+    inbox_.push({[this, incident_id] {
+                   take_up(incident_id);
+                   return Status();
+                 },
+                 nullptr});
+  });
+}
+
 void Coordinator::investigate(const std::string& incident_id) {
   const OpenIncident* open = ledger_.find(incident_id);
   if (open == nullptr) return;
   auto subject = case_of(ledger_, *open);
   if (!subject.has_value()) {
-    logger_.warn("an incident could not be read; trying again", {{"incident", incident_id}, {"err", subject.error()}});
-    return submit(incident_id, [this, incident_id](std::stop_token stop) {
-      const EitherStop either(stop, drain_.get_token());
-      if (tools_.clock.sleep_for(kStorePause, either.token()) == Clock::Wake::kStopped) return;
-      inbox_.push({[this, incident_id] {
-                     investigate(incident_id);
-                     return Status();
-                   },
-                   nullptr});
-    });
+    return retry_later(incident_id, subject.error());
   }
   submit(incident_id, [this, incident_id, subject = std::move(*subject), world = world_.get()](std::stop_token stop) {
     const EitherStop either(stop, drain_.get_token());
@@ -137,7 +141,7 @@ void Coordinator::settle(const std::string& incident_id) {
   const OpenIncident* open = ledger_.find(incident_id);
   if (open == nullptr) return;
   auto subject = case_of(ledger_, *open);
-  if (!subject.has_value()) return;  // the alarm rings again
+  if (!subject.has_value()) return retry_later(incident_id, subject.error());
   auto it = dossiers_.find(incident_id);
   auto known = it == dossiers_.end() ? nullptr : it->second;
   submit(incident_id, [this, incident_id, subject = std::move(*subject), known,

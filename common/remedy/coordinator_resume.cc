@@ -67,10 +67,7 @@ void Coordinator::resume(const std::string& incident_id) {
   const OpenIncident* open = ledger_.find(incident_id);
   if (open == nullptr) return;
   auto subject = case_of(ledger_, *open);
-  if (!subject.has_value()) {
-    logger_.error("an interrupted incident could not be read", {{"incident", incident_id}, {"err", subject.error()}});
-    return;
-  }
+  if (!subject.has_value()) return retry_later(incident_id, subject.error());
   submit(incident_id, [this, incident_id, subject = std::move(*subject), world = world_.get()](std::stop_token stop) {
     const EitherStop either(stop, drain_.get_token());
     const auto dossier =
