@@ -31,9 +31,6 @@ find_package(CURL 7.87 REQUIRED)                 # libcurl4-openssl-dev
 heal_dep(curl CURL::libcurl)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)             # libc-ares-dev
 heal_dep(cares PkgConfig::CARES)
-add_library(asio_headers INTERFACE)              # libasio-dev (header only)
-target_compile_definitions(asio_headers INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
-heal_dep(asio asio_headers Threads::Threads)
 find_package(ZLIB REQUIRED)                      # zlib1g-dev
 heal_dep(zlib ZLIB::ZLIB)
 pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlidec)        # libbrotli-dev
