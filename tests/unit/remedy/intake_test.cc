@@ -176,6 +176,25 @@ TEST_CASE("an alert that resolves before anything was done makes its incident st
   CHECK(rig.changes().empty());
 }
 
+TEST_CASE("a notification that cannot wait, or comes while the service stops, is refused for another try") {
+  Rig rig;
+  const AlertGroup group = Rig::group_of({rig.fire()});
+  rig.stop();
+  const auto late = rig.post(group);
+  REQUIRE(!late.has_value());
+  CHECK(late.error().code() == ErrorCode::kUnavailable);
+  CHECK(late.error().str() == "the service is stopping");
+  rig.coordinator = std::make_unique<Coordinator>(
+      *rig.store, *rig.world, Tools{rig.clock, rig.random, rig.http, rig.dialer, rig.processes}, Logger::none(),
+      rig.remedy_metrics, CoordinatorOptions{1, 0, nullptr});
+  REQUIRE(rig.coordinator->start().has_value());
+  const auto full = rig.post(group);
+  REQUIRE(!full.has_value());
+  CHECK(full.error().code() == ErrorCode::kUnavailable);
+  CHECK(full.error().str() == "too many notifications are waiting");
+  CHECK(rig.incidents().empty());
+}
+
 TEST_CASE("a resolve without its firing is kept, so that the firing that comes after it does nothing") {
   Rig rig;
   const Alert alert = rig.fire();

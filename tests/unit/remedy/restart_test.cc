@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
 #include <catch2/catch.hpp>
 
@@ -139,6 +141,36 @@ TEST_CASE("on_unknown: rerun repeats a half-done step that may be repeated") {
   const Incident healed = rig.run_to(IncidentState::kRecovered);
   CHECK(has(rig.kinds(healed.id), "step_unknown"));
   CHECK(rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running());
+  CHECK(rig.memory->open_steps()->empty());
+}
+
+/// A store whose next reads of an episode fail.
+class UnreadableStore : public FailingStore {
+ public:
+  using FailingStore::FailingStore;
+  Result<std::optional<Episode>> episode(const std::string& key) override {
+    if (failures.fetch_sub(1) > 0) return make_error(ErrorCode::kStorage, "cannot read");
+    return FailingStore::episode(key);
+  }
+  std::atomic<int> failures{0};
+};
+
+TEST_CASE("a half-done heal whose episode cannot be read at the start is taken up when it can") {
+  Rig rig;
+  rig.engine->set_delay("restart", 10s);
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  rig.await([&] { return !rig.changes().empty(); });
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)}))->accepted == 1);  // only the store knows it from now on
+  rig.kill();
+  rig.engine->set_delay("restart", 0s);
+  const auto unreadable = std::make_shared<UnreadableStore>(rig.memory);
+  unreadable->failures = 2;
+  rig.store = unreadable;
+  rig.start();
+  rig.run_to(IncidentState::kRecovered);
+  CHECK(unreadable->failures <= 0);
   CHECK(rig.memory->open_steps()->empty());
 }
 
