@@ -3,7 +3,7 @@
 # being healed. Leaves the stack running.
 #
 #   compose/demo.sh               on a bare Debian 12 as root, or on any machine with Docker
-#   compose/demo.sh --fault stop  another fault: stop, kill (default), crash, pause, partition
+#   compose/demo.sh --fault stop  another fault: stop, kill (default), crash, pause; partition, which a restart cannot heal
 #   compose/demo.sh --watch       break and watch the stack that runs already
 #   compose/demo.sh --down        remove the stack: containers, networks, volumes
 set -euo pipefail
@@ -15,14 +15,18 @@ what=all
 fault='kill'
 while [ $# -gt 0 ]; do
   case $1 in
-    --fault) fault=${2:?--fault needs a name}; shift ;;
+    --fault) fault=${2:-}; shift ;;
     --watch) what=watch ;;
     --down) what=down ;;
     -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail "unknown argument '$1'; see --help"; exit 2 ;;
   esac
-  shift
+  shift || true
 done
+case $fault in
+  stop | kill | crash | pause | partition) ;;
+  *) fail "unknown fault '$fault': expected stop, kill, crash, pause or partition"; exit 2 ;;
+esac
 
 export COMPOSE_PROJECT_NAME=promheal HEAL_PROFILE=fast HEAL_IMAGE=promheal:local
 # What the stack was started with, so that --watch and --down mean the same one.
@@ -30,9 +34,30 @@ settings=compose/secrets/demo.env
 
 stack() { compose -f compose/docker-compose.yml "$@"; }
 
+quietly() {  # quietly COMPLAINT ARG…: stack ARG…, whose output matters only when it fails
+  local complaint=$1 log
+  shift
+  log=$(mktemp)
+  stack "$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; fail "$complaint"; return 1; }
+  rm -f "$log"
+}
+
 set_and_keep() {  # set_and_keep NAME VALUE
   export "$1=$2"
   printf '%s=%s\n' "$1" "$2" >>"$settings"
+}
+
+# For healctl --config.file=compose/secrets/healctl.yml.
+write_healctl_settings() {
+  cat >compose/secrets/healctl.yml <<EOF
+server: http://127.0.0.1:$WEBHOOK_PORT
+username: operator
+password_file: operator_password
+alertmanager: http://127.0.0.1:$ALERTMANAGER_PORT
+prometheus: http://127.0.0.1:$PROMETHEUS_PORT
+exporter: http://127.0.0.1:$EXPORTER_PORT
+EOF
+  chmod 644 compose/secrets/healctl.yml
 }
 
 load_settings() {
@@ -42,6 +67,7 @@ load_settings() {
 
 # Upstream's images if a registry answers, images from Debian's packages otherwise.
 choose_images() {
+  say "getting Prometheus, Alertmanager and nginx"
   if [ -z "${HEAL_NO_PULL:-}" ] && timeout 300 compose/images.sh upstream >/dev/null 2>&1; then return; fi
   note "no registry answers: Prometheus, Alertmanager and nginx come from Debian's packages"
   compose/images.sh debian
@@ -86,20 +112,19 @@ start() {
   choose_ports
   choose_images
   compose/secrets.sh
+  write_healctl_settings
   say "starting the stack"
-  local log
-  log=$(mktemp)
-  stack up -d --no-build >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; fail "the stack did not start"; return 1; }
-  rm -f "$log"
+  quietly "the stack did not start" up -d --no-build
 }
 
 case $what in
   down)
     docker_answers || { fail "no Docker engine answers"; exit 1; }
     [ ! -f "$settings" ] || load_settings
-    stack down -v --remove-orphans
-    rm -f "$settings"
-    say "the stack is gone"
+    say "removing the stack"
+    quietly "the stack was not removed" down -v --remove-orphans
+    rm -f "$settings" compose/secrets/healctl.yml
+    say "its containers, networks and volumes are gone; images and programs are kept"
     [ ! -s "$HEAL_STATE_DIR/dockerd.pid" ] || note "dockerd, started by a script of ours, still runs: kill $(cat "$HEAL_STATE_DIR/dockerd.pid")"
     ;;
   watch)
