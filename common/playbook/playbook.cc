@@ -51,7 +51,12 @@ Playbook read_playbook(const Value& value, const GuardSettings& defaults) {
   read_mode(map, out.mode);
   if (const auto params = map.find("params")) out.params = read_params(*params);
   const References references{{"labels", "annotations", "params", "target"}, &out.params, nullptr};
-  if (const auto guards = map.find("guards")) read_guards(*guards, out.guards);
+  if (const auto guards = map.find("guards")) {
+    read_guards(*guards, out.guards);
+    const bool is_unlimited =
+        out.guards.cooldown.state == GuardSwitch::kOff && out.guards.budget.state == GuardSwitch::kOff;
+    if (is_unlimited) guards->warning("cooldown and budget are both off: nothing limits how often this playbook acts");
+  }
   if (const auto before = map.find("before")) out.before = read_checks(*before, references, AllowFailing::kYes);
   if (const auto steps = map.find_required("steps")) out.steps = read_steps(*steps, out.params);
   read_verify(map, references, out);

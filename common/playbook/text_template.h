@@ -47,13 +47,14 @@ class Template {
   };
   std::vector<Reference> references() const;
 
-  bool operator==(const Template& other) const { return text_ == other.text_ && parts_.size() == other.parts_.size(); }
+  bool operator==(const Template&) const = default;
 
  private:
   struct Part {
     std::string text;  ///< a literal, or a path
     bool is_path = false;
     std::size_t offset = 0;
+    bool operator==(const Part&) const = default;
   };
   std::string text_;
   std::vector<Part> parts_;
