@@ -7,12 +7,24 @@
 #include <thread>
 #include <unistd.h>
 
+#include "common/base/text.h"
 #include "common/system/process_table.h"
 
 namespace heal {
 namespace {
 
 constexpr Duration kLookAgain = 2ms;
+constexpr Duration kExecPatience =
+    200ms;  // an exec takes microseconds; one that cleared its environment never shows any
+
+enum class Marked { kNo, kYes, kUnknown };
+
+Marked is_marked(pid_t pid, const std::string& mark) {
+  const std::string environment = initial_environment(pid);
+  if (environment.empty()) return Marked::kUnknown;
+  const auto variables = split(environment, '\0');
+  return std::ranges::find(variables, mark) != variables.end() ? Marked::kYes : Marked::kNo;
+}
 
 /// `roots` and all their descendants.
 std::set<pid_t> with_descendants(std::set<pid_t> roots, const std::vector<ProcessEntry>& table) {
@@ -31,12 +43,16 @@ ProcessGroup::Members ProcessGroup::find_members() const {
   const pid_t own_session = getsid(0);
   const auto table = read_process_table();
   std::set<pid_t> roots{leader_};
+  Members found;
   for (const ProcessEntry& entry : table) {
-    const bool orphan = entry.parent == self && entry.pid != leader_;
-    if (entry.group == leader_ || (orphan && !entry.ended() && started_with(entry.pid, mark_))) roots.insert(entry.pid);
+    const bool is_grouped = entry.group == leader_;
+    if (is_grouped) roots.insert(entry.pid);
+    if (is_grouped || entry.parent != self || entry.pid == leader_ || entry.ended()) continue;
+    const Marked marked = is_marked(entry.pid, mark_);
+    if (marked == Marked::kYes) roots.insert(entry.pid);
+    if (marked == Marked::kUnknown) found.is_certain = false;
   }
   const auto members = with_descendants(std::move(roots), table);
-  Members found;
   for (const ProcessEntry& entry : table) {
     const bool member = members.contains(entry.pid);
     if (member && !entry.ended()) found.living.push_back(entry.pid);
@@ -54,15 +70,16 @@ void ProcessGroup::signal_all(int signal) const {
 }
 
 bool ProcessGroup::wipe_out(Duration patience) const {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto begun = std::chrono::steady_clock::now();
   for (;;) {
     const Members members = find_members();
     for (const pid_t pid : members.to_reap)
       waitpid(pid, nullptr, WNOHANG);
-    if (members.living.empty()) return true;
+    const auto spent = std::chrono::steady_clock::now() - begun;
+    if (members.living.empty() && (members.is_certain || spent >= kExecPatience)) return true;
     for (const pid_t pid : members.living)
       kill(pid, SIGKILL);
-    if (std::chrono::steady_clock::now() >= end) return false;
+    if (spent >= patience) return false;
     std::this_thread::sleep_for(kLookAgain);
   }
 }

@@ -25,6 +25,7 @@ class ProcessGroup {
   struct Members {
     std::vector<pid_t> living;
     std::vector<pid_t> to_reap;  ///< ended, and children of ours; never the leader
+    bool is_certain = true;      ///< false while an orphan shows no environment, as in the middle of an exec
   };
   Members find_members() const;
 

@@ -1,6 +1,5 @@
 #include "common/system/process_table.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <dirent.h>
@@ -59,11 +58,9 @@ std::vector<ProcessEntry> read_process_table() {
   return table;
 }
 
-bool started_with(pid_t pid, std::string_view variable) {
+std::string initial_environment(pid_t pid) {
   constexpr std::size_t kMaxEnvironment = 4 << 20;
-  const std::string environment = read_file(fmt::format("/proc/{}/environ", pid), kMaxEnvironment);
-  const auto variables = split(environment, '\0');
-  return std::find(variables.begin(), variables.end(), variable) != variables.end();
+  return read_file(fmt::format("/proc/{}/environ", pid), kMaxEnvironment);
 }
 
 }  // namespace heal

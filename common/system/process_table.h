@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string_view>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -17,7 +17,8 @@ struct ProcessEntry {
 /// All processes that this one can see, by pid. Entries that vanish meanwhile are left out.
 std::vector<ProcessEntry> read_process_table();
 
-/// True when the environment that `pid` was started with has exactly `variable` (`NAME=value`).
-bool started_with(pid_t pid, std::string_view variable);
+/// The environment that `pid` was started with, as `NAME=value` each ended by a NUL. Empty when it cannot be read, has
+/// nothing, or is not there yet: while exec replaces a program the kernel shows none.
+std::string initial_environment(pid_t pid);
 
 }  // namespace heal

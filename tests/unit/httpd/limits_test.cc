@@ -179,6 +179,7 @@ TEST_CASE("the connection idle longest makes room for a new one; if none is idle
   limits.connections = 2;
   TestServer test(with(limits));
   test.server->get("/x", body_size);
+  test.server->post("/x", body_size);
   const auto port = test.start();
   RawClient oldest(port), second(port);
   oldest.send(kGet + "\r\n");
@@ -189,14 +190,14 @@ TEST_CASE("the connection idle longest makes room for a new one; if none is idle
   third.send(kGet + "\r\n");
   REQUIRE(third.read_reply().status == 200);
   REQUIRE(oldest.read_to_end().empty());
-  second.send("GET");
-  third.send("GET");
-  RawClient fourth(port);  // until both have been seen to be at work, it may still replace one
-  auto reply = fourth.read_to_end();
-  while (reply.find("503") == std::string::npos) {
-    RawClient next(port);
-    reply = next.read_to_end();
+  // Both are seen to be at work: the server asks them for their bodies.
+  for (RawClient* busy : {&second, &third}) {
+    busy->send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n");
+    REQUIRE(busy->read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
   }
+  RawClient fourth(port);
+  const auto reply = fourth.read_to_end();
+  REQUIRE(reply.find("503") != std::string::npos);
   REQUIRE(reply.find("too many connections") != std::string::npos);
 }
 

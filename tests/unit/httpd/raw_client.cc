@@ -1,6 +1,7 @@
 #include "tests/unit/httpd/raw_client.h"
 
 #include <arpa/inet.h>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
@@ -110,6 +111,12 @@ RawClient::Reply RawClient::read_reply() {
   reply.body = buffer_.substr(0, static_cast<std::size_t>(*length));
   buffer_.erase(0, static_cast<std::size_t>(*length));
   return reply;
+}
+
+RawClient& first_readable(RawClient& one, RawClient& two) {
+  std::array<pollfd, 2> polls{{{one.fd(), POLLIN, 0}, {two.fd(), POLLIN, 0}}};
+  REQUIRE(::poll(polls.data(), polls.size(), kPatienceMilliseconds) > 0);
+  return (polls[0].revents & POLLIN) != 0 ? one : two;
 }
 
 RawClient::Reply RawClient::fetch(std::uint16_t port, std::string_view request_line, std::string_view headers,

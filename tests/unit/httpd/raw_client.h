@@ -51,4 +51,7 @@ class RawClient {
   std::string buffer_;
 };
 
+/// The one that has something to read first, awaited.
+RawClient& first_readable(RawClient& one, RawClient& two);
+
 }  // namespace heal::httpd::test
