@@ -32,8 +32,7 @@ CheckResult ask_http(const std::string& url, const std::vector<std::int64_t>& st
   request.url = url;
   request.max_response_bytes = 1 << 20;
   auto response = tools.http.send(request, deadline, std::move(stop));
-  if (!response.has_value())
-    return {of_error(response.error()), fmt::format("GET {}: {}", url, response.error().str())};
+  if (!response.has_value()) return {of_error(response.error()), response.error().str()};
   const bool status_ok = statuses.empty()
                              ? response->ok()
                              : std::find(statuses.begin(), statuses.end(), response->status) != statuses.end();

@@ -34,7 +34,7 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
   const HttpClientRequest request = request_of(arguments);
   const std::string what = fmt::format("{} {}", request.method, request.url);
   auto response = scope.tools.http.send(request, deadline, std::move(stop));
-  if (!response.has_value()) return ActionResult::of_error(std::move(response).error().with_context("{}", what));
+  if (!response.has_value()) return ActionResult::of_error(std::move(response).error());
   ActionResult result;
   const bool is_good = is_good_status(arguments, *response);
   result.kind = is_good ? ActionResult::Kind::kDone : ActionResult::Kind::kFailed;
