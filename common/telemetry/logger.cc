@@ -39,6 +39,18 @@ bool is_control(unsigned char c) {
   return c < 0x20 || c == 0x7F;
 }
 
+// Zero width, bidi marks, embeddings, overrides and isolates, line and paragraph separators, BOM: they let a value show
+// as something that it is not. All are three bytes of UTF-8; 0 for other text.
+unsigned unsafe_character(std::string_view text) {
+  if (text.size() < 3) return 0;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned character = (byte(0) & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
+  const auto is_in = [&](unsigned first, unsigned last) { return character >= first && character <= last; };
+  const bool is_unsafe = (byte(0) & 0xF0U) == 0xE0 && (is_in(0x200B, 0x200F) || is_in(0x2028, 0x202E) ||
+                                                       is_in(0x2060, 0x206F) || is_in(0xFEFF, 0xFEFF));
+  return is_unsafe ? character : 0;
+}
+
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -58,6 +70,12 @@ void append_quoted(std::string& out, std::string_view text) {
     } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
       out += fmt::format("\\u{:04x}", next);
       ++i;
+    } else if (c == 0xD8 && next == 0x9C) {
+      out += "\\u061c";  // the Arabic letter mark, the one bidi mark of two bytes
+      ++i;
+    } else if (const unsigned unsafe = unsafe_character(text.substr(i)); unsafe != 0) {
+      out += fmt::format("\\u{:04x}", unsafe);
+      i += 2;
     } else {
       out += static_cast<char>(c);
     }

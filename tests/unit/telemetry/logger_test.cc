@@ -70,6 +70,23 @@ TEST_CASE("no value can start a new line or a new field") {
                            "\\u007f\\u0085 é\xEF\xBF\xBD\" w=\"\" z=\"k=v\"\n"});
 }
 
+TEST_CASE("no value can turn the direction of a line or hide a part of it") {
+  const auto format = GENERATE(LogFormat::kLogfmt, LogFormat::kJson);
+  for (const auto* const mark :
+       {"061c", "200b", "200e", "200f", "2028", "202a", "202e", "2060", "2066", "2069", "feff"}) {
+    const auto code = static_cast<unsigned>(std::stoul(mark, nullptr, 16));
+    std::string bytes;
+    if (code >= 0x800) bytes += static_cast<char>(0xE0U | code >> 12U);
+    bytes += static_cast<char>((code >= 0x800 ? 0x80U : 0xC0U) | (code >> 6U & 0x3FU));
+    bytes += static_cast<char>(0x80U | (code & 0x3FU));
+    Captured out;
+    Logger(out.options(format)).info("m", {{"v", "a" + bytes + "b€"}});
+    REQUIRE(out.lines.size() == 1);
+    REQUIRE(out.lines[0].find(bytes) == std::string::npos);
+    REQUIRE(out.lines[0].find(std::string("\"a\\u") + mark + "b€\"") != std::string::npos);
+  }
+}
+
 TEST_CASE("a huge value is cut on a character") {
   Captured out;
   std::string huge(4095, 'a');
