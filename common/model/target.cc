@@ -37,6 +37,11 @@ Result<TargetId> TargetId::parse(std::string_view text) {
   target.kind = parts[0];
   if (is_container) target.engine = parts[1];
   target.name = parts.back();
+  if (is_container && target.name.find_first_of("@:") != std::string::npos) {
+    return make_error(ErrorCode::kInvalid,
+                      "\"{}\" is not a target: \"{}\" cannot be a container's name (letters, digits and _ . - only)",
+                      printable(text), printable(target.name));
+  }
   return target;
 }
 

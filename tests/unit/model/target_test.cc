@@ -25,6 +25,14 @@ TEST_CASE("a name is at most 255 bytes") {
   REQUIRE_FALSE(TargetId::parse("service/" + std::string(256, 'a')).has_value());
 }
 
+TEST_CASE("what no engine takes as a container's name is not a container") {
+  REQUIRE(TargetId::parse("container/local/a:1").error().str() ==
+          "\"container/local/a:1\" is not a target: \"a:1\" cannot be a container's name (letters, digits and _ . - "
+          "only)");
+  REQUIRE_FALSE(TargetId::parse("container/local/a@b").has_value());
+  REQUIRE(TargetId::parse("service/api:8080").has_value());
+}
+
 TEST_CASE("a refused target says what was expected") {
   REQUIRE(
       TargetId::parse("nginx").error().str() ==
