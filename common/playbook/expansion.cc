@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -30,12 +31,56 @@ bool is_authority_text(const std::string& value) {
   });
 }
 
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
+  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
+  return std::nullopt;
+}
+
+/// Every %XX once; what is no escape stays.
+std::string percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : std::nullopt;
+    const auto low = high ? hex_digit(text[i + 2]) : std::nullopt;
+    out += low ? static_cast<char>(*high * 16 + *low) : text[i];
+    if (low) i += 2;
+  }
+  return out;
+}
+
+/// True when a part of `path`, as servers split it after they decoded it, is `.` or `..` (also with a `;parameter`).
+bool has_dot_part(std::string_view path) {
+  auto decoded = percent_decode(path);
+  std::replace(decoded.begin(), decoded.end(), '\\', '/');
+  const auto parts = split(decoded, '/');
+  return std::any_of(parts.begin(), parts.end(), [](std::string_view part) {
+    const auto name = part.substr(0, part.find(';'));
+    return name == "." || name == "..";
+  });
+}
+
+/// One segment of a path. Servers decode %2F before they merge "..", so encoding alone does not keep a value in its
+/// segment.
+Result<std::string> path_segment(const std::string& value) {
+  if (percent_decode(value).find_first_of("/\\") != std::string::npos)
+    return make_error(ErrorCode::kInvalid,
+                      "\"{}\" holds a slash or a backslash and cannot be put into a URL's path (after \"?\" it can)",
+                      printable(value, 80));
+  if (has_dot_part(value))
+    return make_error(ErrorCode::kInvalid, "\"{}\" cannot be put into a URL's path: it would leave its place there",
+                      printable(value, 80));
+  return percent_encode(value);
+}
+
 Result<std::string> url_part(std::string_view before, const std::string& value) {
   if (before.empty()) return value;  // the whole URL, or its beginning: checked as a URL afterwards
   const auto scheme_end = before.find("://");
   if (scheme_end == std::string_view::npos)
     return make_error(ErrorCode::kInvalid, "a value cannot be a part of a URL's scheme");
-  if (before.find_first_of("/?#", scheme_end + 3) != std::string_view::npos) return percent_encode(value);
+  if (before.find_first_of("?#", scheme_end + 3) != std::string_view::npos) return percent_encode(value);
+  if (before.find('/', scheme_end + 3) != std::string_view::npos) return path_segment(value);
   if (is_authority_text(value)) return value;
   return make_error(ErrorCode::kInvalid, "\"{}\" is not a host or host:port", printable(value, 80));
 }
@@ -43,9 +88,7 @@ Result<std::string> url_part(std::string_view before, const std::string& value) 
 bool has_dot_segment(std::string_view url) {
   const auto scheme_end = url.find("://");
   auto path = url.substr(scheme_end == std::string_view::npos ? 0 : scheme_end + 3);
-  path = path.substr(0, path.find_first_of("?#"));
-  const auto segments = split(path, '/');
-  return std::any_of(segments.begin(), segments.end(), [](std::string_view s) { return s == "." || s == ".."; });
+  return has_dot_part(path.substr(0, path.find_first_of("?#")));
 }
 
 /// host and port of `host`, `host:port`, `[v6]:port`; port "" when there is none.

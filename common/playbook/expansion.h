@@ -12,7 +12,8 @@
 namespace heal::playbook {
 
 /// A URL. A value may be the whole URL, a host or host:port, or a part of the path or query; there it is
-/// percent-encoded, so that it can be no second part and no "..".
+/// percent-encoded. In the path it must be (a part of) one segment: no slash, no backslash, no `.` or `..`, also not as
+/// %2F and the like, because servers decode before they merge.
 Result<std::string> expand_url(const Template& text, const Scope& scope);
 
 /// A query: a value must not hold a quote or a backslash, by which it could leave its string.

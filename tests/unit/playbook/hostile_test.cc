@@ -80,6 +80,11 @@ bool is_clean(const std::string& value) {
          value.find('\0') == std::string::npos && value != "\xff\xfe" && value.substr(0, 3) != "\xE2\x80\xAE";
 }
 
+/// Text that a server could take for more than one segment of a path.
+bool is_path_text(const std::string& value) {
+  return value.find_first_of("/\\") != std::string::npos || value == "." || value == ".." || value == "%2e%2e/";
+}
+
 TEST_CASE("a hostile value is one element of argv, or refused") {
   for (const auto& value : corpus()) {
     CAPTURE(value.substr(0, 80));
@@ -101,11 +106,48 @@ TEST_CASE("a hostile value is one segment of a URL's path, or refused") {
     const auto plan = plan_with("{name: h, http.request: {url: 'http://api/x/{{ labels.v }}/y'}}", value);
     if (!plan) {
       const bool fits = percent_encoded(value).size() + 15 <= kMaxValueBytes;
-      REQUIRE((!is_clean(value) || !fits || value == "." || value == ".."));
+      REQUIRE((!is_clean(value) || !fits || is_path_text(value)));
       continue;
     }
     REQUIRE(plan->steps[0].arguments.text("url") == "http://api/x/" + percent_encoded(value) + "/y");
+    REQUIRE_FALSE(is_path_text(value));
   }
+}
+
+TEST_CASE("a value that leaves its segment once a server has decoded it is refused with the reason") {
+  struct Case {
+    const char* value;
+    const char* reason;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"../admin",
+       "\"../admin\" holds a slash or a backslash and cannot be put into a URL's path (after \"?\" it can)"},
+      {"..\\admin",
+       "\"..\\admin\" holds a slash or a backslash and cannot be put into a URL's path (after \"?\" it can)"},
+      {"..%2fadmin",
+       "\"..%2fadmin\" holds a slash or a backslash and cannot be put into a URL's path (after \"?\" it can)"},
+      {"a/b", "\"a/b\" holds a slash or a backslash and cannot be put into a URL's path (after \"?\" it can)"},
+      {"..", "\"..\" cannot be put into a URL's path: it would leave its place there"},
+      {"%2E%2e", "\"%2E%2e\" cannot be put into a URL's path: it would leave its place there"},
+      {"..;x", "\"..;x\" cannot be put into a URL's path: it would leave its place there"},
+  }));
+  const auto plan = plan_with("{name: h, http.request: {url: 'http://api/x/{{ labels.v }}/y'}}", c.value);
+  REQUIRE(plan.error().str() == std::string("playbook p: step h: argument url: labels.v: ") + c.reason);
+  const auto wait = plan_with("{name: w, wait.http: {url: 'http://api/x/{{ labels.v }}'}}", c.value);
+  REQUIRE(wait.error().str() == std::string("playbook p: step w: labels.v: ") + c.reason);
+}
+
+TEST_CASE("a query may hold any text, encoded") {
+  for (const auto* value : {"../admin", "a/b", "..", "a\\b"}) {
+    const auto plan = plan_with("{name: h, http.request: {url: 'http://api/x?y={{ labels.v }}'}}", value);
+    REQUIRE(plan->steps[0].arguments.text("url") == "http://api/x?y=" + percent_encoded(value));
+  }
+}
+
+TEST_CASE("a whole URL from a label may hold an encoded slash but no dot segment in any spelling") {
+  REQUIRE(plan_with("{name: h, http.request: {url: '{{ labels.v }}'}}", "http://api/a%2Fb").has_value());
+  for (const auto* value : {"http://api/a/../b", "http://api/a/%2e%2e/b", "http://api/a/..%2Fb", "http://api/..\\b"})
+    REQUIRE_FALSE(plan_with("{name: h, http.request: {url: '{{ labels.v }}'}}", value).has_value());
 }
 
 TEST_CASE("no hostile value changes the host of a URL") {
