@@ -86,6 +86,28 @@ bool is_ipv6(std::string_view host) {
   return host.size() <= 64 && ::inet_pton(AF_INET6, std::string(host).c_str(), &ignored) == 1;
 }
 
+/// What was meant by `a==b`, which Alertmanager's syntax reads as a value that begins with "="; nullopt when no "=="
+/// stands outside of quotes.
+std::optional<std::string> doubled_equals(std::string_view text) {
+  std::size_t at = 0;
+  for (bool is_quoted = false; at + 1 < text.size(); ++at) {
+    if (text[at] == '\\' && is_quoted) {
+      ++at;
+    } else if (text[at] == '"') {
+      is_quoted = !is_quoted;
+    } else if (!is_quoted && text.substr(at, 2) == "==") {
+      break;
+    }
+  }
+  if (at + 1 >= text.size()) return std::nullopt;
+  const auto before = text.substr(0, at);
+  const auto begin = before.find_last_of(",{");
+  const auto name = trim(begin == std::string_view::npos ? before : before.substr(begin + 1));
+  auto value = trim(text.substr(at + 2, text.find_first_of(",}", at) - at - 2));
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+  return fmt::format("did you mean {}=\"{}\"?", printable(name, 60), printable(value, 60));
+}
+
 }  // namespace
 
 bool is_host_port(std::string_view text) {
@@ -126,6 +148,10 @@ Value Value::child(const MapEntry& entry) const {
 
 SourceSpan Value::span() const {
   return source_->place(node_->line, node_->byte);
+}
+
+SourceSpan Value::key_span(const MapEntry& entry) const {
+  return source_->place(entry.line, entry.byte);
 }
 
 void Value::report(Severity severity, int line, std::size_t byte, std::string message, std::string hint) const {
@@ -282,8 +308,13 @@ std::optional<std::vector<Matcher>> as_matchers(const Value& value) {
     return std::nullopt;
   }
   auto matchers = Matcher::parse_list(value.text());
-  if (matchers && !matchers->empty()) return std::move(*matchers);
-  value.error(matchers ? fmt::format("{} holds no matcher", value.name()) : matchers.error().message());
+  const auto doubled = doubled_equals(value.text());
+  if (matchers && !matchers->empty()) {
+    if (doubled) value.warning(fmt::format("the value begins with \"=\": {}", matchers->front().str()), *doubled);
+    return std::move(*matchers);
+  }
+  value.error(matchers ? fmt::format("{} holds no matcher", value.name()) : matchers.error().message(),
+              doubled.value_or(""));
   return std::nullopt;
 }
 

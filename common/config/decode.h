@@ -44,6 +44,8 @@ class Value {
   Value child(const MapEntry& entry) const;
   /// The place where it begins.
   SourceSpan span() const;
+  /// The place where a key of a map begins.
+  SourceSpan key_span(const MapEntry& entry) const;
 
   void error(std::string message, std::string hint = {}) const;
   void warning(std::string message, std::string hint = {}) const;

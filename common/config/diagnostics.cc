@@ -150,7 +150,8 @@ Error Diagnostics::to_error() const {
   if (!wrong[0].hint.empty()) message += fmt::format(" ({})", wrong[0].hint);
   const auto more = wrong.size() - 1;
   if (more > 0) message += fmt::format(" (and {} more error{})", more, more == 1 ? "" : "s");
-  return Error(ErrorCode::kInvalid, std::move(message)).at(wrong[0].span);
+  Error error(ErrorCode::kInvalid, std::move(message));
+  return wrong[0].span.str().empty() ? error : std::move(error).at(wrong[0].span);
 }
 
 }  // namespace heal::config

@@ -56,10 +56,12 @@ std::vector<std::string> expand_glob(const fs::path& pattern) {
     }
     found = std::move(next);
   }
+  // A link that leads nowhere is kept: whoever reads it says so.
   std::error_code ignored;
-  found.erase(std::remove_if(found.begin(), found.end(),
-                             [&](const std::string& path) { return !fs::is_regular_file(path, ignored); }),
-              found.end());
+  const auto is_nothing = [&](const std::string& path) {
+    return fs::is_directory(path, ignored) || !fs::exists(fs::symlink_status(path, ignored));
+  };
+  found.erase(std::remove_if(found.begin(), found.end(), is_nothing), found.end());
   return found;
 }
 
@@ -68,7 +70,8 @@ Result<std::vector<std::string>> expand_one(const std::string& pattern) {
   const auto status = fs::status(pattern, problem);
   if (fs::is_directory(status)) return list_folder(pattern, is_yaml);
   if (is_glob(pattern) && !fs::exists(status)) return expand_glob(pattern);
-  if (!fs::exists(status)) return make_error(ErrorCode::kNotFound, "{}: no such file or folder", pattern);
+  if (!fs::exists(fs::symlink_status(pattern, problem)))
+    return make_error(ErrorCode::kNotFound, "{}: no such file or folder", pattern);
   return std::vector<std::string>{pattern};
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/playbook/expansion.h"
 
@@ -50,8 +51,10 @@ void read_playbooks(const std::vector<std::string>& files, const GuardSettings& 
     if (!playbook) continue;
     const auto [found, is_new] = out.emplace(playbook->name, *playbook);
     if (!is_new)
-      diagnostics.error({file, 0, 0}, fmt::format("there is another playbook named \"{}\" in {}", playbook->name,
-                                                  found->second.file));
+      sources.report(
+          diagnostics, Severity::kError, playbook->name_span,
+          fmt::format("there is another playbook named \"{}\", at {}", playbook->name, found->second.name_span.str()),
+          "give one of them another name");
   }
 }
 
@@ -66,15 +69,66 @@ void check_route_params(const Route& route, const Playbook& playbook, const Sour
                      fmt::format("the route gives no \"{}\", which playbook {} needs", spec.name, playbook.name));
     if (given == route.params.end() || !given->second.is_literal()) continue;
     if (const auto checked = check_value(spec.type, given->second.text()); !checked)
-      sources.report(diagnostics, Severity::kError, route.span,
+      sources.report(diagnostics, Severity::kError, route.param_spans.at(spec.name),
                      fmt::format("param \"{}\" does not fit: {}", spec.name, checked.error().message()));
   }
   for (const auto& [name, ignored] : route.params) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    sources.report(diagnostics, Severity::kError, route.span,
+    sources.report(diagnostics, Severity::kError, route.param_spans.at(name),
                    fmt::format("playbook {} has no param \"{}\"", playbook.name, name),
                    config::suggestion(name, names));
   }
+}
+
+/// Why nothing can ever be done to `id`, as far as heal.yml alone can tell; "" when it may.
+std::string absence(const HealConfig& config, const TargetId& id) {
+  if (id.kind != "container") {
+    const auto listed = inventory_of(config, id);
+    return listed ? "" : listed.error().message();
+  }
+  if (config.engines.find(id.engine) == config.engines.end())
+    return fmt::format("{}: there is no engine \"{}\" in heal.yml", id.str(), id.engine);
+  const bool may_be_labelled = config.inventory.container_labels == ContainerLabels::kUse;
+  if (may_be_labelled || find_target(config, id) != nullptr) return "";
+  return fmt::format("{}: not in the inventory (not under inventory.targets in heal.yml)", id.str());
+}
+
+/// The first thing that `playbook` asks of its own target and that `id` cannot do by its kind; "" when it can do all.
+std::string misfit(const Playbook& playbook, const TargetId& id) {
+  for (const auto& step : playbook.steps) {
+    const StepKind* kind = find_step_kind(step.kind);
+    if (kind == nullptr || kind->target_kinds.empty() || !step.target.text().empty()) continue;
+    const auto& kinds = kind->target_kinds;
+    if (std::find(kinds.begin(), kinds.end(), id.kind) == kinds.end())
+      return fmt::format("step {} of playbook {} cannot act on {} ({} acts on a {})", step.name, playbook.name,
+                         id.str(), kind->name, fmt::join(kinds, " or a "));
+  }
+  const auto asks_container = [&](const CheckSpec& spec) {
+    return spec.check.kind == Check::Kind::kContainer && spec.of_target.text().empty();
+  };
+  const bool is_asked =
+      std::any_of(playbook.before.begin(), playbook.before.end(), asks_container) ||
+      (playbook.verify && std::any_of(playbook.verify->checks.begin(), playbook.verify->checks.end(), asks_container));
+  if (!is_asked || id.kind == "container") return "";
+  return fmt::format("playbook {} checks a container, but {} is not one", playbook.name, id.str());
+}
+
+/// What can be told of a target that the route names itself.
+void check_route_target(const HealConfig& config, const Route& route, const Playbook& playbook, const Sources& sources,
+                        Diagnostics& diagnostics) {
+  if (!route.target.is_literal()) return;
+  const auto id = TargetId::parse(route.target.text());
+  if (!id) return;  // reported when the route was read
+  if (auto reason = absence(config, *id); !reason.empty()) {
+    std::vector<std::string> known;
+    for (const auto& target : config.inventory.targets)
+      known.push_back(target.id.str());
+    const auto close = closest_match(id->str(), known);
+    sources.report(diagnostics, Severity::kError, route.target_span, std::move(reason),
+                   close ? fmt::format("did you mean \"{}\"?", *close) : "");
+  }
+  if (auto reason = misfit(playbook, *id); !reason.empty())
+    sources.report(diagnostics, Severity::kError, route.target_span, std::move(reason));
 }
 
 void check_routes(const HealConfig& config, const Playbooks& playbooks, const Sources& sources,
@@ -86,6 +140,7 @@ void check_routes(const HealConfig& config, const Playbooks& playbooks, const So
     const auto found = playbooks.find(route.playbook);
     if (found != playbooks.end()) {
       check_route_params(route, found->second, sources, diagnostics);
+      check_route_target(config, route, found->second, sources, diagnostics);
       continue;
     }
     sources.report(diagnostics, Severity::kError, route.playbook_span,
@@ -94,12 +149,18 @@ void check_routes(const HealConfig& config, const Playbooks& playbooks, const So
   }
 }
 
-bool asks(const Playbook& playbook, Check::Kind kind) {
+/// The first check of `kind` in a playbook; nullptr when there is none.
+const CheckSpec* find_check(const Playbook& playbook, Check::Kind kind) {
   const auto is_it = [kind](const CheckSpec& spec) { return spec.check.kind == kind; };
-  return std::any_of(playbook.before.begin(), playbook.before.end(), is_it) ||
-         (playbook.verify && std::any_of(playbook.verify->checks.begin(), playbook.verify->checks.end(), is_it)) ||
-         std::any_of(playbook.steps.begin(), playbook.steps.end(),
-                     [&](const StepSpec& step) { return step.wait_for && is_it(*step.wait_for); });
+  const auto find_in = [&](const std::vector<CheckSpec>& checks) {
+    const auto found = std::find_if(checks.begin(), checks.end(), is_it);
+    return found == checks.end() ? nullptr : &*found;
+  };
+  if (const auto* found = find_in(playbook.before)) return found;
+  for (const auto& step : playbook.steps) {
+    if (step.wait_for && is_it(*step.wait_for)) return &*step.wait_for;
+  }
+  return playbook.verify ? find_in(playbook.verify->checks) : nullptr;
 }
 
 /// What a step needs from heal.yml, as far as it can be told before places are filled in.
@@ -123,22 +184,23 @@ void check_playbook(const HealConfig& config, const Playbook& playbook, const So
     if (const auto allowed = check_step(config, step); !allowed)
       sources.report(diagnostics, Severity::kError, step.span, allowed.error().message());
   }
-  const SourceSpan file{playbook.file, 0, 0};
-  if (!config.prometheus && asks(playbook, Check::Kind::kPromql))
-    diagnostics.error(file,
-                      fmt::format("playbook {} asks Prometheus, but heal.yml has no \"prometheus\"", playbook.name));
-  if (config.alertmanagers.empty() && asks(playbook, Check::Kind::kAlert))
-    diagnostics.error(
-        file, fmt::format("playbook {} asks Alertmanager, but heal.yml has no \"alertmanagers\"", playbook.name));
+  const auto* promql = find_check(playbook, Check::Kind::kPromql);
+  if (!config.prometheus && promql != nullptr)
+    sources.report(diagnostics, Severity::kError, promql->span,
+                   fmt::format("playbook {} asks Prometheus, but heal.yml has no \"prometheus\"", playbook.name),
+                   "for example: prometheus: {url: \"http://prometheus:9090\"}");
+  const auto* alert = find_check(playbook, Check::Kind::kAlert);
+  if (config.alertmanagers.empty() && alert != nullptr)
+    sources.report(diagnostics, Severity::kError, alert->span,
+                   fmt::format("playbook {} asks Alertmanager, but heal.yml has no \"alertmanagers\"", playbook.name),
+                   "for example: alertmanagers: [{url: \"http://alertmanager:9093\"}]");
   const auto& evidence = playbook.guards.fresh_evidence;
   const bool cannot_ask = evidence.state == GuardSwitch::kOn && evidence.on_error == OnError::kBlock;
   if (config.alertmanagers.empty() && cannot_ask)
-    diagnostics.add({Severity::kWarning,
-                     file,
-                     "guard fresh_evidence asks Alertmanager, but heal.yml has no \"alertmanagers\": no alert's heal "
-                     "will be allowed",
-                     "give \"alertmanagers\", or switch the guard off",
-                     {}});
+    sources.report(diagnostics, Severity::kWarning, playbook.name_span,
+                   "guard fresh_evidence asks Alertmanager, but heal.yml has no \"alertmanagers\": no alert's heal "
+                   "will be allowed",
+                   "give \"alertmanagers\", or switch the guard off");
 }
 
 void check_together(const HealConfig& config, const Playbooks& playbooks, const Sources& sources,
@@ -149,10 +211,29 @@ void check_together(const HealConfig& config, const Playbooks& playbooks, const 
   if (!diagnostics.has_errors()) check_routes(config, playbooks, sources, diagnostics);
 }
 
-std::vector<std::string> playbook_files(const HealConfig& config, Diagnostics& diagnostics) {
+/// Whether the service could read what heal.yml names. Never says what is in the files.
+void check_named_files(const HealConfig& config, NamedFiles named_files, const Sources& sources,
+                       Diagnostics& diagnostics) {
+  constexpr std::size_t kLargest = 4 << 20;
+  const auto severity = named_files == NamedFiles::kMustBeHere ? Severity::kError : Severity::kWarning;
+  for (const auto& file : config.named_files) {
+    const auto folder = config::folder_of(config.file);
+    const bool is_secret = file.content == NamedFile::Content::kSecret;
+    const auto text = is_secret ? config::load_secret({"", file.name}, folder)
+                                : config::read_text_file(config::resolve_path(file.name, folder), kLargest);
+    if (!text)
+      sources.report(diagnostics, severity, file.span, fmt::format("\"{}\": {}", file.key, text.error().message()));
+    if (text && text->empty())
+      sources.report(diagnostics, severity, file.span,
+                     fmt::format("\"{}\": {}: is empty (expected certificates)", file.key, file.name));
+  }
+}
+
+std::vector<std::string> playbook_files(const HealConfig& config, const Sources& sources, Diagnostics& diagnostics) {
   const auto files = config::expand_paths(config.playbooks, config::folder_of(config.file));
   if (files) return *files;
-  diagnostics.error({config.file, 0, 0}, fmt::format("\"playbooks\": {}", files.error().message()));
+  const auto span = config.playbooks_span.file.empty() ? SourceSpan{config.file, 0, 0} : config.playbooks_span;
+  sources.report(diagnostics, Severity::kError, span, fmt::format("\"playbooks\": {}", files.error().message()));
   return {};
 }
 
@@ -168,6 +249,24 @@ bool looks_like_playbook(const std::string& text) {
   return has("playbook") || has("steps") || !root;
 }
 
+/// The files that `paths` name; reports a path that names none, so that a mistyped one does not pass as "no mistakes".
+std::vector<std::string> files_of(const std::vector<std::string>& paths, Diagnostics& diagnostics) {
+  std::vector<std::string> out;
+  for (const auto& path : paths) {
+    const auto found = config::expand_paths({path}, "");
+    if (!found) {
+      diagnostics.error({}, found.error().message());
+      continue;
+    }
+    if (found->empty())
+      diagnostics.error({}, fmt::format("{}: no file to check there (expected *.yml or *.yaml)", path));
+    for (const auto& file : *found) {
+      if (std::find(out.begin(), out.end(), file) == out.end()) out.push_back(file);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 const Playbook* Bundle::find_playbook(std::string_view name) const {
@@ -175,7 +274,7 @@ const Playbook* Bundle::find_playbook(std::string_view name) const {
   return found == playbooks.end() ? nullptr : &found->second;
 }
 
-LoadResult load(const std::string& heal_yml) {
+LoadResult load(const std::string& heal_yml, NamedFiles named_files) {
   LoadResult out;
   Sources sources;
   out.files.push_back(heal_yml);
@@ -183,7 +282,8 @@ LoadResult load(const std::string& heal_yml) {
   if (text == nullptr) return out;
   auto config = parse_heal_config(*text, heal_yml, out.diagnostics);
   if (!config) return out;
-  const auto files = playbook_files(*config, out.diagnostics);
+  check_named_files(*config, named_files, sources, out.diagnostics);
+  const auto files = playbook_files(*config, sources, out.diagnostics);
   out.files.insert(out.files.end(), files.begin(), files.end());
   Playbooks playbooks;
   read_playbooks(files, config->guards, sources, playbooks, out.diagnostics);
@@ -194,19 +294,14 @@ LoadResult load(const std::string& heal_yml) {
 
 Diagnostics check_files(const std::vector<std::string>& paths) {
   Diagnostics out;
-  const auto files = config::expand_paths(paths, "");
-  if (!files) {
-    out.error({}, files.error().message());
-    return out;
-  }
-  for (const auto& file : *files) {
+  for (const auto& file : files_of(paths, out)) {
     Sources sources;
     const std::string* text = sources.read(file, out);
     if (text == nullptr) continue;
     if (looks_like_playbook(*text)) {
       parse_playbook(*text, file, GuardSettings(), out);
     } else {
-      out.append(load(file).diagnostics);
+      out.append(load(file, NamedFiles::kMayBeElsewhere).diagnostics);
     }
   }
   return out;

@@ -64,7 +64,14 @@ void read_engines(const Value& value, HealConfig& out) {
   }
 }
 
-std::optional<HttpEndpoint> read_endpoint(const Value& value, std::string what) {
+/// Notes the file that `key` names, if it is given.
+void note_file(MapReader& map, std::string key, NamedFile::Content content, std::vector<NamedFile>& files) {
+  const auto value = map.find(key);
+  if (value && value->is_scalar() && !value->text().empty())
+    files.push_back({std::move(key), value->text(), content, value->span()});
+}
+
+std::optional<HttpEndpoint> read_endpoint(const Value& value, std::string what, std::vector<NamedFile>& files) {
   HttpEndpoint out;
   MapReader map(value, std::move(what));
   map.required("url", out.url, as_base_url);
@@ -73,11 +80,13 @@ std::optional<HttpEndpoint> read_endpoint(const Value& value, std::string what) 
     out.basic_auth.emplace();
     account.required("username", out.basic_auth->username, config::as_nonempty_string);
     config::read_secret(account, "password", out.basic_auth->password);
+    note_file(account, "password_file", NamedFile::Content::kSecret, files);
     if (account.is_map() && !out.basic_auth->password.is_set() && !account.has("password"))
       auth->error("\"basic_auth\" needs \"password_file\" or \"password\"");
     account.finish();
   }
   map.optional("ca_file", out.ca_file, config::as_nonempty_string);
+  note_file(map, "ca_file", NamedFile::Content::kCertificates, files);
   map.optional("insecure_skip_verify", out.insecure_skip_verify, config::as_bool);
   map.finish();
   return out;
@@ -178,12 +187,14 @@ std::optional<Route> read_route(const Value& value) {
   }
   if (const auto target = map.find_required("target")) {
     out.target = read_template(*target, labels).value_or(Template());
+    out.target_span = target->span();
     if (out.target.is_literal() && !out.target.text().empty()) as_target(*target);
   }
   if (const auto params = map.find("params")) {
     if (!params->is_map()) params->must_be("a map of names and values");
     for (const auto& entry : params->node().entries) {
       if (auto text = read_template(params->child(entry), event)) out.params[entry.key] = std::move(*text);
+      out.param_spans[entry.key] = params->key_span(entry);
     }
   }
   bool goes_on = false;
@@ -208,10 +219,14 @@ void read_routes(const Value& value, HealConfig& out) {
 
 void read_sections(MapReader& map, HealConfig& out) {
   if (const auto engines = map.find("engines")) read_engines(*engines, out);
-  if (const auto prometheus = map.find("prometheus")) out.prometheus = read_endpoint(*prometheus, "\"prometheus\"");
-  const auto read_alertmanager = [](const Value& value) { return read_endpoint(value, "an Alertmanager"); };
+  if (const auto prometheus = map.find("prometheus"))
+    out.prometheus = read_endpoint(*prometheus, "\"prometheus\"", out.named_files);
+  const auto read_alertmanager = [&](const Value& value) {
+    return read_endpoint(value, "an Alertmanager", out.named_files);
+  };
   map.optional("alertmanagers", out.alertmanagers, config::as_list(read_alertmanager));
   map.optional("playbooks", out.playbooks, config::as_list(config::as_nonempty_string));
+  if (const auto playbooks = map.find("playbooks")) out.playbooks_span = playbooks->span();
   if (const auto inventory = map.find("inventory")) read_inventory(*inventory, out);
   if (const auto allow = map.find("allow")) read_allow(*allow, out);
   if (const auto defaults = map.find("defaults")) read_defaults(*defaults, out);

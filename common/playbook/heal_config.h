@@ -90,8 +90,20 @@ struct Route {
   std::map<std::string, Template> params;  ///< over labels.* and annotations.*
   Next next = Next::kStop;
   SourceSpan span;
-  SourceSpan playbook_span;  ///< where the playbook is named
+  SourceSpan playbook_span;                       ///< where the playbook is named
+  SourceSpan target_span;                         ///< where the target is given
+  std::map<std::string, SourceSpan> param_spans;  ///< of the keys under `params`
   bool operator==(const Route&) const = default;
+};
+
+/// A file that heal.yml names and the service needs: a secret or a certificate.
+struct NamedFile {
+  enum class Content { kSecret, kCertificates };
+  std::string key;   ///< password_file, ca_file
+  std::string name;  ///< as written: relative names are relative to heal.yml's folder
+  Content content = Content::kSecret;
+  SourceSpan span;  ///< of the name
+  bool operator==(const NamedFile&) const = default;
 };
 
 /// heal.yml, checked. Immutable after reading; every default is an initialiser here.
@@ -109,6 +121,8 @@ struct HealConfig {
   FaultSettings faults;
   std::map<std::string, std::vector<Role>, std::less<>> users;  ///< name (of web.config.yml) → roles
   std::string file;                                             ///< where it was read; relative names start there
+  std::vector<NamedFile> named_files;                           ///< all that stand above; not read when parsing
+  SourceSpan playbooks_span;                                    ///< of the value of `playbooks`
 
   bool operator==(const HealConfig&) const = default;
 };

@@ -47,6 +47,7 @@ Playbook read_playbook(const Value& value, const GuardSettings& defaults) {
   MapReader map(value, "a playbook");
   read_version(map);
   map.required("playbook", out.name, as_identifier);
+  if (const auto name = map.find("playbook")) out.name_span = name->span();
   map.optional("summary", out.summary, config::as_string);
   read_mode(map, out.mode);
   if (const auto params = map.find("params")) out.params = read_params(*params);

@@ -34,6 +34,7 @@ struct Playbook {
   std::optional<VerificationSpec> verify;
   Duration stay_healthy = 30s;  ///< how long it must stay healthy before the incident is closed
   std::string file;             ///< where it was read
+  SourceSpan name_span;         ///< where its name stands
 
   bool operator==(const Playbook&) const = default;
 };

@@ -132,7 +132,7 @@ class Doctor final : public Command {
   }
 
   void check_heal_config() {
-    const auto found = playbook::load(heal_config_).diagnostics;
+    const auto found = playbook::load(heal_config_, playbook::NamedFiles::kMayBeElsewhere).diagnostics;
     if (found.has_errors()) {
       find("heal.yml", Health::kInvalid, found.to_error().str(),
            fmt::format("\"healctl playbook check {}\" shows all of it", heal_config_));

@@ -77,7 +77,7 @@ class PlaybookPlan final : public Command {
       context.complain("give the labels of an alert (--label), or --playbook and --target");
       return Exit::kUsage;
     }
-    const auto loaded = playbook::load(config_);
+    const auto loaded = playbook::load(config_, playbook::NamedFiles::kMayBeElsewhere);
     if (!loaded.bundle) {
       for (const auto line : split(trim(loaded.diagnostics.render()), '\n'))
         context.say(line);

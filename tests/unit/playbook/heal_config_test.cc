@@ -55,7 +55,13 @@ TEST_CASE("what is printed can be read again and means the same") {
   for (std::size_t i = 0; i < again.routes.size(); ++i) {  // only the places differ
     again.routes[i].span = config.routes[i].span;
     again.routes[i].playbook_span = config.routes[i].playbook_span;
+    again.routes[i].target_span = config.routes[i].target_span;
+    again.routes[i].param_spans = config.routes[i].param_spans;
   }
+  REQUIRE(again.named_files.size() == config.named_files.size());
+  for (std::size_t i = 0; i < again.named_files.size(); ++i)
+    again.named_files[i].span = config.named_files[i].span;
+  again.playbooks_span = config.playbooks_span;
   REQUIRE(again == config);
 }
 

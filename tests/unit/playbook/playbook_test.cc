@@ -28,6 +28,7 @@ TEST_CASE("a playbook is read with every default of its kinds") {
   expected.name = "p";
   expected.mode = Mode::kAuto;
   expected.file = "p.yml";
+  expected.name_span = {"p.yml", 2, 11};
   StepSpec step;
   step.name = "a";
   step.kind = "docker.restart";
