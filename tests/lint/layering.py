@@ -44,7 +44,6 @@ LIBRARIES = {
     "zlib.h": {"probe"},
     "brotli/": {"probe"},
     "sqlite3.h": {"system"},
-    "asio": {"system"},
     "CLI/": {"cli", "healctl"},
     "re2/": {"model"},
     "tl/": {"base"},
