@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "common/playbook/quoted.h"
+
 namespace heal::playbook {
 namespace {
 
@@ -12,21 +14,10 @@ namespace {
 using Members = std::map<std::string, std::string>;
 
 std::string json(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
+  return quoted(text);
 }
 std::string json(std::string_view text) {
-  return json(std::string(text));
+  return quoted(text);
 }
 std::string json(std::int64_t number) {
   return std::to_string(number);

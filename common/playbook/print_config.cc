@@ -1,30 +1,15 @@
 #include <fmt/format.h>
 
 #include "common/playbook/heal_config.h"
+#include "common/playbook/quoted.h"
 
 namespace heal::playbook {
 namespace {
 
-/// A double-quoted YAML scalar.
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 std::string quote_all(const std::vector<std::string>& texts) {
   std::string out;
   for (const auto& text : texts)
-    out += (out.empty() ? "" : ", ") + quote(text);
+    out += (out.empty() ? "" : ", ") + quoted(text);
   return "[" + out + "]";
 }
 
@@ -32,19 +17,19 @@ template <typename Map, typename Show>
 std::string flow_map(const Map& map, const Show& show) {
   std::string out;
   for (const auto& [name, value] : map)
-    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", quote(name), show(value));
+    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", quoted(name), show(value));
   return "{" + out + "}";
 }
 
 std::string endpoint(const HttpEndpoint& endpoint) {
-  auto out = fmt::format("{{url: {}", quote(endpoint.url));
+  auto out = fmt::format("{{url: {}", quoted(endpoint.url));
   if (endpoint.basic_auth) {
     const auto& auth = *endpoint.basic_auth;
     const auto secret = auth.password.file.empty() ? std::string("password: <secret>")
-                                                   : fmt::format("password_file: {}", quote(auth.password.file));
-    out += fmt::format(", basic_auth: {{username: {}, {}}}", quote(auth.username), secret);
+                                                   : fmt::format("password_file: {}", quoted(auth.password.file));
+    out += fmt::format(", basic_auth: {{username: {}, {}}}", quoted(auth.username), secret);
   }
-  if (!endpoint.ca_file.empty()) out += fmt::format(", ca_file: {}", quote(endpoint.ca_file));
+  if (!endpoint.ca_file.empty()) out += fmt::format(", ca_file: {}", quoted(endpoint.ca_file));
   return out + fmt::format(", insecure_skip_verify: {}}}", endpoint.insecure_skip_verify);
 }
 
@@ -72,10 +57,10 @@ std::string inventory(const Inventory& inventory) {
   auto out = fmt::format("inventory:\n  container_labels: {}\n  targets:{}\n",
                          inventory.container_labels == ContainerLabels::kUse, inventory.targets.empty() ? " []" : "");
   for (const auto& target : inventory.targets) {
-    out += fmt::format("    - target: {}\n", quote(target.id.str()));
-    if (target.health) out += fmt::format("      health: {}\n", quote(target.health->str()));
-    if (!target.group.empty()) out += fmt::format("      group: {}\n", quote(target.group));
-    out += fmt::format("      labels: {}\n", flow_map(target.labels, quote));
+    out += fmt::format("    - target: {}\n", quoted(target.id.str()));
+    if (target.health) out += fmt::format("      health: {}\n", quoted(target.health->str()));
+    if (!target.group.empty()) out += fmt::format("      group: {}\n", quoted(target.group));
+    out += fmt::format("      labels: {}\n", flow_map(target.labels, quoted));
     out += fmt::format("      simulate: {}\n", target.simulate == Simulate::kAllow ? "allow" : "refuse");
   }
   return out;
@@ -87,10 +72,10 @@ std::string routes(const std::vector<Route>& routes) {
     std::vector<std::string> matchers;
     for (const auto& matcher : route.match)
       matchers.push_back(matcher.str());
-    out += fmt::format("  - match: {}\n    playbook: {}\n    target: {}\n", quote_all(matchers), quote(route.playbook),
-                       quote(route.target.text()));
+    out += fmt::format("  - match: {}\n    playbook: {}\n    target: {}\n", quote_all(matchers), quoted(route.playbook),
+                       quoted(route.target.text()));
     out += fmt::format("    params: {}\n    continue: {}\n",
-                       flow_map(route.params, [](const Template& text) { return quote(text.text()); }),
+                       flow_map(route.params, [](const Template& text) { return quoted(text.text()); }),
                        route.next == Route::Next::kContinue);
   }
   return out;
@@ -108,7 +93,7 @@ std::string role_list(const std::vector<Role>& roles) {
 std::string print_config(const HealConfig& config) {
   auto out = std::string("version: 1\n");
   out += fmt::format("engines: {}\n", flow_map(config.engines, [](const EngineConfig& engine) {
-                       return fmt::format("{{unix: {}}}", quote(engine.unix_socket));
+                       return fmt::format("{{unix: {}}}", quoted(engine.unix_socket));
                      }));
   if (config.prometheus) out += fmt::format("prometheus: {}\n", endpoint(*config.prometheus));
   out += config.alertmanagers.empty() ? "alertmanagers: []\n" : "alertmanagers:\n";
@@ -123,7 +108,7 @@ std::string print_config(const HealConfig& config) {
                      config.workers);
   const auto& faults = config.faults;
   out += fmt::format("faults: {{enabled: {}, max_ttl: {}", faults.enabled, format_duration(faults.max_ttl));
-  if (!faults.helper_image.empty()) out += fmt::format(", helper_image: {}", quote(faults.helper_image));
+  if (!faults.helper_image.empty()) out += fmt::format(", helper_image: {}", quoted(faults.helper_image));
   return out + fmt::format("}}\nusers: {}\n", flow_map(config.users, role_list));
 }
 
