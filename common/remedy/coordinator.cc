@@ -22,7 +22,7 @@ Coordinator::Coordinator(Store& store, Snapshot<World>& world, Tools tools, Logg
       world_(world),
       tools_(tools),
       logger_(std::move(logger)),
-      metrics_(std::move(metrics)),
+      metrics_(metrics),
       options_(std::move(options)),
       inbox_(options_.inbox),
       workers_(options_.workers, tools_.clock),
@@ -57,7 +57,7 @@ void Coordinator::stop(Duration grace) {
   alarm_.reset();
 }
 
-void Coordinator::ingest(AlertGroup group, std::function<void(Result<IngestReply>)> done) {
+void Coordinator::ingest(AlertGroup group, const std::function<void(Result<IngestReply>)>& done) {
   if (!is_accepting_.load()) return done(stopping());
   auto reply = std::make_shared<IngestReply>();
   const WallTime received_at = tools_.clock.now();
@@ -83,25 +83,25 @@ void Coordinator::ingest(AlertGroup group, std::function<void(Result<IngestReply
 
 void Coordinator::run() {
   for (;;) {
-    auto batch = inbox_.take(kMostPerBatch);
+    const auto batch = inbox_.take(kMostPerBatch);
     if (batch.empty()) break;
-    handle(std::move(batch));
+    handle(batch);
   }
   for (auto& [id, done] : waiting_)
     done(stopping());
   waiting_.clear();
 }
 
-void Coordinator::handle(std::vector<Message> batch) {
+void Coordinator::handle(const std::vector<Message>& batch) {
   std::vector<Status> results;
   results.reserve(batch.size());
-  for (auto& message : batch)
+  for (const auto& message : batch)
     results.push_back(message.apply());
   const bool has_changes = ledger_.has_changes();
   const Status committed = ledger_.commit();
   if (!committed.has_value()) {
     logger_.error("the store refused a commit; nothing of it happened", {{"err", committed.error()}});
-    return fail_all(std::move(batch), committed.error());
+    return fail_all(batch, committed.error());
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (batch[i].done) batch[i].done(results[i]);
@@ -113,9 +113,9 @@ void Coordinator::handle(std::vector<Message> batch) {
   if (has_changes && options_.on_commit) options_.on_commit();
 }
 
-void Coordinator::fail_all(std::vector<Message> batch, const Error& error) {
+void Coordinator::fail_all(const std::vector<Message>& batch, const Error& error) {
   const Status failed = error;
-  for (auto& message : batch) {
+  for (const auto& message : batch) {
     if (message.done) message.done(failed);
   }
 }

@@ -73,7 +73,7 @@ class Coordinator final : private Jobs {
 
   /// Puts a notification into the pipeline. `done` is called once, after what it changed is durable, on the
   /// coordinator's thread (or at once when it is refused): kUnavailable when full or stopping, kStorage.
-  void ingest(AlertGroup group, std::function<void(Result<IngestReply>)> done);
+  void ingest(AlertGroup group, const std::function<void(Result<IngestReply>)>& done);
   /// Asks for a heal; `done` is called once it was decided.
   void heal(HealRequest request, std::function<void(Result<HealAnswer>)> done);
 
@@ -90,12 +90,12 @@ class Coordinator final : private Jobs {
   class Reporter;
 
   void run();
-  void handle(std::vector<Message> batch);
+  void handle(const std::vector<Message>& batch);
   void set_alarm();
   void ring();
   Status post_and_wait(std::function<Status()> apply);
   bool post_until_durable(const std::function<Status()>& apply, std::stop_token stop);
-  void fail_all(std::vector<Message> batch, const Error& error);
+  void fail_all(const std::vector<Message>& batch, const Error& error);
 
   using HealDone = std::function<void(Result<HealAnswer>)>;
   Status begin_heal(const HealRequest& request, const std::shared_ptr<HealDone>& done);
@@ -108,10 +108,10 @@ class Coordinator final : private Jobs {
   void retry_later(const std::string& incident_id, const Error& error);
   void resume(const std::string& incident_id);
   void settle(const std::string& incident_id);
-  Status apply_resumption(const std::string& incident_id, std::shared_ptr<const Dossier> dossier);
-  Status resume_steps(const Case& subject, std::shared_ptr<const Dossier> dossier, ResumePoint point,
+  Status apply_resumption(const std::string& incident_id, const std::shared_ptr<const Dossier>& dossier);
+  Status resume_steps(const Case& subject, const std::shared_ptr<const Dossier>& dossier, ResumePoint point,
                       const std::vector<TimelineEntry>& timeline);
-  void start_run(RunOrder order, std::shared_ptr<const Dossier> dossier);
+  void start_run(RunOrder order, const std::shared_ptr<const Dossier>& dossier);
   void run_order(const RunOrder& order, const Dossier& dossier, std::stop_token stop);
   void run_verification(const std::string& incident_id, const Dossier& dossier, std::stop_token stop);
   std::vector<Episode> episodes_of(const std::string& incident_id);

@@ -88,10 +88,10 @@ void Coordinator::run(const std::string& incident_id, std::shared_ptr<const Doss
   order.incident_id = incident_id;
   order.attempt = open->incident.attempt;
   order.container_id = open->progress.container_id;
-  start_run(std::move(order), std::move(dossier));
+  start_run(std::move(order), dossier);
 }
 
-void Coordinator::start_run(RunOrder order, std::shared_ptr<const Dossier> dossier) {
+void Coordinator::start_run(RunOrder order, const std::shared_ptr<const Dossier>& dossier) {
   order.world = dossier->world;
   order.plan = dossier->plan;
   const std::string id = order.incident_id;

@@ -77,7 +77,7 @@ void Coordinator::resume(const std::string& incident_id) {
   });
 }
 
-Status Coordinator::apply_resumption(const std::string& incident_id, std::shared_ptr<const Dossier> dossier) {
+Status Coordinator::apply_resumption(const std::string& incident_id, const std::shared_ptr<const Dossier>& dossier) {
   const OpenIncident* open = ledger_.find(incident_id);
   if (open == nullptr) return {};
   const IncidentState state = open->incident.state;
@@ -111,7 +111,7 @@ Status Coordinator::apply_resumption(const std::string& incident_id, std::shared
   return resume_steps(subject, dossier, resume_point(subject.incident, *dossier->plan, timeline, open_steps), timeline);
 }
 
-Status Coordinator::resume_steps(const Case& subject, std::shared_ptr<const Dossier> dossier, ResumePoint point,
+Status Coordinator::resume_steps(const Case& subject, const std::shared_ptr<const Dossier>& dossier, ResumePoint point,
                                  const std::vector<TimelineEntry>& timeline) {
   const std::string& id = subject.incident.id;
   if (point.half_done && !was_noted(timeline, point.half_done->step.step_id)) {

@@ -16,7 +16,7 @@ const TargetHistory kNoHistory;
 }  // namespace
 
 Ledger::Ledger(Store& store, Clock& clock, Random& random, Logger logger, RemedyMetrics metrics)
-    : store_(store), clock_(clock), random_(random), logger_(std::move(logger)), metrics_(std::move(metrics)) {}
+    : store_(store), clock_(clock), random_(random), logger_(std::move(logger)), metrics_(metrics) {}
 
 Status Ledger::load() {
   HEAL_TRY(auto incidents, store_.open_incidents());
@@ -179,7 +179,7 @@ bool Ledger::move(const std::string& id, IncidentEvent event, std::string_view r
       put_episode(episode);
     }
   }
-  append(id, "state", message,
+  append(id, "state", std::move(message),
          {{"from", to_string(from)}, {"to", to_string(move.to)}, {"event", to_string(event)}, {"reason", reason}});
   announce_move(open.incident, from);
   return true;
