@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -51,7 +50,6 @@ routes:
     target: "container/local/{{{{ labels.container }}}}"
 )",
                                   socket()));
-    std::filesystem::create_directory(folder_.path() / "playbooks");
     write("playbooks/restart.yml", fmt::format(R"(version: 1
 playbook: restart
 summary: Restart it, and see that it runs.
@@ -120,7 +118,7 @@ stay_healthy: 1m
 
  private:
   std::string socket() const { return (folder_.path() / "docker.sock").string(); }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_.path() / name) << text; }
+  void write(const std::string& name, const std::string& text) const { folder_.write(name, text); }
 
   test::TempFolder folder_;
   SystemClock clock_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <stdlib.h>
 #include <string>
 
@@ -24,6 +25,20 @@ class TempFolder {
   TempFolder& operator=(const TempFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  /// The path of a file in it.
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  /// Writes a file in it, with the folders on the way, in one step for whoever reads it meanwhile; gives its path.
+  std::string write(const std::string& name, const std::string& text) const {
+    const std::string written = file(name);
+    std::filesystem::create_directories(std::filesystem::path(written).parent_path());
+    {
+      std::ofstream out(written + ".new", std::ios::binary);
+      out << text;
+      HEAL_CHECK(out.flush().good(), "a file of the test can be written");
+    }
+    std::filesystem::rename(written + ".new", written);
+    return written;
+  }
 
  private:
   std::filesystem::path path_;

@@ -5,14 +5,15 @@
 
 #include "common/telemetry/metrics.h"
 #include "tests/contract/httpd/shell.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/httpd/raw_client.h"
 #include "tests/unit/httpd/test_server.h"
 
 namespace heal {
 namespace {
 
-using heal::test::Folder;
 using heal::test::run;
+using heal::test::TempFolder;
 
 TEST_CASE("promtool check metrics finds nothing to say about a whole page") {
   httpd::test::TestServer test;
@@ -33,7 +34,7 @@ TEST_CASE("promtool check metrics finds nothing to say about a whole page") {
   const auto page = httpd::test::RawClient::fetch(port, "GET /metrics").body;
   const auto again = httpd::test::RawClient::fetch(port, "GET /metrics").body;
   REQUIRE(again.find("heal_http_requests_total{code=\"200\",handler=\"/metrics\"} 1\n") != std::string::npos);
-  const Folder folder;
+  const TempFolder folder;
   const auto checked = run("promtool check metrics < " + folder.write("page", again));
   CAPTURE(again);
   REQUIRE(checked.output.empty());
@@ -41,7 +42,7 @@ TEST_CASE("promtool check metrics finds nothing to say about a whole page") {
 }
 
 TEST_CASE("promtool does find fault with a broken page") {
-  const Folder folder;
+  const TempFolder folder;
   REQUIRE(run("promtool check metrics < " + folder.write("page", "a{b=\"c} 1\n")).code != 0);
 }
 

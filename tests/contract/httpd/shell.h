@@ -1,11 +1,8 @@
 #pragma once
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -28,28 +25,5 @@ inline Ran run(const std::string& command) {
   ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   return ran;
 }
-
-/// A folder that is gone in the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "heal-contract-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path(const std::string& name) const { return (path_ / name).string(); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name) + ".new") << text;
-    std::filesystem::rename(path(name) + ".new", path(name));
-    return path(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace heal::test

@@ -2,15 +2,16 @@
 #include <catch2/catch.hpp>
 
 #include "tests/contract/httpd/shell.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/httpd/raw_client.h"
 #include "tests/unit/httpd/test_server.h"
 
 namespace heal::httpd {
 namespace {
 
-using heal::test::Folder;
 using heal::test::Ran;
 using heal::test::run;
+using heal::test::TempFolder;
 using test::TestServer;
 
 // A CA, a server certificate for localhost, a client certificate for "prometheus", and one of another CA.
@@ -23,7 +24,7 @@ class Certificates {
     make("client", "ca", "subjectAltName=DNS:prometheus");
     make("stranger", "other", "subjectAltName=DNS:prometheus");
   }
-  std::string path(const std::string& name) const { return folder_.path(name); }
+  std::string path(const std::string& name) const { return folder_.file(name); }
   std::string web_config(const std::string& more) const {
     return folder_.write("web.yml", "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n" + more);
   }
@@ -47,7 +48,7 @@ class Certificates {
          " -keyout " + path(name + ".key") + " -out " + path(name + ".crt"));
   }
 
-  Folder folder_;
+  TempFolder folder_;
 };
 
 class TlsServer {

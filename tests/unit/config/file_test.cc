@@ -1,51 +1,23 @@
 #include "common/config/file.h"
 
-#include <filesystem>
-#include <fstream>
-#include <stdlib.h>
-
 #include <catch2/catch.hpp>
+
+#include "tests/support/temp_folder.h"
 
 namespace heal::config {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// A folder of its own, removed at the end.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (fs::temp_directory_path() / "heal-config-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string write(const std::string& name, const std::string& text) const {
-    const auto file = fs::path(path_) / name;
-    fs::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-    return file.string();
-  }
-
- private:
-  std::string path_;
-};
+using test::TempFolder;
 
 TEST_CASE("a file is read whole or refused with its name") {
   const TempFolder folder;
   const auto file = folder.write("a.yml", "x: 1\n");
   REQUIRE(read_text_file(file).value() == "x: 1\n");
   REQUIRE(read_text_file(file, 4).error().str() == file + ": larger than 4 bytes");
-  REQUIRE(read_text_file(folder.path()).error().str() == folder.path() + ": is a folder (expected a file)");
-  const auto missing = read_text_file(folder.path() + "/none").error();
+  REQUIRE(read_text_file(folder.path()).error().str() == folder.path().string() + ": is a folder (expected a file)");
+  const auto missing = read_text_file(folder.file("none")).error();
   REQUIRE(missing.code() == ErrorCode::kNotFound);
-  REQUIRE(missing.str() == folder.path() + "/none: no such file or directory");
+  REQUIRE(missing.str() == folder.file("none") + ": no such file or directory");
   REQUIRE(read_text_file("/dev/zero").error().str() == "/dev/zero: is not a regular file");
 }
 
@@ -64,7 +36,7 @@ TEST_CASE("patterns name files, folders and globs, sorted and once") {
   REQUIRE(expand({"p/b.yaml", "p/*.yaml", b}) == std::vector<std::string>{b});
   REQUIRE(expand({"none/*.yml"}).empty());
   REQUIRE(expand_paths({"none.yml"}, folder.path()).error().str() ==
-          folder.path() + "/none.yml: no such file or folder");
+          folder.file("none.yml") + ": no such file or folder");
 }
 
 TEST_CASE("a folder stands for its YAML files") {

@@ -1,32 +1,17 @@
 #include "healctl/settings.h"
 
-#include <filesystem>
-#include <fstream>
-
 #include <catch2/catch.hpp>
+
+#include "tests/support/temp_folder.h"
 
 namespace heal::ctl {
 namespace {
 
-/// A folder with a configuration, removed at the end.
-class Home {
- public:
-  Home() {
-    std::string name = (std::filesystem::temp_directory_path() / "healctl-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-    std::filesystem::create_directories(path_ / ".config/healctl");
-  }
-  ~Home() { std::filesystem::remove_all(path_); }
-  Home(const Home&) = delete;
-  Home& operator=(const Home&) = delete;
+using test::TempFolder;
 
-  void write(const std::string& file, const std::string& text) const { std::ofstream(path_ / file) << text; }
-  std::string path(const std::string& file) const { return (path_ / file).string(); }
-  Environment environment() const { return {{"HOME", path_.string()}}; }
-
- private:
-  std::filesystem::path path_;
-};
+Environment environment_of(const TempFolder& home) {
+  return {{"HOME", home.path().string()}};
+}
 
 constexpr const char* kConfig = ".config/healctl/config.yml";
 
@@ -40,9 +25,9 @@ TEST_CASE("without anything the defaults hold") {
 }
 
 TEST_CASE("a flag wins over the environment, which wins over the file") {
-  Home home;
+  const TempFolder home;
   home.write(kConfig, "server: https://file:1/\nalertmanager: http://am:9093\n");
-  auto environment = home.environment();
+  auto environment = environment_of(home);
   GlobalOptions options;
   CHECK(load_settings(options, environment)->server == "https://file:1");
   CHECK(load_settings(options, environment)->alertmanager == "http://am:9093");
@@ -53,10 +38,10 @@ TEST_CASE("a flag wins over the environment, which wins over the file") {
 }
 
 TEST_CASE("the password comes from a file beside the configuration") {
-  Home home;
+  const TempFolder home;
   home.write(kConfig, "username: ada\npassword_file: password\nca_file: /etc/ca.pem\n");
   home.write(".config/healctl/password", "correct horse\n");
-  const auto settings = load_settings({}, home.environment());
+  const auto settings = load_settings({}, environment_of(home));
   REQUIRE(settings);
   CHECK(settings->username == "ada");
   CHECK(settings->password == "correct horse");
@@ -64,26 +49,26 @@ TEST_CASE("the password comes from a file beside the configuration") {
 }
 
 TEST_CASE("a password written down for one server is not sent to another") {
-  Home home;
+  const TempFolder home;
   home.write(kConfig, "server: https://heal.example\nusername: ada\npassword_file: password\n");
   home.write(".config/healctl/password", "secret\n");
   GlobalOptions options;
   options.server = "http://elsewhere:9095";
-  const auto settings = load_settings(options, home.environment());
+  const auto settings = load_settings(options, environment_of(home));
   REQUIRE(settings);
   CHECK_FALSE(settings->username);
   CHECK(settings->password.empty());
-  CHECK(settings->remarks == std::vector<std::string>{"the credentials in " + home.path(kConfig) +
+  CHECK(settings->remarks == std::vector<std::string>{"the credentials in " + home.file(kConfig) +
                                                       " are for https://heal.example and were not sent to "
                                                       "http://elsewhere:9095"});
 }
 
 TEST_CASE("every mistake of the file is shown at its place") {
-  Home home;
+  const TempFolder home;
   home.write(kConfig, "sever: http://x\npassword_file: 1\nalertmanager: am:9093\n");
-  const auto settings = load_settings({}, home.environment());
+  const auto settings = load_settings({}, environment_of(home));
   REQUIRE_FALSE(settings);
-  const auto file = home.path(kConfig);
+  const auto file = home.file(kConfig);
   CHECK(
       settings.error().str() ==
       "healctl's configuration is not valid:\n" + file +
@@ -95,13 +80,13 @@ TEST_CASE("every mistake of the file is shown at its place") {
 }
 
 TEST_CASE("a file that was named must be there, the default one need not") {
-  Home home;
+  const TempFolder home;
   GlobalOptions options;
-  options.config_file = home.path("none.yml");
-  const auto settings = load_settings(options, home.environment());
+  options.config_file = home.file("none.yml");
+  const auto settings = load_settings(options, environment_of(home));
   REQUIRE_FALSE(settings);
   CHECK(settings.error().code() == ErrorCode::kNotFound);
-  CHECK(load_settings({}, home.environment()));
+  CHECK(load_settings({}, environment_of(home)));
 }
 
 TEST_CASE("what cannot be a server is refused with where it came from") {

@@ -1,12 +1,12 @@
 // Where a server listens and whom it lets in.
 #include <filesystem>
-#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 
 #include "common/httpd/listen.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/httpd/raw_client.h"
 #include "tests/unit/httpd/test_server.h"
 
@@ -14,26 +14,9 @@ namespace heal::httpd {
 namespace {
 
 namespace fs = std::filesystem;
+using heal::test::TempFolder;
 using test::RawClient;
 using test::TestServer;
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (fs::temp_directory_path() / "heal-httpd-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TempFolder() { fs::remove_all(path); }
-  std::string write(const std::string& name, const std::string& text) const {
-    const auto file = path / name;
-    std::ofstream(file.string() + ".new") << text;
-    fs::rename(file.string() + ".new", file);
-    return file.string();
-  }
-
-  fs::path path;
-};
 
 HttpResponse who(const HttpRequest& request) {
   return HttpResponse::text(200, request.user + "@" + request.remote);
@@ -94,7 +77,7 @@ TEST_CASE("a port that is taken is an error that names the address") {
 
 TEST_CASE("a unix socket has the mode asked for, replaces a stale file and is removed in the end") {
   const TempFolder folder;
-  const std::string path = (folder.path / "x.sock").string();
+  const std::string path = folder.file("x.sock");
   ServerOptions options;
   options.listen = {"unix:" + path};
   options.unix_mode = 0600;

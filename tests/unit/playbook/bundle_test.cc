@@ -1,47 +1,23 @@
 #include "common/playbook/bundle.h"
 
-#include <filesystem>
-#include <fstream>
-#include <stdlib.h>
-
 #include <catch2/catch.hpp>
+
+#include "tests/support/temp_folder.h"
 
 namespace heal::playbook {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// A folder with a heal.yml and its playbooks, removed at the end.
-class Files {
+/// A folder with a heal.yml and its playbooks.
+class Files : public test::TempFolder {
  public:
-  Files() {
-    std::string name = (fs::temp_directory_path() / "heal-bundle-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Files() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
-
-  std::string write(const std::string& name, const std::string& text) const {
-    const auto file = fs::path(path_) / name;
-    fs::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-    return file.string();
-  }
   /// What is found wrong, with this folder's name left out.
-  std::string problems() const { return without_path(load(path_ + "/heal.yml").diagnostics.render()); }
+  std::string problems() const { return without_path(load(file("heal.yml")).diagnostics.render()); }
   std::string without_path(std::string text) const {
-    for (auto at = text.find(path_ + "/"); at != std::string::npos; at = text.find(path_ + "/"))
-      text.erase(at, path_.size() + 1);
+    const std::string start = file("");
+    for (auto at = text.find(start); at != std::string::npos; at = text.find(start))
+      text.erase(at, start.size());
     return text;
   }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 const char* const kPlaybook = R"(version: 1
@@ -62,7 +38,7 @@ TEST_CASE("heal.yml and its playbooks are one bundle") {
   files.write("heal.yml",
               heal_yml("{match: ['a=b'], playbook: restart, target: container/local/x, params: {grace: 5s}}"));
   files.write("playbooks/restart.yml", kPlaybook);
-  const auto loaded = load(files.path() + "/heal.yml");
+  const auto loaded = load(files.file("heal.yml"));
   INFO(loaded.diagnostics.render());
   REQUIRE(loaded.bundle);
   REQUIRE(loaded.diagnostics.empty());
@@ -275,7 +251,7 @@ TEST_CASE("a broken playbook is reported once, not also as missing") {
   files.write("heal.yml", heal_yml("{match: ['a=b'], playbook: restart, target: container/local/x}"));
   files.write("playbooks/restart.yml", "version: 1\nplaybook: restart\nmode: auto\n");
   REQUIRE(files.problems().find("there is no playbook") == std::string::npos);
-  REQUIRE_FALSE(load(files.path() + "/heal.yml").bundle);
+  REQUIRE_FALSE(load(files.file("heal.yml")).bundle);
 }
 
 TEST_CASE("what cannot be read is said") {
@@ -294,13 +270,12 @@ TEST_CASE("files of either kind are checked together and all their mistakes repo
   const auto good = files.write("p/good.yml", kPlaybook);
   files.write("p/bad.yml", "version: 1\nplaybook: bad\nmode: auto\nsteps: []\nverify: {all: [{check: health}]}\n");
   REQUIRE(check_files({good}).empty());
-  REQUIRE(files.without_path(check_files({heal, files.path() + "/p"}).render()) ==
+  REQUIRE(files.without_path(check_files({heal, files.file("p")}).render()) ==
           "heal.yml:3:1: error: unknown key \"wrong\" in heal.yml\n    wrong: 1\n    ^\n"
           "hint: expected one of version, engines, prometheus, alertmanagers, playbooks, inventory, allow, defaults, "
           "routes, retention, workers, faults, users\n"
           "p/bad.yml:4:8: error: \"steps\" must not be empty\n    steps: []\n           ^\n");
-  REQUIRE(files.without_path(check_files({files.path() + "/none"}).render()) ==
-          "error: none: no such file or folder\n");
+  REQUIRE(files.without_path(check_files({files.file("none")}).render()) == "error: none: no such file or folder\n");
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -103,9 +102,7 @@ Status Service::start() {
 }
 
 void Service::write(const std::string& name, std::string_view text) {
-  const auto path = folder.path() / name;
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
+  folder.write(name, std::string(text));
 }
 
 Reply Service::get(const std::string& path, const std::string& headers) {
