@@ -150,7 +150,7 @@ class App::Impl {
     };
     HEAL_TRY(leases_, fault::LeaseKeeper::open({*store_, *ports_.clock, *ports_.random, *host_processes_, engine},
                                                std::move(options)));
-    leases_thread_ = std::jthread([this](std::stop_token stop) { leases_->run(std::move(stop)); });
+    leases_thread_ = std::jthread([this](std::stop_token stop) { leases_->run(stop); });
     metrics_.add_collector([this](ExpositionWriter& out) { expose_leases(out); });
     return {};
   }

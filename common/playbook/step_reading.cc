@@ -22,7 +22,7 @@ std::optional<std::vector<std::int64_t>> as_integers(const Value& value) {
 void check_literal(const Value& value, const Template& text, const TypeSpec& type) {
   if (!text.is_literal()) return;
   TypeSpec relaxed = type;
-  const auto spelled = text.text();
+  const auto& spelled = text.text();
   // A text that the author wrote may hold line ends (a body); one that comes from a label may not.
   if (type.type == ValueType::kString && type.words.empty()) return;
   if (const auto checked = check_value(relaxed, spelled); !checked)
