@@ -1,0 +1,222 @@
+"""clang-tidy over our own translation units, in parallel. Prints each finding once and exits 1 if there is any.
+
+Usage: tidy.py BUILD [--since REV] [--jobs N] [REGEX]
+  BUILD        a build folder that has been built: it knows the commands, and which file includes which
+  --since REV  only what the changes since REV can have touched: changed files, and those that include a changed one
+  REGEX        only files whose path from the repository's root matches
+
+A unit that was clean is not looked at again until it, what it includes, its command, .clang-tidy or clang-tidy changes;
+BUILD/tidy/ remembers them.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+CLANG_TIDY = "clang-tidy-14"
+BUNDLE = 8
+OURS = re.compile(r"(common|exporter|webhook|healctl|tests)/.*\.(cc|h)$")
+SUMMARY = re.compile(r"^(\d+ warnings? (and \d+ errors? )?generated\.|Error while processing .*|Found compiler error.*|)$")
+
+
+def output_of(*argv):
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+class Unit:
+    """One source file with the command that compiles it and the files that it read when it was last compiled."""
+
+    def __init__(self, root, entry):
+        self.path = pathlib.Path(entry["file"])
+        self.name = self.path.relative_to(root).as_posix()
+        words = shlex.split(entry["command"])
+        self.object = words[words.index("-o") + 1]
+        # Warnings are the compilers' task.
+        self.flags = [*(word for word in words if re.match(r"-([DI]|std=)", word)), "-w"]
+        self.includes = []
+
+
+def read_dependencies(build, text):
+    """Object -> files, from what `ninja -t deps` prints."""
+    found, files = {}, []
+    for line in text.splitlines():
+        if line.startswith("    "):
+            files.append(build / line.strip())
+        elif ": #deps" in line:
+            files = found[line.split(": #deps")[0]] = []
+    return found
+
+
+def read_units(root, build):
+    dependencies = read_dependencies(build, output_of("ninja", "-C", str(build), "-t", "deps"))
+    units = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        path = pathlib.Path(entry["file"])
+        if path.is_relative_to(root) and OURS.match(path.relative_to(root).as_posix()):
+            unit = Unit(root, entry)
+            unit.includes = dependencies.get(unit.object, [])
+            units.setdefault(unit.name, unit)
+    return [units[name] for name in sorted(units)]
+
+
+def changed_since(root, revision):
+    names = output_of("git", "-C", str(root), "diff", "-z", "--name-only", revision).split("\0")
+    names += output_of("git", "-C", str(root), "ls-files", "-z", "--others", "--exclude-standard").split("\0")
+    return {name for name in names if name}
+
+
+def touched(root, units, changed):
+    """The units that a change of these files can have touched; all of them where it is not known."""
+    if any(pathlib.PurePosixPath(name).name == ".clang-tidy" for name in changed):
+        return units
+    paths = {root / name for name in changed}
+    return [unit for unit in units if unit.path in paths or not unit.includes or paths.intersection(unit.includes)]
+
+
+class Keys:
+    """What a verdict depends on, as one digest for each unit. Reads each file once."""
+
+    def __init__(self, root):
+        self.root = root
+        self.files = {}
+        self.common = output_of(CLANG_TIDY, "--version")
+        for config in sorted(root.rglob(".clang-tidy")):
+            self.common += config.read_text()
+
+    def of_file(self, path):
+        if path not in self.files:
+            try:
+                if path.is_relative_to(self.root):
+                    self.files[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+                else:
+                    status = path.stat()
+                    self.files[path] = f"{status.st_size} {status.st_mtime_ns}"
+            except OSError:
+                self.files[path] = "missing"
+        return self.files[path]
+
+    def of_unit(self, unit):
+        parts = [self.common, *unit.flags, *(f"{path} {self.of_file(path)}" for path in [unit.path, *unit.includes])]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def names_of(unit):
+    """What the file defines at the left margin: two files that define the same cannot be looked at as one."""
+    text = unit.path.read_text()
+    names = set(re.findall(r"^(?![#/ }])[^(=;]*?(?<![:\w])(\w+)\(", text, re.M))
+    names |= set(re.findall(r"^(?:class|struct|enum class|using|constexpr [^={;]*?|const [^={;(]*?)\s*\b(\w+)(?:\[\])?\s*[={;:]", text, re.M))
+    return names - {"TEST_CASE", "TEMPLATE_TEST_CASE", "namespace"}
+
+
+def bundles(units):
+    """Bundles of units that are compiled alike and share no name. Most of the time goes into the headers that all of
+    them include, so that a bundle takes little longer than one file."""
+    folders = {}
+    for unit in units:
+        folders.setdefault((unit.path.parent, tuple(unit.flags)), []).append(unit)
+    for members in folders.values():
+        open_bundles = []
+        for unit in members:
+            names = names_of(unit)
+            for bundle, taken in open_bundles:
+                if len(bundle) < BUNDLE and not taken & names:
+                    bundle.append(unit)
+                    taken |= names
+                    break
+            else:
+                open_bundles.append(([unit], names))
+        yield from (bundle for bundle, _ in open_bundles)
+
+
+class Checker:
+    """Runs clang-tidy over bundles; a finding in a bundle counts when the file alone has it too."""
+
+    def __init__(self, root, build):
+        self.root = root
+        self.folder = build / "tidy"
+        self.folder.mkdir(exist_ok=True)
+        keys = Keys(root)
+        self.stamp_of = lambda unit: self.folder / keys.of_unit(unit)
+
+    def run_tidy(self, path, flags):
+        ran = subprocess.run([CLANG_TIDY, "--quiet", f"--config-file={self.root}/.clang-tidy", str(path), "--", *flags],
+                             cwd=self.root, capture_output=True, text=True)
+        if ran.returncode == 0:
+            return ""
+        return ran.stdout or ran.stderr or f"{path}: {CLANG_TIDY} ended with {ran.returncode}"
+
+    def check(self, bundle):
+        """What is to be printed about these units; "" when they are clean."""
+        if len(bundle) == 1:
+            text = self.run_tidy(bundle[0].path, bundle[0].flags)
+            if not text:
+                self.stamp_of(bundle[0]).touch()
+            return text
+        # One main file, not includes: some checks look at the main file only.
+        joined = self.folder / f"{self.stamp_of(bundle[0]).name}.cc"
+        joined.write_text("\n".join(unit.path.read_text() for unit in bundle))
+        text = self.run_tidy(joined, bundle[0].flags)
+        joined.unlink()
+        if text:
+            half = len(bundle) // 2
+            return self.check(bundle[:half]) + self.check(bundle[half:])
+        for unit in bundle:
+            self.stamp_of(unit).touch()
+        return ""
+
+
+def new_findings(root, text, seen):
+    """The lines of findings that were not seen before: a header's is found again by each that includes it."""
+    fresh, keep = [], True
+    for line in text.replace(f"{root}/", "").splitlines():
+        if re.match(r"\S+:\d+:\d+: (error|warning): ", line):
+            keep = line not in seen
+            seen.add(line)
+        if keep and not SUMMARY.match(line):
+            fresh.append(line)
+    return fresh
+
+
+def run(root, build, units, jobs):
+    checker = Checker(root, build)
+    todo = [unit for unit in units if not (unit.includes and checker.stamp_of(unit).exists())]
+    started, seen = time.monotonic(), set()
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        # The longest first, so that no core is left with one at the end.
+        work = sorted(bundles(todo), key=lambda bundle: -sum(unit.path.stat().st_size for unit in bundle))
+        for done in concurrent.futures.as_completed([pool.submit(checker.check, bundle) for bundle in work]):
+            lines = new_findings(root, done.result(), seen)
+            if lines:
+                print("\n".join(lines), flush=True)
+    print(f"clang-tidy: {len(todo)} of {len(units)} files looked at in {time.monotonic() - started:.0f} s (the others were "
+          f"clean and are as they were), {len(seen)} findings")
+    return 1 if seen else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("regex", nargs="?", default="")
+    parser.add_argument("--since", metavar="REV")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_intermixed_args()
+    root = pathlib.Path(__file__).resolve().parents[2]
+    build = pathlib.Path(options.build).resolve()
+    units = [unit for unit in read_units(root, build) if re.search(options.regex, unit.name)]
+    if not units:
+        sys.exit(f"{build}: no file of ours is compiled there")
+    if options.since:
+        units = touched(root, units, changed_since(root, options.since))
+    return run(root, build, units, options.jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
