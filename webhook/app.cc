@@ -15,6 +15,7 @@
 #include "webhook/event_hub.h"
 #include "webhook/intake_routes.h"
 #include "webhook/quarantine.h"
+#include "webhook/store_gate.h"
 #include "webhook/world_builder.h"
 
 namespace heal::webhook {
@@ -181,9 +182,9 @@ class App::Impl {
     remedy_metrics_.know_playbooks(names, remedy::action_names());
   }
 
-  Status ready() const {
+  Status ready() {
     if (!coordinator_ || !coordinator_->is_accepting()) return make_error(ErrorCode::kUnavailable, "not accepting");
-    return {};
+    return store_gate_.ready().with_context("store");
   }
 
   void add_routes() {
@@ -200,7 +201,7 @@ class App::Impl {
         [this](const httpd::HttpRequest&) {
           const Status status = ready();
           return answer(status.has_value() ? 200 : 503,
-                        {{"status", status.has_value() ? "ok" : "stopping"}, {"version", kVersion}});
+                        {{"status", status.has_value() ? "ok" : "not ready"}, {"version", kVersion}});
         },
         open);
     add_intake_routes(*server_, {*coordinator_, quarantine_, remedy_metrics_, logger_.component("intake")});
@@ -221,6 +222,7 @@ class App::Impl {
   const remedy::RemedyMetrics remedy_metrics_;
   Snapshot<remedy::World> world_;
   const std::shared_ptr<Store> store_;
+  StoreGate store_gate_{*store_, *ports_.clock};
   const std::shared_ptr<HostProcesses> host_processes_;
   Quarantine quarantine_;
   std::optional<EventHub> events_;

@@ -76,6 +76,9 @@ class Store {
   virtual ~Store() = default;
 
   virtual Status commit(const std::vector<StoreWrite>& writes) = 0;
+  /// Whether a commit may be expected to succeed now. After one that failed this tries a small one, so that a store
+  /// that works again is known to: ask it every few seconds at most. May block as commit() does.
+  virtual Status check_writable() = 0;
 
   virtual Result<std::optional<Episode>> episode(const std::string& key) = 0;
   virtual Result<std::vector<Episode>> episodes_of(const std::string& incident_id) = 0;  ///< by received_at, then key

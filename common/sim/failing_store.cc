@@ -33,6 +33,14 @@ FailingStore::Plan FailingStore::plan_next() {
   return plan;
 }
 
+Status FailingStore::check_writable() {
+  {
+    MutexLock lock(mutex_);
+    if (all_fail_) return *all_fail_;
+  }
+  return inner_->check_writable();
+}
+
 Status FailingStore::commit(const std::vector<StoreWrite>& writes) {
   if (writes.empty()) return inner_->commit(writes);
   const Plan plan = plan_next();

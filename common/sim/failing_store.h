@@ -27,6 +27,8 @@ class FailingStore : public Store {
   std::uint64_t commits() const;
 
   Status commit(const std::vector<StoreWrite>& writes) override;
+  /// The error of fail_all(), if any; a planned one is not asked for.
+  Status check_writable() override;
   Result<std::optional<Episode>> episode(const std::string& key) override { return inner_->episode(key); }
   Result<std::vector<Episode>> episodes_of(const std::string& incident_id) override {
     return inner_->episodes_of(incident_id);

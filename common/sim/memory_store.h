@@ -13,6 +13,7 @@ namespace heal {
 class MemoryStore : public Store {
  public:
   Status commit(const std::vector<StoreWrite>& writes) override;
+  Status check_writable() override { return {}; }
   Result<std::optional<Episode>> episode(const std::string& key) override;
   Result<std::vector<Episode>> episodes_of(const std::string& incident_id) override;
   Result<std::optional<Incident>> incident(const std::string& id) override;

@@ -206,14 +206,23 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const fs::path& folder) {
       if (!row) return make_error(ErrorCode::kStorage, "the journal has lost its end");
       head = {static_cast<std::uint64_t>(query.number(0)), sqlite::read_hash(query, 1)};
     }
+    std::vector<HeldFile> files;
+    for (const char* name : {"lock", "heal.db", "heal.db-wal"}) {
+      HEAL_TRY(files.emplace_back(), hold(folder / name));
+    }
     return std::unique_ptr<SqliteStore>(
-        new SqliteStore(std::move(lock), (folder / "heal.db").string(), std::move(writer), head));
+        new SqliteStore(std::move(lock), (folder / "heal.db").string(), std::move(writer), head, std::move(files)));
   };
   return open_all().with_context("store {}", folder.string());
 }
 
-SqliteStore::SqliteStore(ScopedFd lock, std::string path, std::unique_ptr<Connection> writer, Head head)
-    : lock_(std::move(lock)), path_(std::move(path)), writer_(std::move(writer)), head_(head) {}
+SqliteStore::SqliteStore(ScopedFd lock, std::string path, std::unique_ptr<Connection> writer, Head head,
+                         std::vector<HeldFile> held_files)
+    : lock_(std::move(lock)),
+      path_(std::move(path)),
+      held_files_(std::move(held_files)),
+      writer_(std::move(writer)),
+      head_(head) {}
 
 SqliteStore::~SqliteStore() = default;
 
@@ -230,9 +239,42 @@ Result<SqliteStore::Reader> SqliteStore::reader() {
   return Reader(*this, std::move(connection));
 }
 
+Result<SqliteStore::HeldFile> SqliteStore::hold(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return errno_error(errno, path.filename().string());
+  return HeldFile{path.string(), info.st_dev, info.st_ino};
+}
+
+Status SqliteStore::check_files() const {
+  for (const auto& file : held_files_) {
+    struct stat info {};
+    const bool is_there = ::stat(file.path.c_str(), &info) == 0;
+    if (is_there && info.st_dev == file.device && info.st_ino == file.inode) continue;
+    return make_error(ErrorCode::kStorage, "{} was {} while in use: put it back, or start the service again", file.path,
+                      is_there ? "replaced" : "removed");
+  }
+  return {};
+}
+
 Status SqliteStore::commit(const std::vector<StoreWrite>& writes) {
   if (writes.empty()) return {};
+  Status done = commit_now(writes);
+  has_failed_ = !done.has_value();
+  return done;
+}
+
+Status SqliteStore::check_writable() {
+  HEAL_TRY_STATUS(check_files());
+  if (!has_failed_) return {};
+  // More than most commits take, so that a full disk does not look like a good one.
+  constexpr std::size_t kProbeBytes = 16384;
+  return commit({PutValue{"store/probe", std::string(kProbeBytes, 'x')}});
+}
+
+Status SqliteStore::commit_now(const std::vector<StoreWrite>& writes) {
   MutexLock lock(writer_mutex_);
+  // SQLite goes on writing into files that nobody can open any more.
+  HEAL_TRY_STATUS(check_files());
   HEAL_TRY(auto transaction, sqlite::Transaction::begin(*writer_, sqlite::Transaction::Kind::kWrite));
   Head head = head_;
   HEAL_TRY_STATUS(write(writes, head));

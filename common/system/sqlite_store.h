@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "common/base/mutex.h"
 #include "common/base/scoped_fd.h"
@@ -16,6 +18,8 @@ class Query;
 
 /// The store in a folder of the disk: `heal.db` (SQLite, WAL, synchronous=FULL) and `lock`. Opening reads no history.
 /// Several threads may commit and read at once: commits go one after another, reads see the last finished commit.
+/// When one of its files is removed or replaced meanwhile, commits fail with kStorage: what they would write could not
+/// be found again.
 class SqliteStore : public Store {
  public:
   /// Opens the store, made with mode 0700 when there is none. Errors: kConflict when another process holds it (with its
@@ -25,6 +29,7 @@ class SqliteStore : public Store {
   ~SqliteStore() override;
 
   Status commit(const std::vector<StoreWrite>& writes) override;
+  Status check_writable() override;
   Result<std::optional<Episode>> episode(const std::string& key) override;
   Result<std::vector<Episode>> episodes_of(const std::string& incident_id) override;
   Result<std::optional<Incident>> incident(const std::string& id) override;
@@ -45,16 +50,27 @@ class SqliteStore : public Store {
     std::uint64_t sequence = 0;
     Sha256 hash{};
   };
+  /// A file that must stay what it was when the store was opened.
+  struct HeldFile {
+    std::string path;
+    std::uint64_t device = 0, inode = 0;
+  };
   /// A read connection, given back when this goes away.
   class Reader;
 
-  SqliteStore(ScopedFd lock, std::string path, std::unique_ptr<sqlite::Connection> writer, Head head);
+  SqliteStore(ScopedFd lock, std::string path, std::unique_ptr<sqlite::Connection> writer, Head head,
+              std::vector<HeldFile> held_files);
 
+  static Result<HeldFile> hold(const std::filesystem::path& path);
   Result<Reader> reader();
+  Status check_files() const;
+  Status commit_now(const std::vector<StoreWrite>& writes);
   Status write(const std::vector<StoreWrite>& writes, Head& head) HEAL_REQUIRES(writer_mutex_);
 
   const ScopedFd lock_;
   const std::string path_;
+  const std::vector<HeldFile> held_files_;
+  std::atomic<bool> has_failed_ = false;  ///< the last commit did
 
   Mutex writer_mutex_;
   std::unique_ptr<sqlite::Connection> writer_ HEAL_GUARDED_BY(writer_mutex_);

@@ -203,11 +203,13 @@ TEST_CASE("a full disk fails commits whole, and they work again when there is sp
     }
     CHECK(error == "storage: no space left on the disk (database or disk is full, code 13)");
     CHECK(acknowledged > 100);
+    CHECK_FALSE(store->check_writable());
     CHECK(store->value("count").value() == std::to_string(acknowledged));
     CHECK(store->entries_after(0, 100000).value().size() == acknowledged);
 
     const std::string larger = fmt::format("size={}", 16 << 20);
     REQUIRE(::mount("tmpfs", folder.path().c_str(), "tmpfs", MS_REMOUNT, larger.c_str()) == 0);
+    CHECK(store->check_writable());
     REQUIRE(store->commit({AppendEntry{entry("i", "after")}}));
     store.reset();
     store = SqliteStore::open(folder.path() / "store").value();
@@ -215,6 +217,44 @@ TEST_CASE("a full disk fails commits whole, and they work again when there is sp
     CHECK(store->first_altered_entry().value() == std::nullopt);
   });
   if (!ran) WARN("skipped: this process may not mount a file system of its own");
+}
+
+TEST_CASE("nothing is acknowledged once the store's files were removed or replaced under it") {
+  namespace fs = std::filesystem;
+  const std::string name = GENERATE("lock", "heal.db", "heal.db-wal");
+  test::TempFolder folder;
+  const auto data = folder.path() / "data";
+  auto store = SqliteStore::open(data).value();
+  REQUIRE(store->commit({PutValue{"a", "1"}}));
+  REQUIRE(store->check_writable());
+  const auto file = data / name;
+  const auto says = [&](const char* what) {
+    return fmt::format("{} was {} while in use: put it back, or start the service again", file.string(), what);
+  };
+
+  fs::rename(file, folder.path() / "away");
+  auto failed = store->commit({PutValue{"a", "2"}});
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().code() == ErrorCode::kStorage);
+  CHECK(failed.error().str() == says("removed"));
+  CHECK(store->check_writable().error().str() == says("removed"));
+
+  fs::copy_file(folder.path() / "away", file);
+  CHECK(store->commit({PutValue{"a", "2"}}).error().str() == says("replaced"));
+  CHECK(store->check_writable().error().str() == says("replaced"));
+
+  fs::rename(folder.path() / "away", file);
+  CHECK(store->check_writable());
+  CHECK(store->commit({PutValue{"a", "2"}}));
+  CHECK(store->value("a").value() == "2");
+}
+
+TEST_CASE("a store whose folder was removed takes nothing") {
+  test::TempFolder folder;
+  auto store = SqliteStore::open(folder.path() / "data").value();
+  std::filesystem::remove_all(folder.path() / "data");
+  CHECK(store->commit({PutValue{"a", "1"}}).error().code() == ErrorCode::kStorage);
+  CHECK(store->check_writable().error().code() == ErrorCode::kStorage);
 }
 
 TEST_CASE("what was acknowledged outlives kill -9") {

@@ -83,7 +83,14 @@ TEST_CASE("a store that fails is 503 with Retry-After and nothing is done; after
   CHECK(body_of(refused) == Json{{"error", {{"code", "storage"}, {"message", "disk full"}}}});
   CHECK(service.metric(kStoreError) == "1");
   CHECK(service.restarts() == 0);
+  const Reply not_ready = service.get("/-/ready");
+  CHECK(not_ready.status == 503);
+  CHECK(not_ready.body.find("not ready: store: disk full") != std::string::npos);
+  CHECK(service.get("/health").status == 503);
   service.store->fail_all(std::nullopt);
+  CHECK(service.get("/-/ready").status == 503);  // asked of the disk every two seconds at most
+  service.clock->advance(2s);
+  CHECK(service.get("/-/ready").status == 200);
   CHECK(service.post("/webhook", body).status == 202);
   service.run_to(IncidentState::kClosed);
   CHECK(service.restarts() == 1);
