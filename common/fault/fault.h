@@ -20,6 +20,7 @@ struct Site {
   HostProcesses& processes;
   Deadline deadline;
   std::stop_token stop;
+  Duration left = 20s;  ///< until the fault is to be undone again: breaking must be done well before
 };
 
 /// What a container was before it was touched: all that undoing needs. Kept in the lease as JSON.

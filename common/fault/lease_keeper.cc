@@ -206,11 +206,17 @@ Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::s
 
 Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop};
+  const Duration left = held.due - tools_.clock.steady_now();
+  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop, left};
   Status injected = find_fault(held.lease.kind)->inject(before, site);
   if (!injected) {
     if (is_outcome_unknown(injected.error())) held.settled = tools_.clock.steady_now() + options_.settle;
     return injected;
+  }
+  if (tools_.clock.steady_now() >= held.due) {
+    return make_error(ErrorCode::kTimeout,
+                      "fault {} took as long to come into force as it was to last: it is undone again, give it longer",
+                      held.lease.kind);
   }
   held.lease.state = State::kApplied;
   return save(held);
@@ -221,7 +227,7 @@ Status LeaseKeeper::at_site(const Held& held, const std::stop_token& stop, const
   if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
   HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  return work(*fault, recipe, {*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop});
+  return work(*fault, recipe, {*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop, 0s});
 }
 
 Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) const {

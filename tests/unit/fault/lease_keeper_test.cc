@@ -126,6 +126,34 @@ TEST_CASE("a request that cannot be granted touches nothing and says why") {
   CHECK(site.store->entries_after(0, 10).value().empty());
 }
 
+TEST_CASE("a container that ignores its signal is stopped well before the fault is to end") {
+  struct Case {
+    Duration ttl;
+    const char* grace;
+  };
+  const auto c = GENERATE(values<Case>({{60s, "10s"}, {4s, "2s"}, {3s, "1s"}, {1s, "0s"}}));
+  DrillSite site;
+  auto keeper = site.keeper();
+  REQUIRE(keeper->inject({"stop", kWeb, c.ttl, "ops"}, {}));
+  const auto calls = site.engine->calls();
+  const auto stop = std::find_if(calls.begin(), calls.end(), [](const auto& call) { return call.verb == "stop"; });
+  REQUIRE(stop != calls.end());
+  CHECK(stop->argument == c.grace);
+}
+
+TEST_CASE("a fault that came into force after it was to end is undone and never called applied") {
+  DrillSite site;
+  auto keeper = site.keeper();
+  site.engine->set_delay("stop", 5s);
+  const auto injected = keeper->inject({"stop", kWeb, 4s, "ops"}, {});
+  REQUIRE_FALSE(injected);
+  CHECK(injected.error().str() ==
+        "fault stop took as long to come into force as it was to last: it is undone again, give it longer");
+  CHECK(site.web().status == "running");
+  for (const auto& entry : site.store->entries_after(0, 100).value())
+    CHECK(entry.message.find("applied") == std::string::npos);
+}
+
 TEST_CASE("a target bears one fault at a time") {
   DrillSite site;
   auto keeper = site.keeper();
