@@ -29,7 +29,8 @@ struct ApiTools {
 // Roles: view to look, operate to change. Errors are {"error": {"code", "message"}}.
 
 /// GET incidents (state, target, playbook, since, cursor, limit) → {incidents, next_cursor}; incidents/ID → {incident,
-/// timeline, episodes}; incidents/ID/timeline; incidents/ID/explain → {text}.
+/// timeline, timeline_total, timeline_cursor, episodes, episodes_total}; incidents/ID/timeline (cursor, limit) →
+/// {timeline, timeline_total, next_cursor}; incidents/ID/explain → {incident, text}.
 void add_incident_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// POST heals {playbook, target, params, dry_run, by} → 202 {incident} | 200 plan and decision | 409 with the reason.
 void add_heal_routes(httpd::HttpServer& server, const ApiTools& tools);

@@ -87,6 +87,8 @@ class IncidentsShow final : public Command {
     }
     context.print("\n");
     context.print(table);
+    if (story.episodes_total > story.episodes.size())
+      context.print(fmt::format("{} earlier ones are not shown\n", story.episodes_total - story.episodes.size()));
   }
 
   static void print_timeline(Context& context, const Story& story) {
@@ -100,6 +102,10 @@ class IncidentsShow final : public Command {
     }
     context.print("\n");
     context.print(table);
+    if (story.timeline_total > story.timeline.size())
+      context.print(fmt::format("{} entries in between are not shown: GET {}/api/v1/incidents/{}/timeline?cursor={}\n",
+                                story.timeline_total - story.timeline.size(), context.settings().server,
+                                safe_text(story.incident.id), safe_text(story.timeline_cursor)));
   }
 
   std::string id_;

@@ -39,12 +39,22 @@ Result<std::vector<T>> parse_list(const Json& document, const char* name, Parse 
   return items;
 }
 
+/// How many there are of something of which the answer holds `shown`.
+Result<std::size_t> total_of(const Json& document, std::string_view name, std::size_t shown) {
+  HEAL_TRY(const auto total, get_optional_int(document, name));
+  return total && *total > 0 ? std::max(static_cast<std::size_t>(*total), shown) : shown;
+}
+
 Result<Story> story_of(Json document) {
   Story story;
   HEAL_TRY(const auto* incident, get_object(document, "incident"));
   HEAL_TRY(story.incident, incident_from_json(*incident, "/incident"));
   HEAL_TRY(story.timeline, parse_list<TimelineEntry>(document, "timeline", entry_from_json));
   HEAL_TRY(story.episodes, parse_list<Episode>(document, "episodes", episode_from_json));
+  HEAL_TRY(story.timeline_total, total_of(document, "timeline_total", story.timeline.size()));
+  HEAL_TRY(story.episodes_total, total_of(document, "episodes_total", story.episodes.size()));
+  HEAL_TRY(const auto cursor, get_optional_string(document, "timeline_cursor"));
+  story.timeline_cursor = cursor.value_or("");
   story.document = std::move(document);
   return story;
 }

@@ -32,9 +32,11 @@ Result<IncidentPage> list_incidents(ServiceClient& service, const IncidentFilter
 /// An incident with everything that belongs to it.
 struct Story {  // NOLINT(bugprone-exception-escape): as above
   Incident incident;
-  std::vector<TimelineEntry> timeline;  ///< oldest first
-  std::vector<Episode> episodes;
-  Json document;  ///< as the service sent it
+  std::vector<TimelineEntry> timeline;                 ///< oldest first; without its middle when it is very long
+  std::vector<Episode> episodes;                       ///< the newest
+  std::size_t timeline_total = 0, episodes_total = 0;  ///< how many there are
+  std::string timeline_cursor;  ///< for the route that gives the middle; "" when nothing is missing
+  Json document;                ///< as the service sent it
 };
 Result<Story> fetch_story(ServiceClient& service, const std::string& id);
 
