@@ -1,6 +1,7 @@
 #include "common/httpd/server.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <exception>
 
 #include "common/base/text.h"
@@ -29,6 +30,30 @@ bool is_cross_origin(const HttpRequest& request) {
   const auto scheme_end = origin.find("://");
   if (scheme_end == std::string_view::npos) return true;  // "null" and the like
   return to_lower(origin.substr(scheme_end + 3)) != to_lower(request.header("Host"));
+}
+
+/// `host`, `host:port` or `[v6]:port` without the port, in lower case.
+std::string host_of(std::string_view authority) {
+  auto host = to_lower(authority);
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+// A page of another site may have its own name resolve to this machine (DNS rebinding): then Origin and Host agree, and
+// only the name gives it away. Where no credentials are asked for, a browser must therefore have come by a name that
+// nobody else can hold.
+bool is_own_name(std::string_view authority, const std::vector<ListenAddress>& listen) {
+  const auto host = host_of(authority);
+  if (host == "localhost" || host.starts_with('[')) return true;
+  in_addr ignored{};
+  if (::inet_pton(AF_INET, host.c_str(), &ignored) == 1) return true;
+  return std::any_of(listen.begin(), listen.end(), [&](const ListenAddress& address) {
+    return !address.host.empty() && to_lower(address.host) == host;
+  });
+}
+
+bool asks_who_it_is(const WebConfig& config) {
+  return !config.users.empty() || (config.tls && config.tls->client_auth == ClientAuth::kRequireAndVerify);
 }
 
 DeferredHandler answer_at_once(Handler handler) {
@@ -75,6 +100,8 @@ class HttpServer::Impl final : public RequestGate {
   Admission refuse(const Route* route, HttpResponse response) const {
     return {RequestGate::Verdict::kRefuse, route, std::move(response)};
   }
+  /// Why a browser's request must not be served; "" when it may be.
+  std::string origin_problem(const HttpRequest& request) const;
   Admission check_user(HttpRequest& request, const Route& route);
   void run(const Route& route, const HttpRequest& request, const std::shared_ptr<Exchange>& exchange) const;
 
@@ -151,11 +178,22 @@ RequestGate::Admission HttpServer::Impl::admit(HttpRequest& request, Scope scope
   }
   request.route = found.route->pattern;
   request.tail = std::move(found.tail);
-  if (options_.origin_check == OriginCheck::kEnforce && is_cross_origin(request)) {
+  if (const auto problem = origin_problem(request); !problem.empty()) {
     metrics_->rejected(RejectReason::kCrossOrigin);
-    return refuse(found.route, HttpResponse::error(request, 403, "requests from pages of other sites are refused"));
+    return refuse(found.route, HttpResponse::error(request, 403, problem));
   }
   return check_user(request, *found.route);
+}
+
+std::string HttpServer::Impl::origin_problem(const HttpRequest& request) const {
+  if (options_.origin_check != OriginCheck::kEnforce || request.header("Origin").empty() || is_safe(request.method))
+    return "";
+  if (is_cross_origin(request)) return "requests from pages of other sites are refused";
+  const bool is_trusted = asks_who_it_is(watcher_->get()->config) || is_own_name(request.header("Host"), listen_) ||
+                          is_own_name(request.header("Host"), admin_listen_);
+  if (is_trusted) return "";
+  return "without credentials a page may send this only to localhost, an IP address, or the name in "
+         "--web.listen-address";
 }
 
 RequestGate::Admission HttpServer::Impl::check_user(HttpRequest& request, const Route& route) {

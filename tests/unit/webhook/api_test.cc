@@ -73,12 +73,16 @@ TEST_CASE("an incident is shown with its timeline and episodes, and explained") 
   REQUIRE(service.start().has_value());
   const std::string id = heal_once(service);
   const Json shown = service.get_json("/api/v1/incidents/" + id);
-  CHECK(members_of(shown) == std::vector<std::string>{"episodes", "incident", "timeline"});
+  CHECK(members_of(shown) == std::vector<std::string>{"episodes", "episodes_total", "incident", "timeline",
+                                                      "timeline_cursor", "timeline_total"});
+  CHECK(shown["timeline_total"] == shown["timeline"].size());
+  CHECK(shown["timeline_cursor"].is_null());
   CHECK(shown["incident"]["state"] == "closed");
   CHECK(shown["incident"]["mttr_seconds"].is_number());
   REQUIRE(shown["episodes"].size() == 1);
   CHECK(shown["episodes"][0]["labels"]["alertname"] == "NginxDown");
-  CHECK(service.get_json("/api/v1/incidents/" + id + "/timeline") == Json{{"timeline", shown["timeline"]}});
+  CHECK(service.get_json("/api/v1/incidents/" + id + "/timeline") ==
+        Json{{"timeline", shown["timeline"]}, {"timeline_total", shown["timeline"].size()}, {"next_cursor", nullptr}});
   std::vector<std::string> kinds;
   for (const Json& entry : shown["timeline"]) {
     CHECK(members_of(entry) == std::vector<std::string>{"at", "data", "incident", "kind", "message", "sequence"});
@@ -91,6 +95,56 @@ TEST_CASE("an incident is shown with its timeline and episodes, and explained") 
     CHECK(text.find(word) != std::string::npos);
   CHECK(service.get("/api/v1/incidents/" + id + "/nothing").status == 404);
   CHECK(service.get("/api/v1/incidents/01NOSUCH").status == 404);
+}
+
+TEST_CASE("an incident that a storm went into is answered in bounded size, and the rest by page") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::string id = heal_once(service);
+  std::vector<StoreWrite> storm;
+  Incident incident = service.memory->incident(id).value().value();
+  for (int i = 0; i < 5000; ++i) {
+    Episode episode;
+    episode.key = fmt::format("storm/{:05}", i);
+    episode.incident_id = id;
+    episode.name = "Storm";
+    episode.received_at = service.clock->now() + i * 1ms;
+    incident.episode_keys.push_back(episode.key);
+    storm.emplace_back(PutEpisode{std::move(episode)});
+    storm.emplace_back(AppendEntry{{0, service.clock->now(), id, "received", fmt::format("alert {}", i), "{}"}});
+  }
+  storm.emplace_back(PutIncident{incident});
+  REQUIRE(service.memory->commit(storm).has_value());
+  const auto whole = service.memory->timeline(id).value();
+
+  const Json shown = service.get_json("/api/v1/incidents/" + id);
+  CHECK(dump(shown).size() < 400'000);
+  CHECK(shown["timeline_total"] == whole.size());
+  CHECK(shown["episodes_total"] == 5001);
+  REQUIRE(shown["episodes"].size() == 100);
+  CHECK(shown["episodes"][99]["key"] == "storm/04999");
+  REQUIRE(shown["timeline"].size() == 500);
+  CHECK(shown["timeline"][99]["sequence"] == whole[99].sequence);
+  CHECK(shown["timeline"][100]["sequence"] == whole[whole.size() - 400].sequence);
+  CHECK(shown["timeline_cursor"] == std::to_string(whole[99].sequence));
+  const std::string text = service.get_json("/api/v1/incidents/" + id + "/explain")["text"];
+  CHECK(text.find(fmt::format("  {} entries after the first 100 are not shown: incidents/{}/timeline?cursor={}\n",
+                              whole.size() - 500, id, whole[99].sequence)) != std::string::npos);
+  CHECK(dump(service.get_json("/api/v1/incidents")).size() < 20'000);
+
+  std::vector<std::uint64_t> read, all;
+  for (const auto& entry : whole)
+    all.push_back(entry.sequence);
+  std::string cursor;
+  for (Json page; cursor != "end"; cursor = page["next_cursor"].is_null() ? "end" : page["next_cursor"]) {
+    page = service.get_json("/api/v1/incidents/" + id + "/timeline?limit=1000&cursor=" + cursor);
+    for (const Json& entry : page["timeline"])
+      read.push_back(entry["sequence"]);
+    REQUIRE(read.size() <= all.size());
+  }
+  CHECK(read == all);
+  CHECK(service.get("/api/v1/incidents/" + id + "/timeline?cursor=x").status == 400);
+  CHECK(service.get("/api/v1/incidents/" + id + "/timeline?limit=0").status == 400);
 }
 
 TEST_CASE("a heal that a person asks for is started, rehearsed or refused with the reason") {
@@ -130,6 +184,10 @@ TEST_CASE("a browser's cross-site POST is refused") {
       service.post("/api/v1/heals", R"({"playbook": "restart-container", "target": "container/local/nginx"})",
                    "Origin: http://evil.example\r\n");
   CHECK(reply.status == 403);
+  const Reply rebound =
+      service.post("/api/v1/heals", R"({"playbook": "restart-container", "target": "container/local/nginx"})",
+                   "Origin: http://test\r\n");
+  CHECK(rebound.status == 403);
   CHECK(service.memory->incidents({}).value().empty());
 }
 
