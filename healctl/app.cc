@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <sys/ioctl.h>
 #include <thread>
@@ -30,6 +31,12 @@ std::size_t terminal_width(int fd) {
   winsize size{};
   const bool is_known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return is_known ? size.ws_col : 80;
+}
+
+/// Whether standard output is a pipe or socket that nobody reads any more.
+bool is_reader_gone() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 Environment read_environment() {
@@ -97,9 +104,10 @@ int run_healctl(int argc, char** argv) {
   const auto probe = [&clock](const probe::ProbeRequest& request, Duration timeout, std::stop_token stop) {
     return run_probe(clock, request, timeout, std::move(stop));
   };
-  Program program(Ports{clock, http, open_engine, probe},
-                  Console{std::cout, std::cerr, terminal_width(STDOUT_FILENO), terminal_width(STDERR_FILENO)},
-                  read_environment());
+  Program program(
+      Ports{clock, http, open_engine, probe},
+      Console{std::cout, std::cerr, terminal_width(STDOUT_FILENO), terminal_width(STDERR_FILENO), is_reader_gone},
+      read_environment());
   return static_cast<int>(program.run({argv + (argc > 0 ? 1 : 0), argv + argc}, signals.token()));
 }
 

@@ -77,13 +77,16 @@ Exit Program::run_command(Command& command, const std::stop_token& stop) {
   for (const auto& remark : context.settings().remarks)
     context.say("healctl: warning: " + remark);
   const auto exit = command.run(context);
+  const auto written = finish_output(exit);
+  return stop.stop_requested() ? Exit::kInterrupted : written;
+}
+
+Exit Program::finish_output(Exit exit) {
   console_.out << std::flush;
-  if (stop.stop_requested()) return Exit::kInterrupted;
-  if (!console_.out) {
-    context.complain("standard output could not be written");
-    return Exit::kFailed;
-  }
-  return exit;
+  // Whoever reads no further, as `head` does, has what it wanted.
+  if (console_.out || (console_.reader_left && console_.reader_left())) return exit;
+  console_.err << "healctl: error: standard output could not be written\n" << std::flush;
+  return Exit::kFailed;
 }
 
 Exit Program::run(const std::vector<std::string>& args, const std::stop_token& stop) {
@@ -93,9 +96,8 @@ Exit Program::run(const std::vector<std::string>& args, const std::stop_token& s
       return usage_error(invocation.path, invocation.message, invocation.hint);
     case Invocation::Kind::kHelp:
       console_.out << help_text(tree_, invocation.path,
-                                console_.out_width == 0 ? kHelpWidth : std::min(console_.out_width, kWidestHelp))
-                   << std::flush;
-      return Exit::kDone;
+                                console_.out_width == 0 ? kHelpWidth : std::min(console_.out_width, kWidestHelp));
+      return finish_output(Exit::kDone);
     case Invocation::Kind::kVersion:
       break;
     case Invocation::Kind::kCommand:

@@ -23,6 +23,8 @@ class Program {
 
  private:
   Exit run_command(Command& command, const std::stop_token& stop);
+  /// `exit`, unless what was printed could not be written.
+  Exit finish_output(Exit exit);
   Exit usage_error(const std::vector<std::string>& path, const std::string& message, const std::string& hint);
 
   Ports ports_;

@@ -71,6 +71,9 @@ Status check_url(std::string& url, std::string_view where) {
   if (const auto problem = config::http_url_problem(url)) {
     return make_error(ErrorCode::kInvalid, "{}: {}", where, *problem);
   }
+  if (url.find_first_of("?#") != std::string::npos) {
+    return make_error(ErrorCode::kInvalid, "{}: it must not hold a query or a fragment", where);
+  }
   return {};
 }
 

@@ -144,12 +144,23 @@ class Doctor final : public Command {
     }
   }
 
+  /// Whether `answer` is what heal-webhook says of itself, and not some other server's object.
+  static bool is_status(const Json& answer) {
+    return get_string(answer, "version") && get_bool(answer, "accepting") && get_object(answer, "config") &&
+           get_object(answer, "store");
+  }
+
   void check_service(Context& context) {
     const auto& server = context.settings().server;
     const auto status = context.service().get("/status");
+    if (status && !is_status(*status)) {
+      find("service", Health::kUnreachable, server + " answers, but not as heal-webhook does",
+           "name heal-webhook's address with --server or HEALCTL_SERVER");
+      return;
+    }
     if (status) {
-      const auto version = get_optional_string(*status, "version").value_or(std::nullopt);
-      find("service", Health::kOk, version ? fmt::format("{}, version {}", server, *version) : server);
+      find("service", Health::kOk,
+           fmt::format("{}, version {}", server, get_string(*status, "version").value_or("unknown")));
       check_what_the_service_sees(*status);
       return;
     }

@@ -64,6 +64,8 @@ class IncidentsWatch final : public Command {
       const auto status = look_and_follow(context);
       if (verdict_) break;
       if (context.stop().stop_requested()) return Exit::kInterrupted;
+      // Nothing was ever heard: that is no quiet time, however long it was.
+      if (!status && !reached) return context.fail(status.error());
       if (context.clock().steady_now() >= deadline_) return time_is_up(context);
       if (status) {
         reached = true;

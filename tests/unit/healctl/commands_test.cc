@@ -236,6 +236,49 @@ TEST_CASE("doctor shows what the service itself cannot reach") {
         "                    → see playbooks in heal.yml\n");
 }
 
+TEST_CASE("an incident that was too long for one answer is shown with what is missing and where it is") {
+  Bench bench;
+  const auto incident = healed_incident();
+  auto story = parse_json(story_of(incident, {moved_to(incident, IncidentState::kRecovered, 7, "healthy")})).value();
+  story["timeline_total"] = 20001;
+  story["timeline_cursor"] = "7";
+  Episode episode;
+  episode.name = "NginxDown";
+  story["episodes"] = Json::array({to_json(episode)});
+  story["episodes_total"] = 20000;
+  bench.on("GET", "/incidents/" + incident.id, 200, dump(story));
+  const auto ran = bench.run({"incidents", "show", incident.id});
+  CHECK(ran.exit == Exit::kDone);
+  CHECK(ran.out.find("\n19999 earlier ones are not shown\n") != std::string::npos);
+  CHECK(ran.out.ends_with("\n20000 entries in between are not shown: GET http://localhost:9095/api/v1/incidents/" +
+                          incident.id + "/timeline?cursor=7\n"));
+}
+
+TEST_CASE("doctor does not take another server for heal-webhook") {
+  Bench bench;
+  const auto answer = GENERATE(as<std::string>{}, "{}", R"({"version":"2.53.0","status":"ok"})");
+  bench.on("GET", "/status", 200, answer);
+  const auto ran =
+      bench.run({"doctor", "--skip", "prometheus", "--skip", "alertmanager", "--skip", "exporter", "--skip", "docker"});
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(ran.out ==
+        "ok    settings      no configuration file, using flags, HEALCTL_SERVER and defaults\n"
+        "fail  service       http://localhost:9095 answers, but not as heal-webhook does\n"
+        "                    → name heal-webhook's address with --server or HEALCTL_SERVER\n");
+}
+
+TEST_CASE("what cannot be printed is an error for every command, unless its reader has gone") {
+  const auto args = GENERATE(values<std::vector<std::string>>({{"--help"}, {"heal", "--help"}, {"--version"}}));
+  const auto is_gone = GENERATE(false, true);
+  Bench bench;
+  std::ostringstream out, err;
+  out.setstate(std::ios::badbit);
+  Program program(Ports{bench.clock, bench.http, nullptr, nullptr}, Console{out, err, 0, 0, [&] { return is_gone; }},
+                  {});
+  CHECK(program.run(args, {}) == (is_gone ? Exit::kDone : Exit::kFailed));
+  CHECK(err.str() == (is_gone ? "" : "healctl: error: standard output could not be written\n"));
+}
+
 TEST_CASE("simulate-down asks the service for a leased fault") {
   Bench bench;
   bench.on("POST", "/faults", 201, fault_of(FaultLease::State::kApplied));
@@ -363,7 +406,7 @@ TEST_CASE("credentials go to the service and nowhere else") {
 
 TEST_CASE("doctor tells what is there, what is missing and what to do") {
   Bench bench;
-  bench.on("GET", "/status", 200, R"({"version":"0.1.0"})");
+  bench.on("GET", "/status", 200, R"({"version":"0.1.0","accepting":true,"config":{},"store":{}})");
   bench.http.on("GET", "http://localhost:9090/-/ready", HttpAnswer::of(200));
   bench.http.on("GET", "http://localhost:9090/api/v1/alertmanagers",
                 HttpAnswer::of(200, R"({"status":"success","data":{"activeAlertmanagers":[]}})"));

@@ -95,6 +95,8 @@ TEST_CASE("what cannot be a server is refused with where it came from") {
   GlobalOptions options;
   options.server = "http://ada:secret@heal";
   CHECK(load_settings(options, {}).error().str() == "--server: it must not hold a user or password");
+  options.server = GENERATE("http://heal/?x=1", "http://heal/#x", "http://heal?");
+  CHECK(load_settings(options, {}).error().str() == "--server: it must not hold a query or a fragment");
 }
 
 TEST_CASE("a user name and a password file go together") {

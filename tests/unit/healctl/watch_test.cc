@@ -42,6 +42,15 @@ TEST_CASE("watch prints a line per change and ends when the incident has recover
             ""});
 }
 
+TEST_CASE("watch does not call a server that never answers a quiet one") {
+  Bench bench;
+  bench.http.on("GET", std::string(Bench::kApi) + "/incidents?limit=50", HttpAnswer::of(200, list_of({}), 1h));
+  const auto ran = bench.run({"incidents", "watch", "--timeout", "3s"});
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(ran.out.empty());
+  CHECK(ran.err.starts_with("healctl: error: "));
+}
+
 TEST_CASE("watch ends with what went wrong when the incident does not recover") {
   Bench bench;
   const auto failed = fresh(IncidentState::kFailed);
