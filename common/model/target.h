@@ -12,7 +12,7 @@ namespace heal {
 struct TargetId {
   std::string kind;    ///< container, process, unit or service
   std::string engine;  ///< the engine's name in heal.yml; containers only
-  std::string name;    ///< letters, digits, `_ . - @ :` (containers: no `@ :`), first a letter or digit, up to 255 bytes
+  std::string name;    ///< letters, digits, `_ . - @ :` (no container: `@ :`), first a letter or digit; 255 bytes
 
   /// kInvalid for an unknown kind, a wrong number of parts, or a name with anything else in it (no "..", no leading
   /// dash), so that a target can never be mistaken for a path or an option.
