@@ -149,7 +149,8 @@ TEST_CASE("a fault that came into force after it was to end is undone and never 
   CHECK(injected.error().str() ==
         "fault stop took as long to come into force as it was to last: it is undone again, give it longer");
   CHECK(site.web().status == "running");
-  for (const auto& entry : site.store->entries_after(0, 100).value())
+  const auto entries = site.store->entries_after(0, 100).value();
+  for (const auto& entry : entries)
     CHECK(entry.message.find("applied") == std::string::npos);
 }
 
