@@ -1,5 +1,7 @@
 #include "common/playbook/bundle.h"
 
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 
 #include "tests/support/temp_folder.h"
@@ -128,7 +130,7 @@ TEST_CASE("two playbooks of one name are refused") {
 
 TEST_CASE("a missing heal.yml is one plain message for the log too") {
   const Files files;
-  REQUIRE(files.without_path(load(files.path() + "/heal.yml").diagnostics.to_error().str()) ==
+  REQUIRE(files.without_path(load(files.file("heal.yml")).diagnostics.to_error().str()) ==
           "heal.yml: no such file or directory");
 }
 
@@ -217,15 +219,15 @@ alertmanagers:
 TEST_CASE("a path that yields no file is a mistake, and so is a link that leads nowhere") {
   const Files files;
   const auto heal = files.write("heal.yml", "version: 1\n");
-  fs::create_directories(files.path() + "/p/sub");
+  std::filesystem::create_directories(files.file("p/sub"));
   files.write("p/notes.txt", "x");
-  REQUIRE(files.without_path(check_files({heal, files.path() + "/p", files.path() + "/p/*.yml"}).render()) ==
+  REQUIRE(files.without_path(check_files({heal, files.file("p"), files.file("p/*.yml")}).render()) ==
           "error: p: no file to check there (expected *.yml or *.yaml)\n"
           "error: p/*.yml: no file to check there (expected *.yml or *.yaml)\n");
-  fs::create_directories(files.path() + "/playbooks");
-  fs::create_symlink("nowhere", files.path() + "/playbooks/a.yml");
+  std::filesystem::create_directories(files.file("playbooks"));
+  std::filesystem::create_symlink("nowhere", files.file("playbooks/a.yml"));
   REQUIRE(files.problems() == "error: playbooks/a.yml: no such file or directory\n");
-  REQUIRE(files.without_path(check_files({files.path() + "/playbooks"}).render()) ==
+  REQUIRE(files.without_path(check_files({files.file("playbooks")}).render()) ==
           "error: playbooks/a.yml: no such file or directory\n");
 }
 
