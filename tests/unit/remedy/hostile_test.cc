@@ -81,6 +81,7 @@ TEST_CASE("label values that could be options, split lines, or are too long stop
 
 TEST_CASE("hostile label values cannot change where a request goes") {
   for (const auto& value : kHarmless) {
+    if (value.find('/') != std::string::npos) continue;  // refused below
     INFO(value);
     Rig rig(playbook_with("http.request: {url: \"http://hook/a/{{ params.note }}\", method: POST, body: \"{{ "
                           "params.note }}\"}"),
@@ -93,7 +94,7 @@ TEST_CASE("hostile label values cannot change where a request goes") {
     CHECK(requests[0].url.substr(14).find_first_of("/?#`'\" {}$;|&") == std::string::npos);
     CHECK(requests[0].body == value);
   }
-  for (const std::string value : {"..", ".", "one\r\nHost: evil"}) {
+  for (const std::string value : {"..", ".", "../../etc/passwd", "..%2Fadmin", "; rm -rf /", "one\r\nHost: evil"}) {
     INFO(value);
     Rig rig(playbook_with("http.request: {url: \"http://hook/a/{{ params.note }}\"}"), kHealWithNote);
     rig.http.on("*", "http://hook/*", HttpAnswer::of(200));
