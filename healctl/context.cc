@@ -13,14 +13,27 @@
 namespace heal::ctl {
 namespace {
 
-Exit exit_of(const Error& error, Purpose purpose) {
+/// Whether a change that failed so may have been done all the same: it was sent, or may have been, and no answer says
+/// what became of it.
+bool may_be_done(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kProtocol:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Exit exit_of(const Error& error) {
   switch (error.code()) {
     case ErrorCode::kRefused:
     case ErrorCode::kConflict:
       return Exit::kRefused;
-    case ErrorCode::kTimeout:
-      return purpose == Purpose::kChange ? Exit::kUnknown : Exit::kUnreachable;
     case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
     case ErrorCode::kUnauthorized:
     case ErrorCode::kProtocol:
     case ErrorCode::kTooLarge:
@@ -36,7 +49,11 @@ Exit exit_of(const Error& error, Purpose purpose) {
   return Exit::kFailed;
 }
 
-std::string_view hint_of(const Error& error, Purpose purpose) {
+constexpr std::string_view kMayBeDone =
+    "it may have been done all the same: look at \"healctl incidents list\" and \"healctl faults list\" before you try "
+    "again";
+
+std::string_view hint_of(const Error& error) {
   switch (error.code()) {
     case ErrorCode::kUnavailable:
       return "is heal-webhook running there? \"healctl doctor\" looks; --server or HEALCTL_SERVER names another";
@@ -45,9 +62,7 @@ std::string_view hint_of(const Error& error, Purpose purpose) {
     case ErrorCode::kProtocol:
       return "does --server name a heal-webhook?";
     case ErrorCode::kTimeout:
-      return purpose == Purpose::kChange
-                 ? "it may have been done all the same: look at \"healctl incidents list\" before you try again"
-                 : "--timeout gives it longer";
+      return "--timeout gives it longer";
     default:
       return "";
   }
@@ -89,8 +104,15 @@ void Context::complain(std::string_view message, std::string_view hint) {
 }
 
 Exit Context::fail(const Error& error, Purpose purpose) {
-  if (error.code() != ErrorCode::kCancelled) complain(error.str(), hint_of(error, purpose));
-  return exit_of(error, purpose);
+  const bool is_open = purpose == Purpose::kChange && !service_.was_answered() && may_be_done(error);
+  if (is_open) {
+    complain(error.str(), kMayBeDone);
+    return error.code() == ErrorCode::kCancelled ? Exit::kInterrupted : Exit::kUnknown;
+  }
+  // The service itself may say of a change that its outcome is unknown.
+  const bool is_unknown = purpose == Purpose::kChange && error.code() == ErrorCode::kTimeout;
+  if (error.code() != ErrorCode::kCancelled) complain(error.str(), is_unknown ? kMayBeDone : hint_of(error));
+  return is_unknown ? Exit::kUnknown : exit_of(error);
 }
 
 Colour colour_for(std::size_t width, const Environment& environment) {

@@ -51,14 +51,16 @@ std::optional<ErrorCode> code_of_status(int status) {
   }
 }
 
-/// What an answer other than 2xx says. Only the service's own form of error counts: whoever else answers there must not
-/// be mistaken for it.
-Error error_of(const HttpClientResponse& response) {
+/// What an answer other than 2xx says, and whether it is in the service's own form. Only the service's own form of
+/// error counts: whoever else answers there must not be mistaken for it.
+Error error_of(const HttpClientResponse& response, bool& is_ours) {
+  is_ours = true;
   if (response.status == 401) return Error(ErrorCode::kUnauthorized, "credentials are missing or wrong");
   const auto json = parse_json(response.body);
   const auto* error = json ? find_member(*json, "error") : nullptr;
   const auto by_status = code_of_status(response.status);
   if (error == nullptr || !by_status) {
+    is_ours = false;
     return make_error(ErrorCode::kProtocol, "answered {}, and not as heal-webhook does", response.status);
   }
   const auto message = get_string(*error, "message", "/error").value_or("no reason was given");
@@ -103,9 +105,10 @@ Error ServiceClient::with_request(Error error, const HttpClientRequest& request)
 Result<Json> ServiceClient::exchange(const HttpClientRequest& request) {
   const auto patience = request.method == "GET" ? kLookTimeout : kChangeTimeout;
   const auto deadline = clock_.deadline_in(settings_.timeout.value_or(patience));
+  was_answered_ = false;
   auto response = http_.send(request, deadline, stop_);
   if (!response) return std::move(response).error();
-  if (!response->ok()) return with_request(error_of(*response), request);
+  if (!response->ok()) return with_request(error_of(*response, was_answered_), request);
   auto json = parse_json(response->body);
   if (!json) {
     return with_request(make_error(ErrorCode::kProtocol, "the answer is not JSON: {}", json.error().message()),
@@ -139,7 +142,7 @@ Status ServiceClient::stream(const std::string& path, HttpHeaders headers, const
   streamed.headers.emplace_back("Accept", "text/event-stream");
   auto response = http_.stream(streamed, sink, deadline, stop_);
   if (!response) return std::move(response).error();
-  if (!response->ok()) return with_request(error_of(*response), streamed);
+  if (!response->ok()) return with_request(error_of(*response, was_answered_), streamed);
   return {};
 }
 

@@ -39,6 +39,9 @@ class ServiceClient {
   Status stream(const std::string& path, HttpHeaders headers, const ChunkSink& sink, Deadline deadline);
 
   const std::string& server() const { return settings_.server; }
+  /// True when the last request got an error in heal-webhook's own form: then it is known that nothing was begun beyond
+  /// what that error says. Otherwise a failed change may have been done all the same.
+  bool was_answered() const { return was_answered_; }
 
  private:
   HttpClientRequest request(std::string method, const std::string& path, const Query& query) const;
@@ -49,6 +52,7 @@ class ServiceClient {
   Clock& clock_;
   const Settings& settings_;
   std::stop_token stop_;
+  bool was_answered_ = false;
 };
 
 }  // namespace heal::ctl

@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include <catch2/catch.hpp>
 
 #include "common/wire/alertmanager.h"
@@ -252,6 +254,40 @@ TEST_CASE("an incident that was too long for one answer is shown with what is mi
   CHECK(ran.out.find("\n19999 earlier ones are not shown\n") != std::string::npos);
   CHECK(ran.out.ends_with("\n20000 entries in between are not shown: GET http://localhost:9095/api/v1/incidents/" +
                           incident.id + "/timeline?cursor=7\n"));
+}
+
+TEST_CASE("a change that was sent and got no answer is unknown, one that was refused is not") {
+  const std::string may_be_done =
+      "hint: it may have been done all the same: look at \"healctl incidents list\" and \"healctl faults list\" before "
+      "you try again\n";
+  const auto failing = [](ErrorCode code) { return HttpAnswer::failing(Error(code, "as told")); };
+  const auto said = [](int status, const char* code) {
+    return HttpAnswer::of(status, fmt::format(R"({{"error":{{"code":"{}","message":"as told"}}}})", code));
+  };
+  const std::vector<std::tuple<HttpAnswer, Exit, bool>> cases{
+      {failing(ErrorCode::kTimeout), Exit::kUnknown, true},
+      {failing(ErrorCode::kProtocol), Exit::kUnknown, true},
+      {failing(ErrorCode::kTooLarge), Exit::kUnknown, true},
+      {failing(ErrorCode::kCancelled), Exit::kInterrupted, true},
+      {HttpAnswer::of(502, "<html>bad gateway</html>"), Exit::kUnknown, true},
+      {HttpAnswer::of(202, "[]"), Exit::kUnknown, true},
+      {HttpAnswer::of(202, "{}"), Exit::kUnknown, true},
+      {said(503, "unavailable"), Exit::kUnreachable, false},
+      {said(503, "storage"), Exit::kUnreachable, false},
+      {said(503, "timeout"), Exit::kUnknown, true},
+      {said(409, "conflict"), Exit::kRefused, false},
+      {said(400, "invalid"), Exit::kFailed, false},
+      {HttpAnswer::of(401, "no"), Exit::kUnreachable, false},
+  };
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    CAPTURE(i);
+    const auto& [answer, exit, is_open] = cases[i];
+    Bench bench;
+    bench.http.on("POST", std::string(Bench::kApi) + "/heals", answer);
+    const auto ran = bench.run({"heal", "p", "--target", kTarget});
+    CHECK(ran.exit == exit);
+    CHECK(ran.err.ends_with(may_be_done) == is_open);
+  }
 }
 
 TEST_CASE("doctor does not take another server for heal-webhook") {
