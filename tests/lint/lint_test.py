@@ -6,10 +6,12 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import layering
 import profiles
 import source
+import tidy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import report  # noqa: E402
@@ -73,6 +75,46 @@ class Profiles(unittest.TestCase):
             self.assertIn("+expr: up == 1", list(profiles.differences(root)))
             (root / "fast/a.yml").unlink()
             self.assertEqual([f"missing: {root}/fast/a.yml"], list(profiles.differences(root)))
+
+
+class Tidy(unittest.TestCase):
+    def unit(self, root, name, text, includes=()):
+        path = pathlib.Path(root) / name
+        path.write_text(text)
+        unit = tidy.Unit(pathlib.Path(root), {"file": str(path), "command": f"g++ -I. -Wall -std=c++20 -o {name}.o -c {path}"})
+        unit.includes = [pathlib.Path(root) / include for include in includes]
+        return unit
+
+    def test_files_that_define_the_same_name_are_not_looked_at_as_one(self):
+        with tempfile.TemporaryDirectory() as root:
+            a = self.unit(root, "a.cc", "int shown(int x) {\n  return x;\n}\n")
+            b = self.unit(root, "b.cc", "constexpr int kMost = 1;\n")
+            c = self.unit(root, "c.cc", "std::string shown(double x) {\n}\n")
+            d = self.unit(root, "d.cc", "const int kMost = 2;\n")
+            self.assertEqual([[a, b], [c, d]], list(tidy.bundles([a, b, c, d])))
+
+    def test_a_change_touches_what_includes_it_and_what_is_not_known(self):
+        with tempfile.TemporaryDirectory() as root:
+            a = self.unit(root, "a.cc", "", ["x.h"])
+            b = self.unit(root, "b.cc", "", ["y.h"])
+            c = self.unit(root, "c.cc", "")
+            self.assertEqual([a, c], tidy.touched(pathlib.Path(root), [a, b, c], {"x.h"}))
+            self.assertEqual([b, c], tidy.touched(pathlib.Path(root), [a, b, c], {"b.cc"}))
+            self.assertEqual([a, b, c], tidy.touched(pathlib.Path(root), [a, b, c], {".clang-tidy"}))
+
+    def test_a_finding_in_a_header_is_told_once(self):
+        seen = set()
+        text = "/r/a.h:1:2: error: bad [x]\nint a;\n1 warning generated.\n"
+        self.assertEqual(["a.h:1:2: error: bad [x]", "int a;"], tidy.new_findings("/r", text, seen))
+        self.assertEqual([], tidy.new_findings("/r", text, seen))
+
+    def test_a_run_that_broke_is_told_and_fails(self):
+        with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as build:
+            unit = self.unit(root, "a.cc", "int shown() {")
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), mock.patch.object(tidy.Checker, "run_tidy", return_value="a.cc: ended with 139"):
+                self.assertEqual(1, tidy.run(pathlib.Path(root), pathlib.Path(build), [unit], 1))
+            self.assertIn("a.cc: ended with 139", out.getvalue())
 
 
 class Report(unittest.TestCase):

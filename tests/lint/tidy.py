@@ -188,17 +188,18 @@ def new_findings(root, text, seen):
 def run(root, build, units, jobs):
     checker = Checker(root, build)
     todo = [unit for unit in units if not (unit.includes and checker.stamp_of(unit).exists())]
-    started, seen = time.monotonic(), set()
+    started, seen, bad = time.monotonic(), set(), 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         # The longest first, so that no core is left with one at the end.
         work = sorted(bundles(todo), key=lambda bundle: -sum(unit.path.stat().st_size for unit in bundle))
         for done in concurrent.futures.as_completed([pool.submit(checker.check, bundle) for bundle in work]):
+            bad += bool(done.result())
             lines = new_findings(root, done.result(), seen)
             if lines:
                 print("\n".join(lines), flush=True)
     print(f"clang-tidy: {len(todo)} of {len(units)} files looked at in {time.monotonic() - started:.0f} s (the others were "
-          f"clean and are as they were), {len(seen)} findings")
-    return 1 if seen else 0
+          f"clean and are as they were), {bad or 'none'} with findings")
+    return 1 if bad else 0
 
 
 def main():
