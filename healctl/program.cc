@@ -37,7 +37,7 @@ Commands make_commands(const CommandTree& tree) {
 }  // namespace
 
 Program::Program(Ports ports, Console console, Environment environment)
-    : ports_(std::move(ports)), console_(console), environment_(std::move(environment)) {
+    : ports_(std::move(ports)), console_(std::move(console)), environment_(std::move(environment)) {
   tree_.global_options = global_option_specs(options_);
   tree_.groups = {{"incidents", "Look at incidents: what broke, what was done, and whether it helped."},
                   {"faults", "Look at and end the faults that were injected."},

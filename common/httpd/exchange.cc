@@ -143,7 +143,7 @@ void Responder::send(HttpResponse response) {
   if (exchange_ != nullptr) exchange_->answer(std::move(response));
 }
 
-StreamWriter Responder::open_stream(std::string content_type) {
+StreamWriter Responder::open_stream(const std::string& content_type) {
   if (exchange_ == nullptr || !exchange_->open_stream(content_type)) return {};
   return StreamWriter(exchange_);
 }

@@ -124,8 +124,8 @@ bool Reactor::is_finished() const {
 
 void Reactor::handle_event(std::uint64_t tag, std::uint32_t events) {
   if (tag == kMailboxTag) {
-    for (auto& mail : mailbox_->take())
-      handle_mail(std::move(mail));
+    for (const auto& mail : mailbox_->take())
+      handle_mail(mail);
     return;
   }
   if (tag < kFirstConnection) {
@@ -143,7 +143,7 @@ void Reactor::handle_event(std::uint64_t tag, std::uint32_t events) {
   if ((events & EPOLLRDHUP) != 0) client_left(connection);
 }
 
-void Reactor::handle_mail(Mail mail) {
+void Reactor::handle_mail(const Mail& mail) {
   if (mail.kind == Mail::Kind::kStop) return begin_stop();
   const auto found = connections_.find(mail.connection);
   if (found == connections_.end() || found->second->phase == Phase::kClosed) return;
@@ -160,7 +160,7 @@ void Reactor::handle_mail(Mail mail) {
       metrics_->rejected(RejectReason::kSlowReader);
       return close(connection);
     default:
-      return stream(connection, std::move(mail));
+      return stream(connection, mail);
   }
 }
 

@@ -67,7 +67,7 @@ class Reactor {
 
   void run();
   void handle_event(std::uint64_t tag, std::uint32_t events);
-  void handle_mail(Mail mail);
+  void handle_mail(const Mail& mail);
   void handle_timeouts();
   bool is_finished() const;
   int wait_milliseconds() const;
@@ -107,7 +107,7 @@ class Reactor {
   void response_progress(Connection& connection);
   void response_sent(Connection& connection);
   void count(const Connection& connection, int status) const;
-  void stream(Connection& connection, Mail mail);
+  void stream(Connection& connection, const Mail& mail);
   void stream_progress(Connection& connection, std::size_t pending_before);
   void heartbeat(Connection& connection);
 

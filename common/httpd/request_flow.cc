@@ -245,7 +245,7 @@ void Reactor::response_sent(Connection& connection) {
   if (connection.has_peer_closed && wants_more) drain(connection);
 }
 
-void Reactor::stream(Connection& connection, Mail mail) {
+void Reactor::stream(Connection& connection, const Mail& mail) {
   if (mail.kind == Mail::Kind::kStreamStart) {
     if (connection.phase != Phase::kHandling) return;
     count(connection, 200);

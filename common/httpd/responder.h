@@ -49,7 +49,7 @@ class Responder {
   /// Answers. Does not block. The answer is lost without a trace when the client is gone.
   void send(HttpResponse response);
   /// Answers 200 with `content_type` and hands out the body's writer.
-  StreamWriter open_stream(std::string content_type = "text/event-stream");
+  StreamWriter open_stream(const std::string& content_type = "text/event-stream");
   /// Stop is requested when the client hangs up before it was answered (an answer may still be sent: it may only have
   /// closed its sending side), or when the server's stop ran out of patience.
   std::stop_token gone() const;

@@ -67,7 +67,7 @@ DeferredHandler answer_at_once(Handler handler) {
 class HttpServer::Impl final : public RequestGate {
  public:
   Impl(ServerOptions options, std::vector<ListenAddress> listen, std::vector<ListenAddress> admin_listen,
-       std::unique_ptr<WebWatcher> watcher, Logger logger, Metrics& metrics)
+       std::unique_ptr<WebWatcher> watcher, const Logger& logger, Metrics& metrics)
       : options_(std::move(options)),
         listen_(std::move(listen)),
         admin_listen_(std::move(admin_listen)),
@@ -261,7 +261,7 @@ void HttpServer::Impl::run(const Route& route, const HttpRequest& request,
   }
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::create(ServerOptions options, Logger logger, Metrics& metrics) {
+Result<std::unique_ptr<HttpServer>> HttpServer::create(ServerOptions options, const Logger& logger, Metrics& metrics) {
   std::vector<ListenAddress> listen, admin_listen;
   for (const auto& text : options.listen) {
     HEAL_TRY(auto address, parse_listen_address(text));

@@ -84,7 +84,7 @@ using DeferredHandler = std::function<void(const HttpRequest&, Responder respond
 class HttpServer {
  public:
   /// Checks the options and reads web_config_file; binds nothing yet. `metrics` must outlive the server.
-  static Result<std::unique_ptr<HttpServer>> create(ServerOptions options, Logger logger, Metrics& metrics);
+  static Result<std::unique_ptr<HttpServer>> create(ServerOptions options, const Logger& logger, Metrics& metrics);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

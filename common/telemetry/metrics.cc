@@ -103,7 +103,7 @@ void write_build_info(ExpositionWriter& writer, const std::string& program) {
 
 }  // namespace
 
-std::size_t MetricsRegistry::family(const std::string& name, Shape shape) {
+std::size_t MetricsRegistry::family(const std::string& name, const Shape& shape) {
   MutexLock lock(mutex_);
   if (const auto known = index_.find(name); known != index_.end()) {
     HEAL_CHECK(families_[known->second].shape == shape, "a metric name is registered twice with different shapes");
@@ -232,22 +232,23 @@ Histogram Metrics::histogram(const std::string& name, const std::string& help, s
   return histograms(name, help, {}, std::move(buckets)).at({});
 }
 
-CounterFamily Metrics::counters(const std::string& name, const std::string& help, std::vector<MetricLabel> labels) {
+CounterFamily Metrics::counters(const std::string& name, const std::string& help,
+                                const std::vector<MetricLabel>& labels) {
   const auto index = registry_->family(name, {MetricType::kCounter, help, names_of(labels), {}});
   for (const auto& values : combinations(labels))
     (void)registry_->member<Counter>(index, values);
   return registry_->handle<Counter>(index);
 }
 
-GaugeFamily Metrics::gauges(const std::string& name, const std::string& help, std::vector<MetricLabel> labels) {
+GaugeFamily Metrics::gauges(const std::string& name, const std::string& help, const std::vector<MetricLabel>& labels) {
   const auto index = registry_->family(name, {MetricType::kGauge, help, names_of(labels), {}});
   for (const auto& values : combinations(labels))
     (void)registry_->member<Gauge>(index, values);
   return registry_->handle<Gauge>(index);
 }
 
-HistogramFamily Metrics::histograms(const std::string& name, const std::string& help, std::vector<MetricLabel> labels,
-                                    std::vector<double> buckets) {
+HistogramFamily Metrics::histograms(const std::string& name, const std::string& help,
+                                    const std::vector<MetricLabel>& labels, std::vector<double> buckets) {
   const auto index = registry_->family(name, {MetricType::kHistogram, help, names_of(labels), std::move(buckets)});
   for (const auto& values : combinations(labels))
     (void)registry_->member<Histogram>(index, values);

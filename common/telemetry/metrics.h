@@ -110,9 +110,9 @@ class Metrics {
   Gauge gauge(const std::string& name, const std::string& help);
   Histogram histogram(const std::string& name, const std::string& help,
                       std::vector<double> buckets = default_duration_buckets());
-  CounterFamily counters(const std::string& name, const std::string& help, std::vector<MetricLabel> labels);
-  GaugeFamily gauges(const std::string& name, const std::string& help, std::vector<MetricLabel> labels);
-  HistogramFamily histograms(const std::string& name, const std::string& help, std::vector<MetricLabel> labels,
+  CounterFamily counters(const std::string& name, const std::string& help, const std::vector<MetricLabel>& labels);
+  GaugeFamily gauges(const std::string& name, const std::string& help, const std::vector<MetricLabel>& labels);
+  HistogramFamily histograms(const std::string& name, const std::string& help, const std::vector<MetricLabel>& labels,
                              std::vector<double> buckets = default_duration_buckets());
 
   /// Calls `collect` on each exposition, after the registered metrics: for values that live elsewhere or whose members

@@ -28,7 +28,7 @@ class MetricsRegistry {
   explicit MetricsRegistry(std::string program) : program_(std::move(program)) {}
 
   /// The index of the family, made on first use.
-  std::size_t family(const std::string& name, Shape shape);
+  std::size_t family(const std::string& name, const Shape& shape);
   template <typename Metric>
   MetricFamily<Metric> handle(std::size_t index) {
     return MetricFamily<Metric>(this, index);
