@@ -77,7 +77,7 @@ class FlagParser::Impl {
       : flags_(std::move(defaults)), program_(std::move(program)), app_(description, program_) {
     app_.set_help_flag("-h,--help", "show this help and end");
     app_.set_version_flag("--version", version_line(program_), "show the version and end");
-    app_.formatter_fn([](const CLI::App* app, std::string, CLI::AppFormatMode) { return help_text(*app); });
+    app_.formatter_fn([](const CLI::App* app, const std::string&, CLI::AppFormatMode) { return help_text(*app); });
     app_.option_defaults()->always_capture_default();
     add("--config.file", flags_.config_file, "the configuration file");
     app_.add_flag("--config.check", flags_.config_check, "check the configuration and end: 0 good, 1 bad");
@@ -148,7 +148,7 @@ class FlagParser::Impl {
   std::vector<CLI::App*> modes_;
 };
 
-FlagParser::FlagParser(std::string program, std::string description, ServiceFlags defaults)
+FlagParser::FlagParser(std::string program, const std::string& description, ServiceFlags defaults)
     : impl_(std::make_unique<Impl>(std::move(program), description, std::move(defaults))) {}
 FlagParser::~FlagParser() = default;
 

@@ -26,7 +26,7 @@ struct ServiceFlags {
 class FlagParser {
  public:
   /// `defaults` holds what is in force when a flag is not given.
-  FlagParser(std::string program, std::string description, ServiceFlags defaults);
+  FlagParser(std::string program, const std::string& description, ServiceFlags defaults);
   ~FlagParser();
   FlagParser(const FlagParser&) = delete;
   FlagParser& operator=(const FlagParser&) = delete;
