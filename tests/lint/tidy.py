@@ -11,6 +11,7 @@ BUILD/tidy/ remembers them.
 
 import argparse
 import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -81,15 +82,19 @@ def touched(root, units, changed):
     return [unit for unit in units if unit.path in paths or not unit.includes or paths.intersection(unit.includes)]
 
 
+@functools.cache
+def configuration_of(folder):
+    """The configuration for the files of a folder, as it comes together from .clang-tidy there and above."""
+    return output_of(CLANG_TIDY, "--dump-config", str(folder / "any.cc"), "--")
+
+
 class Keys:
     """What a verdict depends on, as one digest for each unit. Reads each file once."""
 
     def __init__(self, root):
         self.root = root
         self.files = {}
-        self.common = output_of(CLANG_TIDY, "--version")
-        for config in sorted(root.rglob(".clang-tidy")):
-            self.common += config.read_text()
+        self.version = output_of(CLANG_TIDY, "--version")
 
     def of_file(self, path):
         if path not in self.files:
@@ -104,15 +109,16 @@ class Keys:
         return self.files[path]
 
     def of_unit(self, unit):
-        parts = [self.common, *unit.flags, *(f"{path} {self.of_file(path)}" for path in [unit.path, *unit.includes])]
+        parts = [self.version, configuration_of(unit.path.parent), *unit.flags, *(f"{path} {self.of_file(path)}" for path in [unit.path, *unit.includes])]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def names_of(unit):
     """What the file defines at the left margin: two files that define the same cannot be looked at as one."""
     text = unit.path.read_text()
-    names = set(re.findall(r"^(?![#/ }])[^(=;]*?(?<![:\w])(\w+)\(", text, re.M))
-    names |= set(re.findall(r"^(?:class|struct|enum class|using|constexpr [^={;]*?|const [^={;(]*?)\s*\b(\w+)(?:\[\])?\s*[={;:]", text, re.M))
+    names = set(re.findall(r"^(?![#/ }])[^(=;\n]*?(?<![:\w])(\w+)\(", text, re.M))
+    names |= set(re.findall(r"^(?:class|struct|union|enum(?: class)?) (\w+)", text, re.M))
+    names |= set(re.findall(r"^(?:using|(?:inline |static )?const(?:expr)?)\b[^=({;:\n]*?(?:std::)?[^=({;:\n]*?(\w+)(?:\[\w*\])?(?: =|[({;])", text, re.M))
     return names - {"TEST_CASE", "TEMPLATE_TEST_CASE", "namespace"}
 
 
@@ -146,8 +152,8 @@ class Checker:
         keys = Keys(root)
         self.stamp_of = lambda unit: self.folder / keys.of_unit(unit)
 
-    def run_tidy(self, path, flags):
-        ran = subprocess.run([CLANG_TIDY, "--quiet", f"--config-file={self.root}/.clang-tidy", str(path), "--", *flags],
+    def run_tidy(self, path, configuration, flags):
+        ran = subprocess.run([CLANG_TIDY, "--quiet", f"--config={configuration}", str(path), "--", *flags],
                              cwd=self.root, capture_output=True, text=True)
         if ran.returncode == 0:
             return ""
@@ -155,15 +161,16 @@ class Checker:
 
     def check(self, bundle):
         """What is to be printed about these units; "" when they are clean."""
+        configuration = configuration_of(bundle[0].path.parent)
         if len(bundle) == 1:
-            text = self.run_tidy(bundle[0].path, bundle[0].flags)
+            text = self.run_tidy(bundle[0].path, configuration, bundle[0].flags)
             if not text:
                 self.stamp_of(bundle[0]).touch()
             return text
         # One main file, not includes: some checks look at the main file only.
         joined = self.folder / f"{self.stamp_of(bundle[0]).name}.cc"
         joined.write_text("\n".join(unit.path.read_text() for unit in bundle))
-        text = self.run_tidy(joined, bundle[0].flags)
+        text = self.run_tidy(joined, configuration, bundle[0].flags)
         joined.unlink()
         if text:
             half = len(bundle) // 2

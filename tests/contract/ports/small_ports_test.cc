@@ -94,7 +94,7 @@ class RealDial : public DialFixture {
     // A queue of length 0 holds one connection; the kernel lets further ones wait without an answer.
     for (ScopedFd& fd : fillers_) {
       fd = ScopedFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      connect(fd.get(), reinterpret_cast<const sockaddr*>(&silent_), sizeof(silent_));
+      (void)connect(fd.get(), reinterpret_cast<const sockaddr*>(&silent_), sizeof(silent_));
     }
   }
   Dialer& dialer() override { return dialer_; }
