@@ -17,6 +17,7 @@ namespace {
 /// what became of it.
 bool may_be_done(const Error& error) {
   switch (error.code()) {
+    case ErrorCode::kUnavailable:
     case ErrorCode::kProtocol:
     case ErrorCode::kTooLarge:
     case ErrorCode::kTimeout:
@@ -32,6 +33,7 @@ Exit exit_of(const Error& error) {
     case ErrorCode::kRefused:
     case ErrorCode::kConflict:
       return Exit::kRefused;
+    case ErrorCode::kUnreachable:
     case ErrorCode::kUnavailable:
     case ErrorCode::kTimeout:
     case ErrorCode::kUnauthorized:
@@ -55,6 +57,7 @@ constexpr std::string_view kMayBeDone =
 
 std::string_view hint_of(const Error& error) {
   switch (error.code()) {
+    case ErrorCode::kUnreachable:
     case ErrorCode::kUnavailable:
       return "is heal-webhook running there? \"healctl doctor\" looks; --server or HEALCTL_SERVER names another";
     case ErrorCode::kUnauthorized:

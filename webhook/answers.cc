@@ -16,6 +16,7 @@ int status_of(ErrorCode code) {
       return 409;
     case ErrorCode::kTooLarge:
       return 413;
+    case ErrorCode::kUnreachable:
     case ErrorCode::kUnavailable:
     case ErrorCode::kStorage:
     case ErrorCode::kTimeout:

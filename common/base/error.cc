@@ -19,6 +19,8 @@ std::string_view to_string(ErrorCode code) {
       return "unauthorized";
     case ErrorCode::kTooLarge:
       return "too_large";
+    case ErrorCode::kUnreachable:
+      return "unreachable";
     case ErrorCode::kUnavailable:
       return "unavailable";
     case ErrorCode::kTimeout:
@@ -63,9 +65,10 @@ ErrorCode code_for_errno(int errno_value) {
     case EADDRINUSE:
       return ErrorCode::kConflict;
     case ECONNREFUSED:
-    case ECONNRESET:
     case EHOSTUNREACH:
     case ENETUNREACH:
+      return ErrorCode::kUnreachable;
+    case ECONNRESET:
     case EPIPE:
       return ErrorCode::kUnavailable;
     case ETIMEDOUT:

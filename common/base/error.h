@@ -20,7 +20,8 @@ enum class ErrorCode {
   kRefused,       ///< a rule of ours forbids it (inventory, allow-list, guard)
   kUnauthorized,  ///< credentials missing or wrong
   kTooLarge,      ///< over a declared limit
-  kUnavailable,   ///< could not reach it; trying again may help
+  kUnreachable,   ///< could not reach it: nothing was sent; trying again may help
+  kUnavailable,   ///< it broke off, or says that it cannot now; what was sent may have been done
   kTimeout,       ///< the deadline passed; the outcome may be unknown
   kCancelled,     ///< a stop was requested
   kProtocol,      ///< the other side answered something that its protocol does not allow

@@ -17,7 +17,8 @@ namespace heal {
 enum class EngineChange { kDone, kAlready };
 
 /// A container engine that speaks the Docker Engine API. `container` is a name or id. Thread-safe.
-/// Common errors: kNotFound (no such container or network), kConflict (409), kUnavailable (engine not reachable),
+/// Common errors: kNotFound (no such container or network), kConflict (409), kUnreachable (nothing was
+/// sent), kUnavailable (broken off: the outcome is unknown),
 /// kTimeout: the outcome is unknown, the engine goes on after its client has left; kCancelled likewise; kRefused when a
 /// filter in between said no (403). Success says what the engine answered, not that it helped: look at
 /// inspect().started_at.

@@ -13,7 +13,7 @@ class Dialer {
  public:
   virtual ~Dialer() = default;
   /// Success when `address` (host:port, [v6]:port) accepted a connection, which is closed again at once. Errors:
-  /// kUnavailable, kTimeout, kCancelled, kInvalid.
+  /// kUnreachable, kTimeout, kCancelled, kInvalid.
   virtual Status connect(const std::string& address, Deadline deadline, std::stop_token stop) = 0;
 };
 

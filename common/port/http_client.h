@@ -25,6 +25,10 @@ struct HttpClientRequest {
   std::optional<std::string> ca_file;                             ///< instead of the system's bundle
   bool insecure_skip_verify = false;
   std::size_t max_response_bytes = 4 << 20;
+  enum class TooLong {
+    kFail,  ///< kTooLarge, although the other side may have done what was asked
+    kCut,   ///< the body ends there
+  } too_long = TooLong::kFail;
 };
 
 struct HttpClientResponse {
@@ -44,7 +48,8 @@ using ChunkSink = std::function<StreamNext(std::string_view chunk)>;
 class HttpClient {
  public:
   virtual ~HttpClient() = default;
-  /// The answer, whatever its status. Errors: kUnavailable (resolve, connect, reset), kTimeout at `deadline`,
+  /// The answer, whatever its status. Errors: kUnreachable (resolve, connect, TLS: nothing was
+  /// sent), kUnavailable (broken off), kTimeout at `deadline`,
   /// kCancelled when `stop` is requested, kTooLarge, kProtocol, kInvalid for a URL that is none.
   virtual Result<HttpClientResponse> send(const HttpClientRequest& request, Deadline deadline,
                                           std::stop_token stop) = 0;
@@ -52,7 +57,7 @@ class HttpClient {
   /// For bodies without an end, as server-sent events: the body of a 2xx answer goes to `on_chunk` as it arrives and is
   /// limited by nothing but `deadline`; the body of any other answer is collected as in send(). Gives the answer (its
   /// body empty when it was streamed) once the server has ended it or `on_chunk` said kEnd. Errors as send(): kTimeout
-  /// at `deadline`, kCancelled when `stop` is requested, kUnavailable when the connection breaks, also in the middle.
+  /// at `deadline`, kCancelled when `stop` is requested, kUnavailable when the connection breaks in the middle.
   virtual Result<HttpClientResponse> stream(const HttpClientRequest& request, const ChunkSink& on_chunk,
                                             Deadline deadline, std::stop_token stop) = 0;
 };

@@ -60,7 +60,7 @@ HttpAnswer ScriptedHttpClient::take_answer(const HttpClientRequest& request) {
     Rule* rule = find_rule(request);
     if (rule == nullptr) {
       return HttpAnswer::failing(make_error(
-          ErrorCode::kUnavailable, "{} {}: connection refused (no answer is scripted)", request.method, request.url));
+          ErrorCode::kUnreachable, "{} {}: connection refused (no answer is scripted)", request.method, request.url));
     }
     if (!rule->handler) {
       HttpAnswer answer = rule->answers.front();
@@ -79,6 +79,10 @@ Result<HttpClientResponse> ScriptedHttpClient::send(const HttpClientRequest& req
   const auto what = request.method + " " + request.url;
   HEAL_TRY_STATUS(wait_in(clock_, answer.delay, deadline, std::move(stop), what));
   if (answer.response && answer.response->body.size() > request.max_response_bytes) {
+    if (request.too_long == HttpClientRequest::TooLong::kCut) {
+      answer.response->body.resize(request.max_response_bytes);
+      return std::move(answer.response);
+    }
     return make_error(ErrorCode::kTooLarge, "{}: the answer is larger than {} bytes", what, request.max_response_bytes);
   }
   return std::move(answer.response);

@@ -27,7 +27,7 @@ struct HttpAnswer {
   static HttpAnswer failing(Error error, Duration delay = {}) { return {std::move(error), delay, {}, {}}; }
 };
 
-/// An HTTP client whose servers are scripts. A request without a script is kUnavailable. Thread-safe.
+/// An HTTP client whose servers are scripts. A request without a script is kUnreachable. Thread-safe.
 class ScriptedHttpClient : public HttpClient {
  public:
   using Handler = std::function<HttpAnswer(const HttpClientRequest&)>;

@@ -326,7 +326,7 @@ Status SimContainerEngine::events(std::optional<WallTime> since,
   {
     MutexLock lock(mutex_);
     calls_.push_back({"events", "", ""});
-    if (!present_) return make_error(ErrorCode::kUnavailable, "cannot reach the engine: connection refused");
+    if (!present_) return make_error(ErrorCode::kUnreachable, "cannot reach the engine: connection refused");
     const auto is_older = [&](const ContainerEvent& event) { return !since || event.at < *since; };
     next = static_cast<std::size_t>(std::partition_point(events_.begin(), events_.end(), is_older) - events_.begin());
     departures = departures_;

@@ -68,7 +68,7 @@ class SimContainerEngine : public ContainerEngine {
   /// Appends a line to the container's log, now.
   void append_log(const std::string& name, const std::string& line);
 
-  /// The engine is gone: every call is kUnavailable and followers of events end, until come_back().
+  /// The engine is gone: every call is kUnreachable and followers of events end, until come_back().
   void go_away();
   void come_back();
   /// The next call of `verb` fails with `error` and does nothing.

@@ -152,7 +152,7 @@ Result<SimContainerEngine::Call> SimContainerEngine::enter(SimEngineCall call, D
     Faults& faults = faults_[call.verb];
     calls_.push_back(std::move(call));
     if (stop.stop_requested()) return make_error(ErrorCode::kCancelled, "{}: stopped", what);
-    if (!present_) return make_error(ErrorCode::kUnavailable, "cannot reach the engine: connection refused");
+    if (!present_) return make_error(ErrorCode::kUnreachable, "cannot reach the engine: connection refused");
     if (!faults.fail.empty()) {
       Error error = std::move(faults.fail.front());
       faults.fail.pop_front();

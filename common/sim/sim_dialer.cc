@@ -29,7 +29,7 @@ Status SimDialer::connect(const std::string& address, Deadline deadline, std::st
   if (peer.behaviour == Behaviour::kDrops) peer.delay = Duration::max();
   HEAL_TRY_STATUS(wait_in(clock_, peer.delay, deadline, std::move(stop), what));
   if (peer.behaviour == Behaviour::kRefuses) {
-    return make_error(ErrorCode::kUnavailable, "{}: connection refused", what);
+    return make_error(ErrorCode::kUnreachable, "{}: connection refused", what);
   }
   return {};
 }

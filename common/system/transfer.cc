@@ -64,6 +64,7 @@ struct Receiver {
   std::string fresh;  ///< streamed and not yet given to on_chunk
   std::size_t header_bytes = 0;
   bool too_large = false;
+  bool is_cut = false;
 
   bool streams() const { return request.on_chunk && response.ok(); }
 
@@ -94,12 +95,15 @@ struct Receiver {
       fresh += bytes;
       return bytes.size();
     }
-    if (response.body.size() + bytes.size() > request.http.max_response_bytes) {
-      too_large = true;
-      return 0;
+    const std::size_t room = request.http.max_response_bytes - response.body.size();
+    if (bytes.size() <= room) {
+      response.body += bytes;
+      return bytes.size();
     }
-    response.body += bytes;
-    return bytes.size();
+    is_cut = request.http.too_long == HttpClientRequest::TooLong::kCut;
+    too_large = !is_cut;
+    if (is_cut) response.body += bytes.substr(0, room);
+    return 0;  // ends the transfer
   }
 };
 
@@ -198,6 +202,11 @@ ErrorCode code_of(CURLcode result) {
     case CURLE_UNKNOWN_OPTION:
     case CURLE_NOT_BUILT_IN:
       return ErrorCode::kInternal;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return ErrorCode::kUnreachable;
     default:
       return ErrorCode::kUnavailable;
   }
@@ -258,6 +267,7 @@ Result<HttpClientResponse> conclude(CURL* easy, CURLcode result, Receiver& recei
     return make_error(ErrorCode::kTooLarge, "{}: the answer is larger than {} bytes", name,
                       receiver.request.http.max_response_bytes);
   }
+  if (receiver.is_cut) return std::move(receiver.response);
   if (result != CURLE_OK) return make_error(code_of(result), "{}: {}", name, reason_of(easy, result));
   return std::move(receiver.response);
 }
@@ -273,7 +283,7 @@ Result<HttpClientResponse> drive(CURLM* multi, CURL* easy, Receiver& receiver, D
     if (left <= Duration::zero()) return make_error(ErrorCode::kTimeout, "{}: timed out", name);
     int running = 0;
     if (curl_multi_perform(multi, &running) != CURLM_OK) {
-      return make_error(ErrorCode::kInternal, "{}: the transfer cannot go on", name);
+      return make_error(ErrorCode::kUnavailable, "{}: the transfer cannot go on", name);
     }
     if (deliver(receiver) == StreamNext::kEnd) return std::move(receiver.response);
     if (const auto result = finished(multi)) return conclude(easy, *result, receiver);

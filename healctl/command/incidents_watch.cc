@@ -73,7 +73,9 @@ class IncidentsWatch final : public Command {
         retry = kFirstRetry;
         continue;
       }
-      if (!reached || status.error().code() != ErrorCode::kUnavailable) return context.fail(status.error());
+      const bool is_gone =
+          status.error().code() == ErrorCode::kUnreachable || status.error().code() == ErrorCode::kUnavailable;
+      if (!reached || !is_gone) return context.fail(status.error());
       if (!std::exchange(is_away, true)) context.say(status.error().str() + "; connecting again");
       context.clock().sleep_until(std::min(context.clock().deadline_in(retry), deadline_), context.stop());
       retry = std::min(retry * 2, kLongestRetry);

@@ -20,8 +20,8 @@ constexpr Duration kChangeTimeout = 60s;
 std::optional<ErrorCode> parse_error_code(std::string_view name) {
   constexpr std::array kCodes{ErrorCode::kInvalid,     ErrorCode::kNotFound,     ErrorCode::kConflict,
                               ErrorCode::kRefused,     ErrorCode::kUnauthorized, ErrorCode::kTooLarge,
-                              ErrorCode::kUnavailable, ErrorCode::kTimeout,      ErrorCode::kStorage,
-                              ErrorCode::kInternal};
+                              ErrorCode::kUnreachable, ErrorCode::kUnavailable,  ErrorCode::kTimeout,
+                              ErrorCode::kStorage,     ErrorCode::kInternal};
   const auto found =
       std::find_if(kCodes.begin(), kCodes.end(), [&](ErrorCode code) { return to_string(code) == name; });
   return found == kCodes.end() ? std::nullopt : std::optional(*found);

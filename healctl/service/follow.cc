@@ -24,7 +24,8 @@ void tell_news(Context& context, const Story& story, std::uint64_t& last_sequenc
 }
 
 bool may_pass(const Error& error) {
-  return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kTimeout;
+  return error.code() == ErrorCode::kUnreachable || error.code() == ErrorCode::kUnavailable ||
+         error.code() == ErrorCode::kTimeout;
 }
 
 }  // namespace

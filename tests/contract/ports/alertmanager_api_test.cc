@@ -29,7 +29,7 @@ class SimAlertmanager : public AlertmanagerFixture {
  public:
   AlertmanagerApi& api() override { return api_; }
   Clock& clock() override { return clock_; }
-  void make_unavailable() override { api_.set_status(make_error(ErrorCode::kUnavailable, "connection refused")); }
+  void make_unavailable() override { api_.set_status(make_error(ErrorCode::kUnreachable, "connection refused")); }
 
  private:
   FakeClock clock_{FakeClock::Sleeping::kAdvances};
@@ -98,9 +98,9 @@ TEST_CASE("Alertmanager holds what is posted while it fires, and nothing else") 
   stop.request_stop();
   CHECK(api.find(alert.labels, fixture->soon(), stop.get_token()).error().code() == ErrorCode::kCancelled);
   fixture->make_unavailable();
-  CHECK(find(alert.labels).error().code() == ErrorCode::kUnavailable);
-  CHECK(api.post({alert}, fixture->soon(), {}).error().code() == ErrorCode::kUnavailable);
-  CHECK(api.ready(fixture->soon(), {}).error().code() == ErrorCode::kUnavailable);
+  CHECK(find(alert.labels).error().code() == ErrorCode::kUnreachable);
+  CHECK(api.post({alert}, fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
+  CHECK(api.ready(fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
 }
 
 TEST_CASE("what a real Alertmanager sends to a webhook is read whole") {

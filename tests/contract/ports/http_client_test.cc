@@ -197,11 +197,11 @@ TEST_CASE("what is no URL is invalid") {
   }
 }
 
-TEST_CASE("nobody listening is unavailable") {
+TEST_CASE("nobody listening is unreachable") {
   const auto fixture = http_fixture();
   const auto response = fixture->client().send({"GET", "http://127.0.0.1:1/", {}, "", {}, {}}, fixture->soon(), {});
   REQUIRE_FALSE(response.has_value());
-  CHECK(response.error().code() == ErrorCode::kUnavailable);
+  CHECK(response.error().code() == ErrorCode::kUnreachable);
   CHECK(response.error().str().starts_with("GET http://127.0.0.1:1/: connection refused"));
 }
 

@@ -38,7 +38,7 @@ class SimPrometheus : public PrometheusFixture {
   }
   PrometheusApi& api() override { return api_; }
   Clock& clock() override { return clock_; }
-  void make_unavailable() override { api_.set_status(make_error(ErrorCode::kUnavailable, "connection refused")); }
+  void make_unavailable() override { api_.set_status(make_error(ErrorCode::kUnreachable, "connection refused")); }
 
  private:
   FakeClock clock_{FakeClock::Sleeping::kAdvances};
@@ -99,8 +99,8 @@ TEST_CASE("Prometheus answers expressions, refuses others, and is missed when it
   CHECK(fixture->api().query("42", fixture->soon(), stop.get_token()).error().code() == ErrorCode::kCancelled);
   CHECK(fixture->api().query("42", fixture->clock().steady_now() - 1s, {}).error().code() == ErrorCode::kTimeout);
   fixture->make_unavailable();
-  CHECK(query("42").error().code() == ErrorCode::kUnavailable);
-  CHECK(fixture->api().ready(fixture->soon(), {}).error().code() == ErrorCode::kUnavailable);
+  CHECK(query("42").error().code() == ErrorCode::kUnreachable);
+  CHECK(fixture->api().ready(fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
 }
 
 TEST_CASE("a gateway's page in place of Prometheus is told by its status") {

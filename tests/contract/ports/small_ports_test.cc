@@ -138,7 +138,7 @@ TEST_CASE("a dialer tells listening, refusing and silent apart") {
   Dialer& dialer = fixture->dialer();
   CHECK(code_of(dialer.connect(fixture->accepting(), fixture->clock().deadline_in(20s), {})) == "ok");
   const auto refused = dialer.connect(fixture->refusing(), fixture->clock().deadline_in(20s), {});
-  CHECK(code_of(refused) == "unavailable");
+  CHECK(code_of(refused) == "unreachable");
   CHECK(refused.error().str() == "connect to " + fixture->refusing() + ": connection refused");
   const auto silent = dialer.connect(fixture->silent(), fixture->clock().deadline_in(50ms), {});
   CHECK(code_of(silent) == "timeout");
@@ -172,7 +172,7 @@ TEST_CASE("a dialled connection is closed at once, and names are resolved") {
   const ScopedFd accepted(accept(fixture.listener(), nullptr, nullptr));
   char byte = 0;
   CHECK(recv(accepted.get(), &byte, 1, 0) == 0);
-  CHECK(code_of(fixture.dialer().connect("no-such-host.invalid:80", soon, {})) == "unavailable");
+  CHECK(code_of(fixture.dialer().connect("no-such-host.invalid:80", soon, {})) == "unreachable");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ TEST_CASE("system errors get the code that fits") {
   REQUIRE(errno_error(ENOENT, "open x").str() == "open x: no such file or directory");
   REQUIRE(errno_error(ENOENT, "x").code() == ErrorCode::kNotFound);
   REQUIRE(errno_error(ENOSPC, "x").code() == ErrorCode::kStorage);
-  REQUIRE(errno_error(ECONNREFUSED, "x").code() == ErrorCode::kUnavailable);
+  REQUIRE(errno_error(ECONNREFUSED, "x").code() == ErrorCode::kUnreachable);
 }
 
 }  // namespace

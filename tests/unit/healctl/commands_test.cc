@@ -265,6 +265,8 @@ TEST_CASE("a change that was sent and got no answer is unknown, one that was ref
     return HttpAnswer::of(status, fmt::format(R"({{"error":{{"code":"{}","message":"as told"}}}})", code));
   };
   const std::vector<std::tuple<HttpAnswer, Exit, bool>> cases{
+      {failing(ErrorCode::kUnreachable), Exit::kUnreachable, false},
+      {failing(ErrorCode::kUnavailable), Exit::kUnknown, true},
       {failing(ErrorCode::kTimeout), Exit::kUnknown, true},
       {failing(ErrorCode::kProtocol), Exit::kUnknown, true},
       {failing(ErrorCode::kTooLarge), Exit::kUnknown, true},

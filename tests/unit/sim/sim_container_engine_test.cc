@@ -115,7 +115,7 @@ TEST_CASE("an engine that is gone answers nothing and ends its followers") {
   world.engine.go_away();
   follower.join();
   CHECK(followed.error().code() == ErrorCode::kUnavailable);
-  CHECK(world.engine.list(world.soon(), {}).error().code() == ErrorCode::kUnavailable);
+  CHECK(world.engine.list(world.soon(), {}).error().code() == ErrorCode::kUnreachable);
   world.engine.come_back();
   CHECK(world.engine.list(world.soon(), {}).value().size() == 1);
 }

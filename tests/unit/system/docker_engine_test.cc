@@ -105,7 +105,7 @@ TEST_CASE("an engine that is not there is unavailable") {
   const std::string path = folder.path() / "docker.sock";
   const auto list = DockerEngine({path}).list(soon(), {});
   REQUIRE_FALSE(list.has_value());
-  CHECK(list.error().code() == ErrorCode::kUnavailable);
+  CHECK(list.error().code() == ErrorCode::kUnreachable);
   CHECK(list.error().str() == "engine " + path + ": GET /_ping: no such file or directory");
   const auto too_long = DockerEngine({"/" + std::string(200, 'x')}).list(soon(), {});
   CHECK(too_long.error().code() == ErrorCode::kInvalid);
