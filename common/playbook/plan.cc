@@ -227,7 +227,37 @@ Result<Plan> fill_in(const HealConfig& config, const Playbook& playbook, const P
   return out;
 }
 
+/// Where a playbook names targets besides the incident's own.
+std::vector<const Template*> target_names(const Playbook& playbook) {
+  std::vector<const Template*> out;
+  const auto add_checks = [&](const std::vector<CheckSpec>& checks) {
+    for (const CheckSpec& check : checks)
+      out.push_back(&check.of_target);
+  };
+  add_checks(playbook.before);
+  for (const StepSpec& step : playbook.steps)
+    out.push_back(&step.target);
+  if (playbook.verify) add_checks(playbook.verify->checks);
+  std::erase_if(out, [](const Template* name) { return name->text().empty(); });
+  return out;
+}
+
 }  // namespace
+
+std::vector<TargetId> other_targets(const Playbook& playbook, const PlanInput& input) {
+  std::vector<TargetId> out;
+  const auto params = bind_params(playbook.params, input.params);
+  if (!params.has_value()) return out;
+  const Scope scope = make_scope(input, *params);
+  for (const Template* name : target_names(playbook)) {
+    const auto text = name->expand(scope);
+    if (!text.has_value()) continue;
+    const auto id = TargetId::parse(*text);
+    if (!id.has_value() || *id == input.target.id) continue;
+    if (std::find(out.begin(), out.end(), *id) == out.end()) out.push_back(*id);
+  }
+  return out;
+}
 
 Result<Plan> make_plan(const HealConfig& config, const Playbook& playbook, const PlanInput& input) {
   HEAL_TRY(auto plan, fill_in(config, playbook, input).with_context("playbook {}", playbook.name));

@@ -59,6 +59,10 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+/// The targets that the playbook's steps and checks name with this input, the incident's own left out: whoever fills in
+/// PlanInput::others looks at these. What cannot be expanded is left out; make_plan() says why.
+std::vector<TargetId> other_targets(const Playbook& playbook, const PlanInput& input);
+
 /// The plan, or why there is none: kRefused (allow-list, inventory, mode), kInvalid or kNotFound (a value that is
 /// missing or does not fit); the message names step and argument. Pure: the same input gives the same plan.
 Result<Plan> make_plan(const HealConfig& config, const Playbook& playbook, const PlanInput& input);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/remedy/words.h"
 
 namespace heal::remedy {
 namespace {
@@ -31,6 +32,7 @@ CheckResult ask_http(const std::string& url, const std::vector<std::int64_t>& st
   HttpClientRequest request;
   request.url = url;
   request.max_response_bytes = 1 << 20;
+  request.too_long = HttpClientRequest::TooLong::kCut;
   auto response = tools.http.send(request, deadline, std::move(stop));
   if (!response.has_value()) return {of_error(response.error()), response.error().str()};
   const bool status_ok = statuses.empty()
@@ -89,17 +91,21 @@ CheckResult ask_promql(const Check& check, const CheckScope& scope, Deadline dea
 }
 
 CheckResult ask_alert(const CheckScope& scope, Deadline deadline, std::stop_token stop) {
-  CheckResult result{Answer::kPass, "every alert of the incident has resolved"};
+  std::size_t alerts = 0;
+  std::optional<CheckResult> unknown;
   for (const Episode& episode : scope.episodes) {
-    if (episode.resolved_at || episode.alertmanager_url.empty()) continue;
+    if (episode.source != words::kAlertmanager) continue;
+    ++alerts;
+    if (episode.resolved_at) continue;
     if (scope.world.alertmanagers.empty())
       return {Answer::kFail, fmt::format("alert {} has not resolved", printable(episode.name))};
     const AlertAnswer answer = ask_alertmanagers(scope.world, episode, deadline, stop);
     if (answer.standing == AlertStanding::kGone) continue;
     if (answer.standing != AlertStanding::kUnknown) return {Answer::kFail, answer.message};
-    result = {Answer::kUnknown, answer.message};
+    unknown = CheckResult{Answer::kUnknown, answer.message};
   }
-  return result;
+  if (alerts == 0) return {Answer::kUnknown, "no alert of the incident is known"};
+  return unknown.value_or(CheckResult{Answer::kPass, "every alert of the incident has resolved"});
 }
 
 }  // namespace

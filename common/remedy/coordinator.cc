@@ -147,6 +147,9 @@ void Coordinator::set_alarm() {
     wakes.emplace(id, wake);
   }
   wakes_ = std::move(wakes);
+  for (const auto& [id, when] : retries_) {
+    if (!first || when < *first) first = when;
+  }
   alarm_->set(first);
 }
 
@@ -157,6 +160,10 @@ void Coordinator::ring() {
                  for (const auto& [id, wake] : wakes_) {
                    if (wake.steady <= now) due.push_back(id);
                  }
+                 for (const auto& [id, when] : retries_) {
+                   if (when <= now) due.push_back(id);
+                 }
+                 std::erase_if(retries_, [now](const auto& retry) { return retry.second <= now; });
                  for (const auto& id : due)
                    take_up(id);
                  return Status();

@@ -99,15 +99,22 @@ class Coordinator final : private Jobs {
 
   using HealDone = std::function<void(Result<HealAnswer>)>;
   Status begin_heal(const HealRequest& request, const std::shared_ptr<HealDone>& done);
-  void rehearse(HealRequest request, HealDone done);
+  std::string accept_heal(const HealRequest& request);
+  void replace_if_allowed(const HealRequest& request, const std::shared_ptr<HealDone>& done);
+  Status replace_or_refuse(const HealRequest& request, const Case& subject,
+                           const std::shared_ptr<const Dossier>& dossier, HealAnswer& answer);
+  void rehearse(const HealRequest& request, HealDone done);
   Status answer_rehearsal(const Case& subject, const Dossier& dossier, HealAnswer& answer);
 
   void take_up_all();
+  void cancel_unbegun_heals();
   void take_up(const std::string& incident_id);
   /// The store could not be read: takes the incident up again after a pause.
   void retry_later(const std::string& incident_id, const Error& error);
   void resume(const std::string& incident_id);
   void settle(const std::string& incident_id);
+  void wait_to_resume(const std::string& incident_id, const std::string& reason, const std::string& message,
+                      std::optional<WallTime> until);
   Status apply_resumption(const std::string& incident_id, const std::shared_ptr<const Dossier>& dossier);
   Status resume_steps(const Case& subject, const std::shared_ptr<const Dossier>& dossier, ResumePoint point,
                       const std::vector<TimelineEntry>& timeline);
@@ -144,8 +151,9 @@ class Coordinator final : private Jobs {
     SteadyTime steady{};
   };
   std::map<std::string, Wake> wakes_;
-  std::map<std::string, std::size_t> busy_;                         // incidents that workers have: number of jobs
-  std::map<std::string, HealDone> waiting_;                         // by incident: who asked for the heal
+  std::map<std::string, SteadyTime> retries_;  // incidents that the store could not give: when again
+  std::map<std::string, std::size_t> busy_;    // incidents that workers have: number of jobs
+  std::map<std::string, HealDone> waiting_;    // by incident: who asked for the heal
   std::map<std::string, std::shared_ptr<const Dossier>> dossiers_;  // of incidents that run or recovered
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/text.h"
 #include "common/remedy/coordinator.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
@@ -31,11 +32,28 @@ HealAnswer answer_of(const Incident& incident) {
   return answer;
 }
 
+bool may_be_replaced(IncidentState state) {
+  return state == IncidentState::kHeld || state == IncidentState::kRecovered;
+}
+
+/// The question as it is before there is an incident.
+Case case_of_request(const HealRequest& request, WallTime now) {
+  Case subject;
+  subject.origin = manual_episode(request, "asked", now);
+  subject.episodes = {subject.origin};
+  subject.incident.target = request.target;
+  subject.incident.playbook = request.playbook;
+  subject.incident.requested_by = request.by;
+  subject.incident.times.detected_at = now;
+  subject.progress.params = request.params;
+  return subject;
+}
+
 }  // namespace
 
 void Coordinator::heal(HealRequest request, std::function<void(Result<HealAnswer>)> done) {
   if (!is_accepting_.load()) return done(make_error(ErrorCode::kUnavailable, "the service is stopping"));
-  if (request.dry_run == HealRequest::Rehearse::kYes) return rehearse(std::move(request), std::move(done));
+  if (request.dry_run == HealRequest::Rehearse::kYes) return rehearse(request, std::move(done));
   // Called once: by the message when it fails, else when the incident is decided.
   auto shared = std::make_shared<std::function<void(Result<HealAnswer>)>>(std::move(done));
   Message message;
@@ -52,15 +70,26 @@ Status Coordinator::begin_heal(const HealRequest& request, const std::shared_ptr
   if (world->bundle.find_playbook(request.playbook) == nullptr)
     return make_error(ErrorCode::kNotFound, "there is no playbook \"{}\"", request.playbook);
   const std::string target = request.target.str();
-  const WallTime now = tools_.clock.now();
-  if (const OpenIncident* open = ledger_.open_on(target)) {
-    if (open->incident.state != IncidentState::kRecovered) {
-      return make_error(ErrorCode::kConflict, "{} has an open incident already: {} ({})", target, open->incident.id,
-                        to_string(open->incident.state));
-    }
-    ledger_.move(open->incident.id, IncidentEvent::kClose, "newer_evidence",
-                 fmt::format("closed early: {} asked for another heal", request.by));
+  const OpenIncident* open = ledger_.open_on(target);
+  if (open != nullptr && may_be_replaced(open->incident.state)) {
+    replace_if_allowed(request, done);
+    return {};
   }
+  if (open != nullptr) {
+    return make_error(ErrorCode::kConflict, "{} has an open incident already: {} ({})", target, open->incident.id,
+                      to_string(open->incident.state));
+  }
+  const std::string id = accept_heal(request);
+  ledger_.effect([this, id, done] {
+    waiting_[id] = *done;
+    investigate(id);
+  });
+  return {};
+}
+
+std::string Coordinator::accept_heal(const HealRequest& request) {
+  const WallTime now = tools_.clock.now();
+  const std::string target = request.target.str();
   Incident incident;
   incident.id = ledger_.new_id();
   Episode episode = manual_episode(request, incident.id, now);
@@ -75,17 +104,60 @@ Status Coordinator::begin_heal(const HealRequest& request, const std::shared_ptr
   incident.requested_by = request.by;
   const std::string id = incident.id;
   episode.incident_id = id;
-  episode.resolved_at = std::nullopt;
   ledger_.append(id, "received", fmt::format("{} asked for playbook {} on {}", request.by, request.playbook, target),
                  {{"by", request.by}, {"playbook", request.playbook}, {"target", target}, {"params", request.params}});
   ledger_.begin(std::move(incident));
   ledger_.edit(id).progress.params = request.params;
   ledger_.put_episode(episode);
-  ledger_.effect([this, id, done] {
+  ledger_.effect([this] {
     metrics_.events.at({std::string(words::kManual), std::string(words::kAccepted)}).increment();
-    waiting_[id] = *done;
-    investigate(id);
   });
+  return id;
+}
+
+/// The open incident gives way only to a heal that may act; one that is refused changes nothing of it.
+void Coordinator::replace_if_allowed(const HealRequest& request, const std::shared_ptr<HealDone>& done) {
+  ledger_.effect([this, request, done] {
+    workers_.submit([this, request, done, subject = case_of_request(request, tools_.clock.now()),
+                     world = world_.get()](std::stop_token stop) {
+      const auto dossier = std::make_shared<const Dossier>(remedy::investigate(subject, world, tools_, store_, stop));
+      HealAnswer answer;
+      const Status status = post_and_wait([&] { return replace_or_refuse(request, subject, dossier, answer); });
+      if (!status.has_value()) return (*done)(status.error());
+      (*done)(std::move(answer));
+    });
+  });
+}
+
+Status Coordinator::replace_or_refuse(const HealRequest& request, const Case& subject,
+                                      const std::shared_ptr<const Dossier>& dossier, HealAnswer& answer) {
+  const OpenIncident* open = ledger_.open_on(request.target.str());
+  if (open != nullptr && !may_be_replaced(open->incident.state))
+    return make_error(ErrorCode::kConflict, "incident {} is {} by now", open->incident.id,
+                      to_string(open->incident.state));
+  const auto refuse = [&](const std::string& reason, const std::string& message) -> Status {
+    answer.kind = HealAnswer::Kind::kRefused;
+    answer.reason = reason;
+    answer.message = message;
+    if (open == nullptr) return {};
+    answer.incident = open->incident;
+    ledger_.append(open->incident.id, "refused",
+                   fmt::format("{} asked for playbook {}: {}", request.by, request.playbook, printable(message, 400)),
+                   {{"by", request.by}, {"playbook", request.playbook}, {"reason", reason}});
+    return {};
+  };
+  if (dossier->obstacle) return refuse(dossier->obstacle->reason, dossier->obstacle->message);
+  const Verdict verdict = decide(ledger_, subject, *dossier).decisive;
+  if (verdict.kind != Verdict::Kind::kAllow) return refuse(verdict.reason, verdict.message);
+  if (open != nullptr) {
+    const bool was_healed = open->incident.state == IncidentState::kRecovered;
+    ledger_.move(open->incident.id, was_healed ? IncidentEvent::kClose : IncidentEvent::kCancel, "replaced",
+                 fmt::format("{} asked for another heal", request.by));
+  }
+  const std::string id = accept_heal(request);
+  HEAL_TRY(const Case accepted, case_of(ledger_, *ledger_.find(id)));
+  apply_dossier(ledger_, *this, id, dossier, accepted);
+  answer = answer_of(ledger_.find(id)->incident);
   return {};
 }
 
@@ -97,16 +169,8 @@ void Coordinator::tell_decided(const std::string& incident_id, const Incident& i
   done(answer_of(incident));
 }
 
-void Coordinator::rehearse(HealRequest request, HealDone done) {
-  const WallTime now = tools_.clock.now();
-  Case subject;
-  subject.origin = manual_episode(request, "dry-run", now);
-  subject.episodes = {subject.origin};
-  subject.incident.target = request.target;
-  subject.incident.playbook = request.playbook;
-  subject.incident.requested_by = request.by;
-  subject.incident.times.detected_at = now;
-  subject.progress.params = std::move(request.params);
+void Coordinator::rehearse(const HealRequest& request, HealDone done) {
+  Case subject = case_of_request(request, tools_.clock.now());
   const auto shared = std::make_shared<HealDone>(std::move(done));
   workers_.submit([this, shared, subject = std::move(subject), world = world_.get()](std::stop_token stop) {
     const Dossier dossier = remedy::investigate(subject, world, tools_, store_, stop);
@@ -130,7 +194,7 @@ Status Coordinator::answer_rehearsal(const Case& subject, const Dossier& dossier
   }
   Decision decision = decide(ledger_, subject, dossier);
   if (const OpenIncident* open = ledger_.open_on(subject.incident.target->str());
-      open != nullptr && open->incident.state != IncidentState::kRecovered) {
+      open != nullptr && !may_be_replaced(open->incident.state)) {
     decision.decisive.kind = Verdict::Kind::kRefuse;
     decision.decisive.guard = words::kLockGuard;
     decision.decisive.reason = "open_incident";

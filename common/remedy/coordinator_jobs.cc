@@ -46,15 +46,7 @@ class Coordinator::Reporter final : public RunJournal {
 
 void Coordinator::retry_later(const std::string& incident_id, const Error& error) {
   logger_.warn("an incident could not be read; trying again", {{"incident", incident_id}, {"err", error}});
-  submit(incident_id, [this, incident_id](std::stop_token stop) {
-    const EitherStop either(stop, drain_.get_token());
-    if (tools_.clock.sleep_for(kStorePause, either.token()) == Clock::Wake::kStopped) return;
-    inbox_.push({[this, incident_id] {
-                   take_up(incident_id);
-                   return Status();
-                 },
-                 nullptr});
-  });
+  retries_[incident_id] = tools_.clock.deadline_in(kStorePause);
 }
 
 void Coordinator::investigate(const std::string& incident_id) {
@@ -95,6 +87,7 @@ void Coordinator::start_run(RunOrder order, const std::shared_ptr<const Dossier>
   order.world = dossier->world;
   order.plan = dossier->plan;
   const std::string id = order.incident_id;
+  order.episodes = [this, id] { return episodes_of(id); };
   dossiers_[id] = dossier;
   submit(id, [this, order = std::move(order), dossier](std::stop_token stop) { run_order(order, *dossier, stop); });
 }

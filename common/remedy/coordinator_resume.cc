@@ -16,6 +16,8 @@
 namespace heal::remedy {
 namespace {
 
+constexpr Duration kResumeRetry = 10s;
+
 /// Before going on after a restart only these are asked again: the others said yes when the run began.
 constexpr std::array<Guard, 3> kResumeGuards{guard_fresh_evidence, guard_before, guard_target_lock};
 
@@ -35,7 +37,23 @@ bool was_noted(const std::vector<TimelineEntry>& timeline, const std::string& st
 
 }  // namespace
 
+/// A heal that a person asked for and that nothing was done about: whoever asked was told no, or got no answer, and
+/// must not be surprised by it later.
+void Coordinator::cancel_unbegun_heals() {
+  std::vector<std::string> unbegun;
+  for (const auto& [id, open] : ledger_.open()) {
+    const bool is_unbegun = open.incident.state == IncidentState::kReceived ||
+                            open.incident.state == IncidentState::kHeld ||
+                            open.incident.state == IncidentState::kPlanned;
+    if (is_unbegun && !open.incident.requested_by.empty()) unbegun.push_back(id);
+  }
+  for (const auto& id : unbegun)
+    ledger_.move(id, IncidentEvent::kCancel, "service_stopped",
+                 "the service stopped before anything was begun: ask again");
+}
+
 void Coordinator::take_up_all() {
+  cancel_unbegun_heals();
   std::size_t steps = 0;
   for (const auto& [id, open] : ledger_.open()) {
     steps += open.unknown_steps.size();
@@ -87,7 +105,7 @@ Status Coordinator::apply_resumption(const std::string& incident_id, const std::
   HEAL_TRY(const auto open_steps, store_.open_steps());
   ledger_.edit(incident_id).progress.wake_at.reset();
   if (dossier->obstacle && dossier->obstacle->event == IncidentEvent::kHold) {
-    ledger_.edit(incident_id).progress.wake_at = tools_.clock.now() + kBlindRetry;
+    wait_to_resume(incident_id, dossier->obstacle->reason, dossier->obstacle->message, std::nullopt);
     return {};
   }
   const auto halt = [&](std::string_view reason, std::string message) -> Status {
@@ -109,6 +127,19 @@ Status Coordinator::apply_resumption(const std::string& incident_id, const std::
     return {};
   }
   return resume_steps(subject, dossier, resume_point(subject.incident, *dossier->plan, timeline, open_steps), timeline);
+}
+
+/// It is asked again for as long as it takes: only the world's answer can tell what may be done about what is
+/// half-done.
+void Coordinator::wait_to_resume(const std::string& incident_id, const std::string& reason, const std::string& message,
+                                 std::optional<WallTime> until) {
+  OpenIncident& open = ledger_.edit(incident_id);
+  open.progress.wake_at = until.value_or(tools_.clock.now() + kResumeRetry);
+  const std::string told = fmt::format("half-done, waits: {}", printable(message, 400));
+  if (open.incident.message == told) return;
+  open.incident.reason = reason;
+  open.incident.message = told;
+  ledger_.append(incident_id, "waiting", told, {{"reason", reason}});
 }
 
 Status Coordinator::resume_steps(const Case& subject, const std::shared_ptr<const Dossier>& dossier, ResumePoint point,
@@ -135,7 +166,7 @@ Status Coordinator::resume_steps(const Case& subject, const std::shared_ptr<cons
                                  ledger_.holders(lock_targets(*dossier->plan), id)};
     const auto objection = first_objection(snapshot);
     if (objection && objection->kind == Verdict::Kind::kHold) {
-      ledger_.edit(id).progress.wake_at = objection->until.value_or(tools_.clock.now() + kBlindRetry);
+      wait_to_resume(id, objection->reason, objection->message, objection->until);
       return {};
     }
     order.may_act = !objection;

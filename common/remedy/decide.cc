@@ -32,6 +32,15 @@ void count_decision(const Ledger& ledger, Ledger& batch, const std::string& play
   });
 }
 
+/// How soon a held incident is asked about again at first, and how rarely later.
+constexpr Duration kSoonest = 1s;
+constexpr Duration kLatest = 1min;
+
+IncidentEvent event_of(Verdict::Kind kind) {
+  if (kind == Verdict::Kind::kHold) return IncidentEvent::kHold;
+  return kind == Verdict::Kind::kStale ? IncidentEvent::kStale : IncidentEvent::kRefuse;
+}
+
 std::string_view word_of(IncidentEvent event) {
   switch (event) {
     case IncidentEvent::kUnmatched:
@@ -74,16 +83,26 @@ class Ruling {
     open.progress.wake_at.reset();
   }
 
-  void rule_by_obstacle(Obstacle obstacle) {
+  /// What says no now may say yes later: as long as its alerts fire, an incident is held and asked again. Only a plan
+  /// that cannot be made ends it: that takes other files. A person's heal is never held.
+  IncidentEvent lasting(IncidentEvent event) const {
+    if (is_manual()) return event == IncidentEvent::kHold ? IncidentEvent::kRefuse : event;
+    const bool is_no = event == IncidentEvent::kRefuse || event == IncidentEvent::kStale;
+    return is_no && !case_.episodes.empty() ? IncidentEvent::kHold : event;
+  }
+
+  /// Soon at first, then ever more rarely.
+  WallTime next_question() {
     const WallTime now = ledger_.clock().now();
+    Progress& progress = ledger_.edit(id_).progress;
+    if (!progress.held_since) progress.held_since = now;
+    return now + std::clamp<Duration>((now - *progress.held_since) / 5, kSoonest, kLatest);
+  }
+
+  void rule_by_obstacle(Obstacle obstacle) {
+    if (obstacle.stage != words::kPlanStage) obstacle.event = lasting(obstacle.event);
     std::optional<WallTime> until;
-    if (obstacle.event == IncidentEvent::kHold) {
-      Progress& progress = ledger_.edit(id_).progress;
-      if (!progress.held_since) progress.held_since = now;
-      until = now + kBlindRetry;
-      const bool is_over = now - *progress.held_since >= kBlindPatience;
-      if (is_manual() || is_over) obstacle.event = IncidentEvent::kRefuse;
-    }
+    if (obstacle.event == IncidentEvent::kHold) until = next_question();
     const Json data{{"result", word_of(obstacle.event)},
                     {"guard", obstacle.stage},
                     {"reason", obstacle.reason},
@@ -96,26 +115,11 @@ class Ruling {
     Decision decision = decide(ledger_, case_, *dossier_);
     Verdict& verdict = decision.decisive;
     if (verdict.kind == Verdict::Kind::kHold && is_manual()) verdict.kind = Verdict::Kind::kRefuse;
-    const Json data = remedy::to_json(decision, *dossier_);
-    switch (verdict.kind) {
-      case Verdict::Kind::kAllow:
-        return start(data);
-      case Verdict::Kind::kShadow:
-        return shadow(verdict, data);
-      case Verdict::Kind::kHold: {
-        Progress& progress = ledger_.edit(id_).progress;
-        if (!verdict.is_blind) {
-          progress.held_since.reset();
-        } else if (!progress.held_since) {
-          progress.held_since = ledger_.clock().now();
-        }
-        return settle(IncidentEvent::kHold, verdict.guard, verdict.reason, verdict.message, verdict.until, data);
-      }
-      case Verdict::Kind::kRefuse:
-        return settle(IncidentEvent::kRefuse, verdict.guard, verdict.reason, verdict.message, {}, data);
-      case Verdict::Kind::kStale:
-        return settle(IncidentEvent::kStale, verdict.guard, verdict.reason, verdict.message, {}, data);
-    }
+    if (verdict.kind == Verdict::Kind::kAllow) return start(remedy::to_json(decision, *dossier_));
+    if (verdict.kind == Verdict::Kind::kShadow) return shadow(verdict, remedy::to_json(decision, *dossier_));
+    const IncidentEvent event = lasting(event_of(verdict.kind));
+    if (event == IncidentEvent::kHold && !verdict.until) verdict.until = next_question();
+    settle(event, verdict.guard, verdict.reason, verdict.message, verdict.until, remedy::to_json(decision, *dossier_));
   }
 
   void note_decision(const std::string& message, const Json& data) {
@@ -169,6 +173,7 @@ class Ruling {
     OpenIncident& open = ledger_.edit(id_);
     ++open.incident.attempt;
     open.progress.held_since.reset();
+    if (dossier_->container) open.progress.container_id = dossier_->container->id;
     open.progress.locks = lock_targets(*dossier_->plan);
     const std::string target = open.incident.target->str();
     TargetHistory history = ledger_.history(target);
@@ -178,7 +183,7 @@ class Ruling {
     count_decision(ledger_, ledger_, open.incident.playbook, words::kAllow, std::string(words::kNoGuard));
     const Duration age = ledger_.clock().now() - case_.origin.starts_at;
     ledger_.effect([&ledger = ledger_, &jobs = jobs_, id = id_, dossier = dossier_, age] {
-      ledger.metrics().time_to_decide.observe(age);
+      ledger.metrics().time_to_decide.observe(std::max(age, Duration{}));
       jobs.run(id, dossier);
     });
   }

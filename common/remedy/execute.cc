@@ -80,7 +80,8 @@ class Execution {
     if (is_leaving()) return RunEnd{};
     const auto condition = playbook::evaluate(what.when, values_);
     if (condition.truth != playbook::Truth::kTrue) return not_run(index, condition);
-    const std::size_t last_try = std::max<std::size_t>(what.retry.attempts, first_try);
+    std::size_t last_try = std::max<std::size_t>(what.retry.attempts, first_try);
+    bool is_rerun = false;
     Duration pause = what.retry.backoff;
     for (std::size_t number = first_try;; ++number) {
       if (is_leaving()) return RunEnd{};
@@ -89,6 +90,8 @@ class Execution {
       if (outcome.end == TryEnd::kStopping) return RunEnd{};
       if (outcome.end == TryEnd::kHalt) return ended(IncidentEvent::kHalt, outcome.reason, outcome.message);
       if (outcome.end == TryEnd::kRequeue) return ended(IncidentEvent::kRequeue, outcome.reason, outcome.message);
+      // on_unknown: rerun is a promise of one more try, whatever `retry` says.
+      if (outcome.reason == words::kRerun && !std::exchange(is_rerun, true)) last_try = std::max(last_try, number + 1);
       if (number >= last_try) {
         return ended(IncidentEvent::kFail, "step_failed",
                      fmt::format("step {} failed: {}", what.name, printable(outcome.message, 400)));
@@ -152,7 +155,7 @@ class Execution {
     has_acted_ = true;
     if (is_first && tools_.clock.steady_now() - begun > kIntentPatience) {
       ActionResult result =
-          ActionResult::failed("evidence_too_old", "the store took too long; the guards are asked again");
+          ActionResult::failed(std::string(words::kTooOld), "the store took too long; the guards are asked again");
       if (!report(index, number, words::kSkipped, result, Duration{})) return {TryEnd::kStopping, "", ""};
       return {TryEnd::kRequeue, result.reason, result.message};
     }
@@ -199,12 +202,14 @@ class Execution {
     if (stop_.stop_requested() && answer.probed == Probed::kUnknown) return {TryEnd::kStopping, "", ""};
     const std::string told = fmt::format("{}; {}", what_was, answer.message);
     if (answer.probed == Probed::kHappened) return {TryEnd::kDone, "happened", told};
-    if (answer.probed == Probed::kDidNotHappen || may_rerun) return {TryEnd::kFailed, "did_not_happen", told};
-    return settle_by_verification(told);
+    if (answer.probed == Probed::kDidNotHappen) return {TryEnd::kFailed, "did_not_happen", told};
+    if (may_rerun) return {TryEnd::kFailed, std::string(words::kRerun), fmt::format("{}; on_unknown: rerun", told)};
+    return settle_by_verification(intended_at, told);
   }
 
-  TryOutcome settle_by_verification(const std::string& told) {
-    const VerifyOrder order{*order_.plan, *order_.world, {}, std::nullopt};
+  /// Only what is newer than the step can speak for it.
+  TryOutcome settle_by_verification(WallTime intended_at, const std::string& told) {
+    const VerifyOrder order{*order_.plan, *order_.world, order_.episodes, intended_at};
     const auto round = verify(order, tools_, nullptr, stop_);
     if (!round) return {TryEnd::kStopping, "", ""};
     const std::string message =

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "common/remedy/incident_states.h"
 #include "common/remedy/run_journal.h"
@@ -38,12 +39,13 @@ struct RunOrder {
   std::shared_ptr<const playbook::Plan> plan;
   std::string container_id;  ///< identity of the target, when it is a container
   std::size_t first_step = 0;
-  std::size_t first_try = 1;           ///< of the first step
-  bool may_act = true;                 ///< false: settle what is half-done, begin nothing
-  playbook::Scope outputs;             ///< `steps.<name>.<output>` of the steps that ran before
-  std::optional<HalfDone> half_done;   ///< after a restart: what must be found out first
-  std::optional<WallTime> stepped_at;  ///< when the last changing step ended
-  std::optional<RunEnd> end;           ///< the steps were over already, only this was not recorded any more
+  std::size_t first_try = 1;                       ///< of the first step
+  bool may_act = true;                             ///< false: settle what is half-done, begin nothing
+  playbook::Scope outputs;                         ///< `steps.<name>.<output>` of the steps that ran before
+  std::optional<HalfDone> half_done;               ///< after a restart: what must be found out first
+  std::optional<WallTime> stepped_at;              ///< when the last changing step ended
+  std::function<std::vector<Episode>()> episodes;  ///< of the incident, as they are now
+  std::optional<RunEnd> end;                       ///< the steps were over already, only this was not recorded any more
 };
 
 /// Runs the steps of a plan one after another: intent durable → act → outcome durable. A store that refuses is asked

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,7 +18,7 @@ namespace {
 /// What the ledger knows of a notification's alerts before anything is changed.
 struct Known {
   std::map<std::string, Episode> episodes;    // by key
-  std::map<std::string, Incident> incidents;  // of episodes that a resolved alert ends
+  std::map<std::string, Incident> incidents;  // those that are over, of episodes that still fire
 };
 
 Result<Known> look_up(Ledger& ledger, const AlertGroup& group) {
@@ -26,7 +27,8 @@ Result<Known> look_up(Ledger& ledger, const AlertGroup& group) {
     const std::string key = episode_key(alert);
     HEAL_TRY(auto episode, ledger.episode(key));
     if (!episode) continue;
-    if (alert.status == AlertStatus::kResolved && !episode->incident_id.empty()) {
+    const bool is_open = ledger.find(episode->incident_id) != nullptr;
+    if (!episode->resolved_at && !episode->incident_id.empty() && !is_open) {
       HEAL_TRY(auto incident, ledger.incident(episode->incident_id));
       if (incident) known.incidents.emplace(incident->id, std::move(*incident));
     }
@@ -82,8 +84,24 @@ class Intake {
       if (episode->resolved_at) return duplicate(*episode);
       return resolve(alert, *episode);
     }
-    if (episode != nullptr) return duplicate(*episode);
-    route(make_episode(alert, group_, received_at_));
+    if (episode == nullptr || may_be_answered_now(*episode)) return route(make_episode(alert, group_, received_at_));
+    duplicate(*episode);
+  }
+
+  /// A repeat of an alert that nothing was done about, although it fires: it may be another time with the files that
+  /// are in force now, or when its incident ended because it was believed to be over.
+  bool may_be_answered_now(const Episode& episode) const {
+    const auto it = known_.incidents.find(episode.incident_id);
+    if (episode.resolved_at || it == known_.incidents.end()) return false;
+    switch (it->second.state) {
+      case IncidentState::kStale:
+        return true;
+      case IncidentState::kUnmatched:
+      case IncidentState::kSuppressed:
+        return episode.received_at < world_.loaded_at;
+      default:
+        return false;
+    }
   }
 
   void count(std::string_view result) {
@@ -94,9 +112,7 @@ class Intake {
   }
 
   void mention(const std::string& incident_id) {
-    if (incident_id.empty()) return;
-    if (std::find(reply_.incidents.begin(), reply_.incidents.end(), incident_id) == reply_.incidents.end())
-      reply_.incidents.push_back(incident_id);
+    if (!incident_id.empty() && mentioned_.insert(incident_id).second) reply_.incidents.push_back(incident_id);
   }
 
   void duplicate(const Episode& episode) {
@@ -288,6 +304,7 @@ class Intake {
   const AlertGroup& group_;
   const WallTime received_at_;
   Known known_;
+  std::unordered_set<std::string> mentioned_;
   IngestReply reply_;
 };
 
@@ -301,7 +318,7 @@ Result<IngestReply> take_in(Ledger& ledger, Jobs& jobs, const World& world, cons
 
 void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id) {
   const OpenIncident* open = ledger.find(incident_id);
-  if (open == nullptr || open->incident.state != IncidentState::kFailed) return;
+  if (open == nullptr || !is_terminal(open->incident.state)) return;
   std::vector<Episode> newer = ledger.unresolved_of(*open);
   std::erase_if(newer, [&](const Episode& episode) {
     return episode.source != words::kAlertmanager || episode.starts_at <= open->incident.times.verified_at;

@@ -106,12 +106,31 @@ class Investigation {
       input.labels = case_.origin.labels;
       input.annotations = case_.origin.annotations;
     }
+    for (const TargetId& other : playbook::other_targets(*book, input)) {
+      if (!look_at_other(other, input)) return false;
+    }
     auto plan = playbook::make_plan(world().bundle.config, *book, input);
     if (!plan.has_value()) {
       return stop_at(obstacle(IncidentEvent::kRefuse, words::kPlanStage, "plan_invalid",
                               fmt::format("no plan can be made: {}", plan.error().str())));
     }
     dossier_.plan = std::make_shared<const playbook::Plan>(std::move(*plan));
+    return true;
+  }
+
+  /// A container's labels are inventory too. What is not there or not labelled is left to the planner to refuse.
+  bool look_at_other(const TargetId& other, playbook::PlanInput& input) {
+    if (other.kind != "container") return true;
+    ContainerEngine* engine = world().engine(other.engine);
+    if (engine == nullptr) return true;
+    const auto info = engine->inspect(other.name, tools_.clock.deadline_in(kEngineTimeout), stop_);
+    if (!info.has_value() && info.error().code() != ErrorCode::kNotFound) {
+      return stop_at(obstacle(IncidentEvent::kHold, words::kInventoryStage, "engine_unavailable",
+                              fmt::format("cannot look at {}: {}", other.str(), info.error().str())));
+    }
+    if (!info.has_value() || info->name != other.name) return true;
+    auto entry = playbook::inventory_of_container(world().bundle.config, other, info->labels);
+    if (entry.has_value()) input.others.emplace(other.str(), std::move(*entry));
     return true;
   }
 

@@ -25,7 +25,7 @@ struct Progress {
   std::map<std::string, std::string, std::less<>> params;  ///< as the route or the operator gave them: frozen
   std::string container_id;         ///< the container that the evidence is about, once it was seen; "" before
   std::optional<WallTime> wake_at;  ///< held: when the guards are asked again; recovered: the next look at its health
-  std::optional<WallTime> held_since;  ///< since when something could not be found out
+  std::optional<WallTime> held_since;  ///< since when something has kept it from being healed
   std::optional<WallTime> settle_at;   ///< recovered: when stay_healthy has passed
   std::optional<WallTime> stepped_at;  ///< when the last step ended
   std::vector<std::string> locks;      ///< targets that its steps change, while they run

@@ -45,7 +45,7 @@ Duration age_of(Ledger& ledger, const OpenIncident& open, WallTime now) {
   const auto& keys = open.incident.episode_keys;
   if (!keys.empty()) {
     if (auto episode = ledger.episode(keys.front()); episode.has_value() && *episode)
-      return now - (*episode)->starts_at;
+      return std::max(now - (*episode)->starts_at, Duration{});  // its clock is not ours
   }
   return now - open.incident.times.detected_at.value_or(now);
 }

@@ -54,7 +54,8 @@ std::optional<HalfDone> find_half_done(const Incident& incident, const std::vect
 /// What an outcome that is not good leads to; nullopt: the step may be tried again.
 std::optional<RunEnd> end_of(const playbook::PlannedStep& step, const LastOutcome& last) {
   if (last.outcome == words::kUnknown) return RunEnd{IncidentEvent::kHalt, "outcome_unknown", last.message};
-  if (last.reason == "did_not_happen" || last.number < step.retry.attempts) return std::nullopt;
+  if (last.reason == "did_not_happen" || last.reason == words::kRerun || last.number < step.retry.attempts)
+    return std::nullopt;
   return RunEnd{IncidentEvent::kFail, "step_failed", fmt::format("step {} failed: {}", step.name, last.message)};
 }
 
@@ -68,6 +69,10 @@ ResumePoint resume_point(const Incident& incident, const playbook::Plan& plan,
     const auto& step = plan.steps[index];
     for (const auto& [name, value] : last.outputs)
       point.outputs[fmt::format("steps.{}.{}", step.name, name)] = value;
+    if (last.reason == words::kTooOld) {  // nothing was begun
+      point.end = RunEnd{IncidentEvent::kRequeue, last.reason, last.message};
+      continue;
+    }
     if (last.outcome == words::kDone || last.outcome == words::kSkipped) {
       point.first_step = index + 1;
       point.first_try = 1;

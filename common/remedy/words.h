@@ -52,4 +52,8 @@ inline constexpr std::string_view kUnknown = "unknown";
 inline constexpr std::string_view kSkipped = "skipped";
 std::vector<std::string> step_outcomes();
 
+// Why it ended so, where the restart after a kill has to know.
+inline constexpr std::string_view kRerun = "rerun";              ///< unknown, and may be repeated
+inline constexpr std::string_view kTooOld = "evidence_too_old";  ///< not begun: the guards are asked again
+
 }  // namespace heal::remedy::words

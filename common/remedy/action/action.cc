@@ -13,8 +13,20 @@ const std::vector<const ActionKind*>& all_actions() {
 }  // namespace
 
 ActionResult ActionResult::of_error(const Error& error) {
-  const bool is_unknown = error.code() == ErrorCode::kTimeout || error.code() == ErrorCode::kCancelled ||
-                          error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kProtocol;
+  bool is_unknown = true;
+  switch (error.code()) {
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kRefused:
+    case ErrorCode::kUnauthorized:
+    case ErrorCode::kUnreachable:
+    case ErrorCode::kInternal:
+      is_unknown = false;
+      break;
+    default:
+      break;
+  }
   return {is_unknown ? Kind::kUnknown : Kind::kFailed, std::string(to_string(error.code())), error.str(), {}};
 }
 

@@ -20,6 +20,7 @@ HttpClientRequest request_of(const playbook::Arguments& arguments) {
   }
   if (arguments.has("body")) request.body = arguments.text("body");
   request.max_response_bytes = 1 << 20;
+  request.too_long = HttpClientRequest::TooLong::kCut;
   return request;
 }
 

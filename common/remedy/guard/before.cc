@@ -35,7 +35,7 @@ Verdict guard_before(const GuardSnapshot& snapshot) {
     return verdict;
   }
   if (unknown != nullptr) {
-    return blind_verdict(verdict, snapshot, snapshot.plan().guards.fresh_evidence.on_error, "check_unknown",
+    return blind_verdict(verdict, snapshot.plan().guards.fresh_evidence.on_error, "check_unknown",
                          unknown->result.message);
   }
   return verdict;

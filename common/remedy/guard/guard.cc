@@ -24,8 +24,7 @@ const std::vector<Guard>& all_guards() {
   return kGuards;
 }
 
-Verdict blind_verdict(Verdict verdict, const GuardSnapshot& snapshot, playbook::OnError on_error,
-                      std::string_view reason, std::string message) {
+Verdict blind_verdict(Verdict verdict, playbook::OnError on_error, std::string_view reason, std::string message) {
   verdict.is_blind = true;
   verdict.reason = reason;
   verdict.inputs.emplace_back("on_error", playbook::to_string(on_error));
@@ -33,14 +32,7 @@ Verdict blind_verdict(Verdict verdict, const GuardSnapshot& snapshot, playbook::
     verdict.message = std::move(message) + "; on_error: allow";
     return verdict;
   }
-  const WallTime since = snapshot.subject.progress.held_since.value_or(snapshot.now);
-  if (snapshot.now - since >= kBlindPatience) {
-    verdict.kind = Verdict::Kind::kRefuse;
-    verdict.message = fmt::format("{}; given up after {}", message, format_duration(kBlindPatience));
-    return verdict;
-  }
   verdict.kind = Verdict::Kind::kHold;
-  verdict.until = snapshot.now + kBlindRetry;
   verdict.message = std::move(message) + "; on_error: block";
   return verdict;
 }

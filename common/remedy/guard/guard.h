@@ -22,15 +22,17 @@ struct GuardSnapshot {
 
   const playbook::Plan& plan() const { return *dossier.plan; }
   bool is_manual() const;
+  /// Steps were begun before a restart, and the question is whether to go on.
+  bool is_under_way() const { return subject.incident.state == IncidentState::kExecuting; }
 };
 
 /// What a guard says, and from what.
 struct Verdict {
   enum class Kind {
     kAllow,
-    kHold,    ///< ask again at `until`
-    kRefuse,  ///< do not act
-    kStale,   ///< the trouble is over, or is not the one that the evidence is about
+    kHold,    ///< ask again, at `until` if it says when
+    kRefuse,  ///< do not act; asked again while the evidence lasts
+    kStale,   ///< the trouble is over, or is not the one that the evidence is about; asked again while it lasts
     kShadow,  ///< would act, but the playbook must not
   };
   Kind kind = Kind::kAllow;
@@ -58,15 +60,13 @@ Verdict guard_mode(const GuardSnapshot& snapshot);
 /// All guards in the order in which they decide; mode is last, so that shadow says what the others would have allowed.
 const std::vector<Guard>& all_guards();
 
-/// How long to wait before a guard that could not find out is asked again, and for how long in all.
-inline constexpr Duration kBlindRetry = 10s;
-inline constexpr Duration kBlindPatience = 10min;
+/// How old a container must be before evidence that began earlier, and is still true, is about it too.
+inline constexpr Duration kNewContainerPatience = 1min;
 /// How long to wait for a target that another incident holds.
 inline constexpr Duration kLockRetry = 1s;
 
-/// The verdict of a guard that could not find out: by `on_error` allow, or hold and, after kBlindPatience, refuse.
-Verdict blind_verdict(Verdict verdict, const GuardSnapshot& snapshot, playbook::OnError on_error,
-                      std::string_view reason, std::string message);
+/// The verdict of a guard that could not find out: by `on_error` allow, or hold.
+Verdict blind_verdict(Verdict verdict, playbook::OnError on_error, std::string_view reason, std::string message);
 
 /// What all guards said; the first that does not allow decides.
 struct Decision {

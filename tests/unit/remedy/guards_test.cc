@@ -57,7 +57,7 @@ TEST_CASE("the cooldown ends early when the heal has held for stay_healthy") {
   CHECK(*second.times.acted_at < broken + 1min);
 }
 
-TEST_CASE("more faults than the budget allows are refused with the reason, and nothing is touched") {
+TEST_CASE("more faults than the budget allows wait, with the reason, until the budget allows another") {
   Rig rig(kRestartPlaybook, without_cooldown());
   for (int i = 0; i < 3; ++i) {
     break_again(rig);
@@ -65,10 +65,13 @@ TEST_CASE("more faults than the budget allows are refused with the reason, and n
   }
   REQUIRE(rig.changes().size() == 3);
   break_again(rig);
-  const Incident refused = rig.run_to(IncidentState::kSuppressed);
-  CHECK(refused.reason == "budget_exhausted");
-  CHECK(refused.message == "3 of 3 attempts used in 1h");
+  const WallTime first = rig.clock.now() - 1h;
+  const Incident held = rig.run_to(IncidentState::kHeld);
+  CHECK(held.reason == "budget_exhausted");
+  CHECK(held.message == "3 of 3 attempts used in 1h");
   CHECK(rig.changes().size() == 3);
+  CHECK(*rig.run_to(IncidentState::kRecovered).times.acted_at > first + 1h);
+  CHECK(rig.changes().size() == 4);
 }
 
 TEST_CASE("the budget counts across a restart of the service") {
@@ -80,60 +83,76 @@ TEST_CASE("the budget counts across a restart of the service") {
     rig.start();
   }
   break_again(rig);
-  CHECK(rig.run_to(IncidentState::kSuppressed).reason == "budget_exhausted");
+  CHECK(rig.run_to(IncidentState::kHeld).reason == "budget_exhausted");
   CHECK(rig.changes().size() == 3);
 }
 
-TEST_CASE("evidence that Alertmanager does not hold, silences or inhibits touches nothing") {
+TEST_CASE(
+    "while Alertmanager does not hold the evidence, silences or inhibits it, nothing is touched; then it is healed") {
   Rig rig;
   rig.engine->crash("nginx", 1);
   const Alert alert = rig.fire();
   ActiveAlert muted;
   muted.alert = alert;
   muted.state = "suppressed";
-  IncidentState state{};
   std::string reason;
   SECTION("gone") {
     rig.alertmanager->forget(alert.labels);
-    state = IncidentState::kStale;
-    reason = "alert_resolved";
+    reason = "alert_absent";
   }
   SECTION("silenced") {
     muted.silenced_by = {"some-silence"};
     rig.alertmanager->hold(muted);
-    state = IncidentState::kSuppressed;
     reason = "silenced";
   }
   SECTION("inhibited") {
     muted.inhibited_by = {"another-alert"};
     rig.alertmanager->hold(muted);
-    state = IncidentState::kSuppressed;
     reason = "inhibited";
   }
   REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
-  CHECK(rig.run_to(state).reason == reason);
+  const Incident held = rig.run_to(IncidentState::kHeld);
+  CHECK(held.reason == reason);
+  rig.run_until([&] { return rig.clock.now() > *held.times.detected_at + 30min; });
+  CHECK(rig.newest().reason == reason);
   CHECK(rig.changes().empty());
-}
 
-TEST_CASE("an Alertmanager that cannot be asked holds the heal; it goes on when it answers again") {
-  Rig rig;
-  rig.engine->crash("nginx", 1);
-  rig.alertmanager->set_status(make_error(ErrorCode::kUnavailable, "connection refused"));
-  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
-  rig.await([&] { return rig.newest().state == IncidentState::kHeld; });
-  CHECK(rig.newest().reason == "alertmanager_unavailable");
-  CHECK(rig.changes().empty());
-  rig.alertmanager->set_status({});
-  rig.run_to(IncidentState::kRecovered);
+  muted.state = "active";
+  muted.silenced_by.clear();
+  muted.inhibited_by.clear();
+  rig.alertmanager->hold(muted);
+  CHECK(rig.run_to(IncidentState::kRecovered).id == held.id);
   CHECK(rig.changes().size() == 1);
 }
 
-TEST_CASE("a target that is healthy again before anything was done is left alone") {
+TEST_CASE("without an Alertmanager to ask, evidence is not known to be fresh, and the heal is held") {
   Rig rig;
+  auto alone = std::make_shared<World>(*rig.world->get());
+  alone->alertmanagers.clear();
+  rig.world->set(std::shared_ptr<const World>(std::move(alone)));
+  rig.engine->crash("nginx", 1);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
-  const Incident stale = rig.run_to(IncidentState::kStale);
-  CHECK(stale.reason == "healthy");
+  CHECK(rig.run_to(IncidentState::kHeld).reason == "no_alertmanager");
   CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a target that is healthy again before anything was done is left alone for as long as it is") {
+  Rig rig;
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  const Incident held = rig.run_to(IncidentState::kHeld);
+  CHECK(held.reason == "healthy");
+  CHECK(rig.changes().empty());
+  SECTION("its alert resolves") {
+    REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)}))->accepted == 1);
+    CHECK(rig.newest().state == IncidentState::kStale);
+    CHECK(rig.changes().empty());
+  }
+  SECTION("it fails again while its alert fires") {
+    rig.engine->crash("nginx", 1);
+    CHECK(rig.run_to(IncidentState::kRecovered).id == held.id);
+    CHECK(rig.changes().size() == 1);
+  }
 }
 
 TEST_CASE("a container that was created after the evidence began is not the one to heal") {
@@ -143,27 +162,12 @@ TEST_CASE("a container that was created after the evidence began is not the one 
   rig.engine->crash("nginx", 1);
   recreate(rig);
   REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
-  CHECK(rig.run_to(IncidentState::kStale).reason == "target_changed");
+  const WallTime created = rig.clock.now();
+  CHECK(rig.run_to(IncidentState::kHeld).reason == "target_changed");
   CHECK(rig.changes().empty());
-}
-
-TEST_CASE("a container that is recreated while its heal is held is not touched") {
-  Rig rig;
-  break_again(rig);
-  rig.run_to(IncidentState::kRecovered);
-  break_again(rig);
-  rig.run_to(IncidentState::kHeld);
-  SECTION("just now") {
-    recreate(rig);
-  }
-  SECTION("with a creation time from before the evidence") {
-    const WallTime now = rig.clock.now();
-    rig.clock.set_now(now - 1h);
-    recreate(rig);
-    rig.clock.set_now(now);
-  }
-  CHECK(rig.run_to(IncidentState::kStale).reason == "target_changed");
-  CHECK(rig.changes().empty());
+  // Evidence that is still true when the new one has stood for a minute is about it too.
+  CHECK(*rig.run_to(IncidentState::kRecovered).times.acted_at >= created + 1min);
+  CHECK(rig.changes().size() == 1);
 }
 
 TEST_CASE("a container that is recreated between the decision and the step is not touched") {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "tests/unit/remedy/rig.h"
@@ -138,6 +140,33 @@ TEST_CASE("a heal that does not hold is no heal: bad again within stay_healthy i
   const Incident incident = rig.run_to(IncidentState::kFailed);
   CHECK(incident.reason == "relapsed");
   CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a request that was answered is not sent again because its answer is long") {
+  std::string playbook = kRestartPlaybook;
+  playbook.insert(
+      playbook.find("  - name: restart"),
+      "  - name: tell\n    http.request: {url: \"http://hook/x\", method: POST}\n    retry: {attempts: 3}\n");
+  std::string heal = kHealYml;
+  heal.replace(heal.find("allow:\n"), 7, "allow:\n  hosts: [hook]\n");
+  Rig rig(playbook, heal);
+  rig.http.on("POST", "http://hook/x", HttpAnswer::of(200, std::string(2 << 20, 'a')));
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.run_to(IncidentState::kRecovered);
+  const auto requests = rig.http.requests();
+  CHECK(std::ranges::count(requests, "http://hook/x", &HttpClientRequest::url) == 1);
+}
+
+TEST_CASE("that every alert has resolved is not known where there is no alert") {
+  std::string playbook = kRestartPlaybook;
+  const std::string checks = "[{check: health}, {container: running}]";
+  playbook.replace(playbook.find(checks), checks.size(), "[{alert: resolved}]");
+  Rig rig(playbook);
+  rig.engine->crash("nginx", 1);
+  const auto target = TargetId::parse("container/local/nginx").value();
+  REQUIRE(rig.heal({"restart-container", target, {}, "anna"})->kind == HealAnswer::Kind::kStarted);
+  CHECK(rig.run_to(IncidentState::kFailed).reason == "verify_unknown");
 }
 
 }  // namespace

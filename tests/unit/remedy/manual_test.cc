@@ -83,6 +83,37 @@ TEST_CASE("a person who asks within the cooldown is refused, not held") {
   CHECK(answer->kind == HealAnswer::Kind::kRefused);
   CHECK(answer->reason == "cooldown");
   CHECK(rig.changes().size() == 1);
+  CHECK(rig.incidents().size() == 1);
+  CHECK(rig.run_to(IncidentState::kClosed).reason == "stayed_healthy");
+}
+
+TEST_CASE("a person's heal takes the place of one that is held, once it may act") {
+  Rig rig;
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  const Incident held = rig.run_to(IncidentState::kHeld);  // healthy: nothing is done by itself
+  const auto answer = rig.heal(ask_for("container/local/nginx"));
+  REQUIRE(answer.has_value());
+  CHECK(answer->kind == HealAnswer::Kind::kStarted);
+  const Incident replaced = *rig.memory->incident(held.id).value();
+  CHECK(replaced.state == IncidentState::kCancelled);
+  CHECK(replaced.reason == "replaced");
+  CHECK(rig.run_to(IncidentState::kClosed).id == answer->incident->id);
+  CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("a heal that a person asked for and that was not begun before a kill is not begun after it") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  rig.engine->set_delay("inspect", 1h);
+  rig.coordinator->heal(ask_for("container/local/nginx"), [](const Result<HealAnswer>&) {});
+  rig.await([&] { return !rig.incidents().empty(); });
+  rig.kill();
+  rig.engine->set_delay("inspect", 0s);
+  rig.start();
+  const Incident cancelled = rig.run_to(IncidentState::kCancelled);
+  CHECK(cancelled.reason == "service_stopped");
+  CHECK(rig.changes().empty());
 }
 
 TEST_CASE("a dry run shows the decision and the plan, and writes and touches nothing") {

@@ -46,8 +46,9 @@ TEST_CASE("an open incident is known by its id, target and episodes after a rest
   other.fingerprint = fingerprint_of(other.labels);
   CHECK(*rig.post(Rig::group_of({other})) == IngestReply{1, 0, reply->incidents});
   const auto manual = rig.heal({"restart-container", *rig.newest().target, {}, "someone"});
-  REQUIRE(!manual.has_value());
-  CHECK(manual.error().code() == ErrorCode::kConflict);
+  REQUIRE(manual.has_value());
+  CHECK(manual->kind == HealAnswer::Kind::kRefused);
+  CHECK(manual->reason == "engine_unavailable");
   CHECK(rig.incidents().size() == 1);
 
   rig.engine->come_back();
