@@ -37,7 +37,7 @@ TEST_CASE("what is no request is answered with the reason and closed") {
   };
   const auto c = GENERATE_COPY(values<Case>({
       {"nonsense\r\n", 400},
-      {"\x16\x03\x01\x02\x00\x01", 400},
+      {std::string("\x16\x03\x01\x02\x00\x01", 6), 400},
       {"GET / HTTP/1.1\nHost: a\n\n", 400},
       {"GET / HTTP/3\r\n", 505},
       {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
