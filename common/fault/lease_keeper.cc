@@ -57,6 +57,8 @@ class LeaseKeeper::Claim {
     found->second.busy = true;
     held = found->second;
   }
+  /// Takes over what reserve() gave, which nobody else can have claimed.
+  Claim(LeaseKeeper& keeper, Held reserved) : held(std::move(reserved)), keeper_(keeper) {}
   ~Claim() {
     if (!held) return;
     std::stop_source wake;
@@ -160,7 +162,7 @@ Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& st
   return {};
 }
 
-Result<std::string> LeaseKeeper::reserve(const FaultRequest& request) {
+Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request) {
   Held held;
   const Duration ttl = request.ttl.value_or(options_.default_ttl);
   FaultLease& lease = held.lease;
@@ -171,11 +173,11 @@ Result<std::string> LeaseKeeper::reserve(const FaultRequest& request) {
   lease.target = request.target;
   lease.owner = request.owner;
   held.due = tools_.clock.steady_now() + ttl;
+  held.busy = true;
   MutexLock lock(mutex_);
   HEAL_TRY_STATUS(check_free(request.target));
-  const std::string id = lease.id;
-  held_.emplace(id, std::move(held));
-  return id;
+  held_.emplace(lease.id, held);
+  return held;
 }
 
 void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop) {
@@ -190,8 +192,8 @@ void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY_STATUS(check_request(request));
   end_healed(request.target, stop);
-  HEAL_TRY(const std::string id, reserve(request));
-  Claim claim(*this, id);
+  HEAL_TRY(Held reserved, reserve(request));
+  Claim claim(*this, std::move(reserved));
   Held& held = *claim.held;
   HEAL_TRY(const ContainerInfo before, find_victim(request, stop));
   held.lease.original = describe(before);
@@ -332,7 +334,8 @@ std::vector<std::string> LeaseKeeper::unreverted(const std::optional<SteadyTime>
   std::vector<std::string> ids;
   MutexLock lock(mutex_);
   for (const auto& [id, held] : held_) {
-    if (is_over(held.lease)) continue;
+    // What is not saved is being injected now, and has touched nothing yet.
+    if (!held.saved || is_over(held.lease)) continue;
     if (!due_by || (!held.busy && held.due <= *due_by)) ids.push_back(id);
   }
   return ids;

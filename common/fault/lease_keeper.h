@@ -103,7 +103,8 @@ class LeaseKeeper {
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::stop_token& stop);
-  Result<std::string> reserve(const FaultRequest& request);
+  /// A new lease in held_, not saved and busy: for the Claim that adopts it.
+  Result<Held> reserve(const FaultRequest& request);
   Status apply(Held& held, const ContainerInfo& before, const std::stop_token& stop);
   /// Ends the lease on `target` when its fault is gone already (healed by a playbook), so that a new one can begin.
   void end_healed(const TargetId& target, const std::stop_token& stop);

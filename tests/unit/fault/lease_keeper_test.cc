@@ -2,6 +2,7 @@
 
 #include <map>
 #include <thread>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -324,6 +325,22 @@ TEST_CASE("all faults are undone at once when asked for") {
   CHECK(leases[0].state == State::kReverted);
   CHECK(leases[1].state == State::kReverted);
   CHECK(site.web().status == "running");
+}
+
+TEST_CASE("a fault that is being injected is left alone by those who undo all") {
+  DrillSite site;
+  std::unique_ptr<LeaseKeeper> keeper;
+  std::vector<FaultLease> undone{FaultLease{}};
+  auto tools = site.tools(*site.store);
+  tools.engine = [&, asked = false](const std::string&) mutable {
+    if (!std::exchange(asked, true)) undone = keeper->revert_all({});
+    return site.engine;
+  };
+  keeper = LeaseKeeper::open(std::move(tools), {}).value();
+  const auto lease = keeper->inject({"pause", kWeb, {}, ""}, {}).value();
+  CHECK(undone.empty());
+  CHECK(lease.state == State::kApplied);
+  CHECK(site.web().status == "paused");
 }
 
 TEST_CASE("after a restart an applied fault is undone at its deadline, even if the clock was set back") {
