@@ -21,8 +21,9 @@ std::string to_valid_utf8(std::string_view text);
 /// For messages: control characters as \n, \t or \xNN, cut to `limit` bytes (on a character) with "…".
 std::string printable(std::string_view text, std::size_t limit = 120);
 
-/// The candidate nearest to `word` when it is near enough to have been meant (edit distance at most a third of the
-/// length); nullopt otherwise. For "did you mean".
+/// The candidate nearest to `word` when it is near enough to have been meant (at most a third of its length, and at
+/// least one, in letters changed, added, left out, or swapped with their neighbour); nullopt otherwise. For "did you
+/// mean".
 std::optional<std::string> closest_match(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace heal

@@ -37,6 +37,9 @@ TEST_CASE("a near word is suggested, a far one is not") {
   REQUIRE(closest_match("docker.restrat", kinds) == "docker.restart");
   REQUIRE(closest_match("Comand", kinds) == "command");
   REQUIRE(closest_match("reboot", kinds) == std::nullopt);
+  REQUIRE(closest_match("sotp", {"start", "stop", "kill"}) == "stop");
+  REQUIRE(closest_match("kilp", {"start", "stop", "kill"}) == "kill");
+  REQUIRE(closest_match("spot", {"start", "stop"}) == std::nullopt);
 }
 
 }  // namespace
