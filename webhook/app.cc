@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/fault/lease_keeper.h"
+#include "common/httpd/listen.h"
 #include "common/remedy/action/action.h"
 #include "common/remedy/coordinator.h"
 #include "common/wire/json.h"
@@ -21,15 +22,38 @@
 namespace heal::webhook {
 namespace {
 
-/// Whether `user` holds `role` by heal.yml's `users:`; where nobody must authenticate, or no users are named, everyone
-/// may do everything.
+/// Whether `user` holds `role` by heal.yml's `users:`; where no users are named, everyone may do everything.
 bool may_use(const remedy::World& world, std::string_view user, std::string_view role) {
   const auto& users = world.bundle.config.users;
-  if (role.empty() || user.empty() || users.empty()) return true;
+  if (role.empty() || users.empty()) return true;
   const auto it = users.find(user);
   if (it == users.end()) return false;
   return std::any_of(it->second.begin(), it->second.end(),
                      [&](playbook::Role held) { return playbook::to_string(held) == role; });
+}
+
+bool serves_other_machines(const std::vector<std::string>& listen) {
+  return std::any_of(listen.begin(), listen.end(), [](const std::string& text) {
+    const auto address = httpd::parse_listen_address(text);
+    return address.has_value() && !httpd::is_loopback(*address);
+  });
+}
+
+/// Whether heal.yml and web.config.yml together let in only who is meant to come in.
+Status check_access(const AppOptions& options, const remedy::World& world, const httpd::WebConfig& web) {
+  const bool is_open = options.exposure == AppOptions::Exposure::kNeedsAuthentication &&
+                       serves_other_machines(options.listen) && !httpd::asks_for_credentials(web);
+  if (is_open) {
+    return make_error(ErrorCode::kRefused,
+                      "other machines could reach this service without credentials: listen on 127.0.0.1, give "
+                      "--web.config.file with basic_auth_users or client certificates, or say --web.insecure");
+  }
+  if (!world.bundle.config.users.empty() && web.users.empty()) {
+    return make_error(ErrorCode::kRefused,
+                      "heal.yml gives roles to users, but nobody is asked for a name and password: give "
+                      "--web.config.file with basic_auth_users, or take `users` out of heal.yml");
+  }
+  return {};
 }
 
 }  // namespace
@@ -62,13 +86,8 @@ class App::Impl {
     server.authorize = [this](std::string_view user, std::string_view role) {
       return may_use(*world_.get(), user, role);
     };
+    server.check_web = [this](const httpd::WebConfig& web) { return check_access(options_, *world_.get(), web); };
     HEAL_TRY(server_, httpd::HttpServer::create(std::move(server), logger_.component("httpd"), metrics_));
-    if (!server_->is_loopback_only() && !server_->has_authentication() &&
-        options_.exposure == AppOptions::Exposure::kNeedsAuthentication) {
-      return make_error(ErrorCode::kRefused,
-                        "other machines could reach this service without credentials: listen on 127.0.0.1, give "
-                        "--web.config.file with basic_auth_users or client certificates, or say --web.insecure");
-    }
     return {};
   }
 
@@ -94,15 +113,13 @@ class App::Impl {
   }
 
   Status reload() {
-    auto world = build_world(options_.config_file, ports_);
-    Status web = server_ ? server_->reload() : Status();
-    if (!world.has_value() || !web.has_value()) {
-      const Error error = world.has_value() ? std::move(web).error() : std::move(world).error();
+    MutexLock lock(reload_mutex_);
+    const Status taken = take_configuration();
+    if (!taken.has_value()) {
       reload_metrics_.failed();
-      logger_.error("the configuration was not taken; the old one stays in force", {{"err", error}});
-      return error;
+      logger_.error("the configuration was not taken; the old one stays in force", {{"err", taken.error()}});
+      return taken;
     }
-    world_.set(std::move(*world));
     know_playbooks();
     reload_metrics_.succeeded(ports_.clock->now());
     logger_.info("configuration loaded", {{"file", options_.config_file}});
@@ -125,6 +142,17 @@ class App::Impl {
   std::string metrics_text() { return metrics_.expose(); }
 
  private:
+  /// All of the files, or nothing of them.
+  Status take_configuration() {
+    HEAL_TRY(auto world, build_world(options_.config_file, ports_));
+    if (server_) {
+      HEAL_TRY_STATUS(
+          server_->reload([&](const httpd::WebConfig& web) { return check_access(options_, *world, web); }));
+    }
+    world_.set(std::move(world));
+    return {};
+  }
+
   remedy::Tools tools() const {
     return {*ports_.clock, *ports_.random, *ports_.http, *ports_.dialer, *ports_.processes};
   }
@@ -220,6 +248,7 @@ class App::Impl {
   Metrics metrics_;
   const ReloadMetrics reload_metrics_;
   const remedy::RemedyMetrics remedy_metrics_;
+  Mutex reload_mutex_;
   Snapshot<remedy::World> world_;
   const std::shared_ptr<Store> store_;
   StoreGate store_gate_{*store_, *ports_.clock};

@@ -84,9 +84,7 @@ class HttpServer::Impl final : public RequestGate {
 
   const std::vector<std::string>& addresses() const { return addresses_; }
   std::uint16_t port() const { return port_; }
-  bool has_authentication() const;
-  bool is_loopback_only() const;
-  Status reload() { return watcher_->reload(); }
+  WebWatcher& watcher() { return *watcher_; }
 
   std::shared_ptr<const WebState> web() override { return watcher_->get(); }
   Admission admit(HttpRequest& request, Scope scope) override;
@@ -151,17 +149,6 @@ void HttpServer::Impl::stop(Duration grace) {
   for (auto* pool : {main_pool_.get(), admin_pool_.get(), auth_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
-}
-
-bool HttpServer::Impl::has_authentication() const {
-  const auto state = watcher_->get();
-  const bool has_client_certificates =
-      state->config.tls && state->config.tls->client_auth == ClientAuth::kRequireAndVerify;
-  return has_client_certificates || !state->config.users.empty();
-}
-
-bool HttpServer::Impl::is_loopback_only() const {
-  return std::ranges::all_of(listen_, is_loopback) && std::ranges::all_of(admin_listen_, is_loopback);
 }
 
 RequestGate::Admission HttpServer::Impl::admit(HttpRequest& request, Scope scope) {
@@ -275,7 +262,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(ServerOptions options, co
   if (options.workers == 0 || options.admin_workers == 0) {
     return make_error(ErrorCode::kInvalid, "a server needs at least one worker in each pool");
   }
-  HEAL_TRY(auto watcher, WebWatcher::create(options.web_config_file, logger.component("httpd")));
+  HEAL_TRY(auto watcher,
+           WebWatcher::create(options.web_config_file, logger.component("httpd"), options.check_web,
+                              metrics.gauge(options.metrics_prefix + "_http_web_config_last_reload_successful",
+                                            "1 while what web.config.yml says is in force, 0 when it was refused.")));
   return std::unique_ptr<HttpServer>(new HttpServer(std::make_unique<Impl>(
       std::move(options), std::move(listen), std::move(admin_listen), std::move(watcher), logger, metrics)));
 }
@@ -312,14 +302,11 @@ std::vector<std::string> HttpServer::addresses() const {
 std::uint16_t HttpServer::port() const {
   return impl_->port();
 }
-bool HttpServer::has_authentication() const {
-  return impl_->has_authentication();
-}
-bool HttpServer::is_loopback_only() const {
-  return impl_->is_loopback_only();
-}
 Status HttpServer::reload() {
-  return impl_->reload();
+  return impl_->watcher().reload();
+}
+Status HttpServer::reload(const std::function<Status(const WebConfig&)>& check) {
+  return impl_->watcher().reload(check);
 }
 
 }  // namespace heal::httpd

@@ -11,6 +11,7 @@
 #include "common/base/time.h"
 #include "common/httpd/message.h"
 #include "common/httpd/responder.h"
+#include "common/httpd/web_config.h"
 #include "common/telemetry/logger.h"
 #include "common/telemetry/metrics.h"
 
@@ -39,8 +40,12 @@ struct ServerOptions {
   /// Further addresses that serve admin routes only.
   std::vector<std::string> admin_listen;
   std::uint32_t unix_mode = 0660;
-  /// exporter-toolkit's web.config.yml: TLS, mTLS, basic auth, headers; "" for none. Read again when it changes.
+  /// exporter-toolkit's web.config.yml: TLS, mTLS, basic auth, headers; "" for none. Read again when it changes; a
+  /// change that would end authentication or TLS comes into force by reload() alone.
   std::string web_config_file;
+  /// Says why a configuration must not come into force: asked by create(), at every change, and by reload(), perhaps
+  /// under a lock of the server's, so it must not call the server. Absent: every configuration may.
+  std::function<Status(const WebConfig&)> check_web;
   Limits limits;
   std::size_t workers = 16;       ///< threads of the main pool
   std::size_t queue = 256;        ///< requests that may wait for one; then 503 with Retry-After
@@ -105,12 +110,10 @@ class HttpServer {
   std::vector<std::string> addresses() const;
   /// The port of the first TCP address; 0 when there is none.
   std::uint16_t port() const;
-  /// True when clients must authenticate (basic auth users, or TLS with required client certificates).
-  bool has_authentication() const;
-  /// True when every address is a unix socket or on a loopback interface, as configured.
-  bool is_loopback_only() const;
-  /// Reads web_config_file again; on an error the old settings stay.
+  /// Reads web_config_file again; on an error the old settings stay. The second form asks `check` instead of
+  /// ServerOptions::check_web.
   Status reload();
+  Status reload(const std::function<Status(const WebConfig&)>& check);
 
  private:
   class Impl;

@@ -153,6 +153,17 @@ void read_users(const Value& value, WebConfig& web) {
 
 }  // namespace
 
+bool asks_for_credentials(const WebConfig& config) {
+  return !config.users.empty() || (config.tls && config.tls->client_auth == ClientAuth::kRequireAndVerify);
+}
+
+std::string_view weakened(const WebConfig& old, const WebConfig& anew) {
+  if (!old.users.empty() && anew.users.empty()) return "nobody would be asked for a password";
+  if (asks_for_credentials(old) && !asks_for_credentials(anew)) return "nobody would be asked for a certificate";
+  if (old.tls && !anew.tls) return "TLS would end";
+  return "";
+}
+
 Result<WebConfig> parse_web_config(const std::string& path, std::string text) {
   const config::Source source(path, std::move(text));
   config::Diagnostics diagnostics;

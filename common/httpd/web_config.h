@@ -41,6 +41,13 @@ struct WebConfig {
   bool operator==(const WebConfig&) const = default;
 };
 
+/// True when who comes without credentials or a verified certificate of his own is turned away.
+bool asks_for_credentials(const WebConfig& config);
+
+/// What somebody loses who relied on `old`, in words ("nobody would be asked for credentials"); "" when nothing that
+/// keeps others out goes away.
+std::string_view weakened(const WebConfig& old, const WebConfig& anew);
+
 /// Reads `text` of the file named `path`; every mistake is in the error's text (a multi-line report when there are
 /// several). Relative file names in it are relative to the folder of `path`.
 Result<WebConfig> parse_web_config(const std::string& path, std::string text);

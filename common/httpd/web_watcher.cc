@@ -4,18 +4,19 @@
 
 namespace heal::httpd {
 
-Result<std::unique_ptr<WebWatcher>> WebWatcher::create(std::string path, Logger logger) {
-  std::unique_ptr<WebWatcher> watcher(new WebWatcher(std::move(path), std::move(logger)));
+Result<std::unique_ptr<WebWatcher>> WebWatcher::create(std::string path, Logger logger, Check check, Gauge healthy) {
+  std::unique_ptr<WebWatcher> watcher(
+      new WebWatcher(std::move(path), std::move(logger), std::move(check), std::move(healthy)));
   MutexLock lock(watcher->mutex_);
   watcher->state_ = std::make_shared<const WebState>();
-  HEAL_TRY_STATUS(watcher->reload_locked());
+  HEAL_TRY_STATUS(watcher->reload_locked(Cause::kAsked, watcher->check_));
   return watcher;
 }
 
 std::shared_ptr<const WebState> WebWatcher::get() {
   MutexLock lock(mutex_);
   if (path_.empty() || stamps(*state_) == stamps_) return state_;
-  if (const auto status = reload_locked(); !status.has_value()) {
+  if (const auto status = reload_locked(Cause::kChanged, check_); !status.has_value()) {
     logger_.error("web configuration not reloaded, the old one stays in force", {{"err", status.error()}});
   } else {
     logger_.info("web configuration reloaded", {{"path", path_}});
@@ -23,9 +24,9 @@ std::shared_ptr<const WebState> WebWatcher::get() {
   return state_;
 }
 
-Status WebWatcher::reload() {
+Status WebWatcher::reload(const Check& check) {
   MutexLock lock(mutex_);
-  return reload_locked();
+  return reload_locked(Cause::kAsked, check);
 }
 
 WebWatcher::Stamp WebWatcher::stamp_of(const std::string& path) {
@@ -57,15 +58,22 @@ Result<std::shared_ptr<const WebState>> WebWatcher::load(const std::string& path
   return std::shared_ptr<const WebState>(std::move(state));
 }
 
-Status WebWatcher::reload_locked() {
-  if (path_.empty()) return {};
-  const auto before = stamps(*state_);  // taken first: a change while we read is seen the next time
-  auto loaded = load(path_);
-  if (!loaded.has_value()) {
-    stamps_ = before;
-    return loaded.error();
+Status WebWatcher::reload_locked(Cause cause, const Check& check) {
+  Status status = take_locked(cause, check);
+  healthy_.set(status.has_value() ? 1 : 0);
+  return status;
+}
+
+Status WebWatcher::take_locked(Cause cause, const Check& check) {
+  if (path_.empty()) return check ? check({}) : Status();
+  stamps_ = stamps(*state_);  // taken first: a change while we read is seen the next time
+  HEAL_TRY(auto loaded, load(path_));
+  if (check) HEAL_TRY_STATUS(check(loaded->config).with_context("{}", path_));
+  const std::string_view loss = weakened(state_->config, loaded->config);
+  if (cause == Cause::kChanged && !loss.empty()) {
+    return make_error(ErrorCode::kRefused, "{}: {}; if that is meant, reload (POST /-/reload or SIGHUP)", path_, loss);
   }
-  state_ = std::move(*loaded);
+  state_ = std::move(loaded);
   stamps_ = stamps(*state_);
   return {};
 }

@@ -61,7 +61,6 @@ TEST_CASE("several addresses are served, and all of them at once by :0") {
   const auto second = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
   REQUIRE(RawClient::fetch(first, "GET /").body == "@127.0.0.1");
   REQUIRE(RawClient::fetch(second, "GET /").body == "@127.0.0.1");
-  REQUIRE_FALSE(test.server->is_loopback_only());
 }
 
 TEST_CASE("a port that is taken is an error that names the address") {
@@ -118,7 +117,6 @@ TEST_CASE("users must know their password, except on open routes") {
   open.auth = RouteAuth::kOpen;
   test.server->get("/open", who, open);
   const auto port = test.start();
-  REQUIRE(test.server->has_authentication());
   const auto asked = RawClient::fetch(port, "GET /");
   REQUIRE(asked.status == 401);
   REQUIRE(asked.header("WWW-Authenticate") == "Basic");
@@ -163,6 +161,68 @@ TEST_CASE("users and headers change with the file, and a bad file changes nothin
   const auto reply = RawClient::fetch(port, "GET /", kBob);
   REQUIRE(reply.body == "bob@127.0.0.1");
   REQUIRE(reply.header("X-Frame-Options") == "deny");
+}
+
+TEST_CASE("a file that would end authentication changes nothing by itself, a reload takes it") {
+  const TempFolder folder;
+  ServerOptions options;
+  options.web_config_file = folder.write("web.yml", "basic_auth_users: {alice: " + kHash + "}\n");
+  TestServer test(options);
+  test.server->get("/", who);
+  const auto port = test.start();
+  const std::string healthy = "heal_http_web_config_last_reload_successful";
+  REQUIRE(test.metric(healthy) == "1");
+  for (const char* text : {"", "basic_auth_users: {}\n", "# only half", "http_server_config: {http2: false}\n"}) {
+    CAPTURE(text);
+    folder.write("web.yml", text);
+    REQUIRE(RawClient::fetch(port, "GET /").status == 401);
+    REQUIRE(RawClient::fetch(port, "GET /", kAlice).status == 200);
+    REQUIRE(test.metric(healthy) == "0");
+  }
+  REQUIRE(test.log().find(options.web_config_file + ": nobody would be asked for a password; if that is meant, reload "
+                                                    "(POST /-/reload or SIGHUP)") != std::string::npos);
+  REQUIRE(test.server->reload().has_value());
+  REQUIRE(RawClient::fetch(port, "GET /").status == 200);
+  REQUIRE(test.metric(healthy) == "1");
+}
+
+TEST_CASE("what is asked about each configuration decides, at the start, at a change and at a reload") {
+  const TempFolder folder;
+  ServerOptions options;
+  options.listen = {"127.0.0.1:0"};
+  options.web_config_file = folder.write("web.yml", "basic_auth_users: {alice: " + kHash + "}\n");
+  options.check_web = [](const WebConfig& web) -> Status {
+    if (web.users.contains("alice")) return {};
+    return make_error(ErrorCode::kRefused, "alice is missing");
+  };
+  TestServer test(options);
+  test.server->get("/", who);
+  const auto port = test.start();
+  folder.write("web.yml", "basic_auth_users: {bob: " + kHash + "}\n");
+  REQUIRE(RawClient::fetch(port, "GET /", kBob).status == 401);
+  REQUIRE(RawClient::fetch(port, "GET /", kAlice).status == 200);
+  REQUIRE(test.server->reload().error().str() == options.web_config_file + ": alice is missing");
+  Metrics metrics("heal_other");
+  REQUIRE(HttpServer::create(options, Logger::none(), metrics).error().str() ==
+          options.web_config_file + ": alice is missing");
+  REQUIRE(test.server->reload([](const WebConfig&) { return Status(); }).has_value());
+  REQUIRE(RawClient::fetch(port, "GET /", kBob).status == 200);
+  options.web_config_file = "";
+  REQUIRE(HttpServer::create(options, Logger::none(), metrics).error().str() == "alice is missing");
+}
+
+TEST_CASE("what of a change of web.config.yml keeps others out less") {
+  WebConfig open, users, tls, certificates;
+  users.users = {{"alice", kHash}};
+  tls.tls = TlsSettings{};
+  certificates.tls = TlsSettings{};
+  certificates.tls->client_auth = ClientAuth::kRequireAndVerify;
+  REQUIRE(weakened(users, open) == "nobody would be asked for a password");
+  REQUIRE(weakened(certificates, tls) == "nobody would be asked for a certificate");
+  REQUIRE(weakened(tls, open) == "TLS would end");
+  for (const WebConfig& stronger : {open, users, tls, certificates})
+    REQUIRE(weakened(open, stronger).empty());
+  REQUIRE(weakened(tls, certificates).empty());
 }
 
 TEST_CASE("a role that the user does not have is a 403") {

@@ -5,6 +5,10 @@
 namespace heal::webhook::test {
 namespace {
 
+/// alice, "open sesame", cost 4.
+const std::string kAliceWeb =
+    "basic_auth_users: {alice: $2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy}\n";
+const std::string kAlice = "Authorization: Basic YWxpY2U6b3BlbiBzZXNhbWU=\r\n";
 const std::string kReloaded = "heal_webhook_config_last_reload_successful";
 
 TEST_CASE("other machines are not served without credentials unless told so") {
@@ -21,8 +25,7 @@ TEST_CASE("other machines are not served without credentials unless told so") {
   }
   SECTION("with credentials") {
     Service service(options);
-    service.write("web.yml",
-                  "basic_auth_users: {alice: $2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy}\n");
+    service.write("web.yml", kAliceWeb);
     service.options.web_config_file = (service.folder.path() / "web.yml").string();
     CHECK(service.start().has_value());
   }
@@ -64,6 +67,82 @@ TEST_CASE("a reload with a bad file keeps the old configuration, says why, and s
   CHECK(service.metric(kReloaded) == "1");
 }
 
+TEST_CASE("a service that other machines reach is never opened by a change of its files") {
+  AppOptions options;
+  options.listen = {"0.0.0.0:0"};
+  Service service(options);
+  service.options.web_config_file = (service.folder.path() / "web.yml").string();
+  service.write("web.yml", kAliceWeb);
+  REQUIRE(service.start().has_value());
+  service.write("web.yml", "");
+  CHECK(service.get("/api/v1/status").status == 401);
+  CHECK(service.log().find("web configuration not reloaded") != std::string::npos);
+  const Status reloaded = service.app->reload();
+  REQUIRE(!reloaded.has_value());
+  CHECK(reloaded.error().str() ==
+        service.options.web_config_file +
+            ": other machines could reach this service without credentials: listen on 127.0.0.1, give "
+            "--web.config.file with basic_auth_users or client certificates, or say --web.insecure");
+  CHECK(service.get("/api/v1/status").status == 401);
+  CHECK(service.get("/api/v1/status", kAlice).status == 200);
+}
+
+TEST_CASE("a reload takes all files or none") {
+  Service service;
+  service.options.web_config_file = (service.folder.path() / "web.yml").string();
+  service.write("web.yml", kAliceWeb);
+  REQUIRE(service.start().has_value());
+  SECTION("a bad heal.yml leaves web.config.yml alone") {
+    service.write("heal.yml", std::string(kHealYml) + "rutes: []\n");
+    service.write("web.yml", "{}\n");
+    CHECK(!service.app->reload().has_value());
+    CHECK(service.get("/api/v1/status").status == 401);
+    service.write("heal.yml", kHealYml);
+    REQUIRE(service.app->reload().has_value());
+    CHECK(service.get("/api/v1/status").status == 200);
+  }
+  SECTION("a bad web.config.yml leaves heal.yml alone") {
+    std::string other = kHealYml;
+    other.replace(other.find("NginxDown"), 9, "RedisDown");
+    service.write("heal.yml", other);
+    service.write("web.yml", "basic_auth_users: {alice: plain}\n");
+    CHECK(!service.app->reload().has_value());
+    service.engine->crash("nginx", 1);
+    CHECK(service.post("/webhook", service.notification(), kAlice).status == 202);
+    service.run_until([&] { return service.restarts() == 1; });
+  }
+}
+
+TEST_CASE("roles without passwords would be void: such a service does not start, and a reload refuses them") {
+  const std::string roles = "users: {alice: [view]}\n";
+  const std::string refusal =
+      "heal.yml gives roles to users, but nobody is asked for a name and password: give --web.config.file with "
+      "basic_auth_users, or take `users` out of heal.yml";
+  Service service;
+  SECTION("at the start") {
+    service.write("heal.yml", kHealYml + roles);
+    CHECK(service.start().error().str() == refusal);
+  }
+  SECTION("at a reload") {
+    REQUIRE(service.start().has_value());
+    service.write("heal.yml", kHealYml + roles);
+    CHECK(service.app->reload().error().str() == refusal);
+    CHECK(service.get("/api/v1/status").status == 200);
+  }
+  SECTION("when the passwords go away") {
+    service.options.web_config_file = (service.folder.path() / "web.yml").string();
+    service.write("web.yml", kAliceWeb);
+    service.write("heal.yml", kHealYml + roles);
+    REQUIRE(service.start().has_value());
+    service.write("web.yml", "{}\n");
+    CHECK(service.app->reload().error().str() == service.options.web_config_file + ": " + refusal);
+    CHECK(service.get("/api/v1/status").status == 401);
+    service.write("heal.yml", kHealYml);
+    REQUIRE(service.app->reload().has_value());
+    CHECK(service.get("/api/v1/status").status == 200);
+  }
+}
+
 TEST_CASE("a reload takes new routes and playbooks at once") {
   Service service;
   REQUIRE(service.start().has_value());
@@ -79,15 +158,14 @@ TEST_CASE("a reload takes new routes and playbooks at once") {
 
 TEST_CASE("roles of heal.yml decide what a user may do") {
   Service service;
-  service.write("web.yml", "basic_auth_users: {alice: $2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy}\n");
+  service.write("web.yml", kAliceWeb);
   service.options.web_config_file = (service.folder.path() / "web.yml").string();
   service.write("heal.yml", std::string(kHealYml) + "users: {alice: [view]}\n");
   REQUIRE(service.start().has_value());
-  const std::string alice = "Authorization: Basic YWxpY2U6b3BlbiBzZXNhbWU=\r\n";
-  CHECK(service.get("/api/v1/incidents", alice).status == 200);
-  CHECK(service.post("/webhook", service.notification(), alice).status == 403);
-  CHECK(service.post("/api/v1/heals", "{}", alice).status == 403);
-  CHECK(service.post("/-/reload", "", alice).status == 403);
+  CHECK(service.get("/api/v1/incidents", kAlice).status == 200);
+  CHECK(service.post("/webhook", service.notification(), kAlice).status == 403);
+  CHECK(service.post("/api/v1/heals", "{}", kAlice).status == 403);
+  CHECK(service.post("/-/reload", "", kAlice).status == 403);
   CHECK(service.get("/health").status == 200);
 }
 
