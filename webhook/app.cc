@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "common/fault/lease_keeper.h"
 #include "common/httpd/listen.h"
 #include "common/remedy/action/action.h"
@@ -70,7 +72,8 @@ class App::Impl {
         remedy_metrics_(metrics_),
         world_(std::move(world)),
         store_(std::move(store)),
-        host_processes_(ports_.make_host_processes(world_.get()->bundle.config.faults.helper_image)),
+        at_start_{world_.get()->bundle.config.workers, world_.get()->bundle.config.faults.helper_image},
+        host_processes_(ports_.make_host_processes(at_start_.helper_image)),
         quarantine_(options_.storage_path + "/quarantine", *ports_.clock, *ports_.random, logger_.component("intake")) {
     reload_metrics_.succeeded(ports_.clock->now());
     know_playbooks();
@@ -123,6 +126,8 @@ class App::Impl {
     know_playbooks();
     reload_metrics_.succeeded(ports_.clock->now());
     logger_.info("configuration loaded", {{"file", options_.config_file}});
+    for (const std::string& line : unapplied())
+      logger_.warn("a setting was not taken", {{"reason", line}});
     return {};
   }
 
@@ -149,8 +154,24 @@ class App::Impl {
       HEAL_TRY_STATUS(
           server_->reload([&](const httpd::WebConfig& web) { return check_access(options_, *world, web); }));
     }
+    if (leases_) leases_->set_max_ttl(world->bundle.config.faults.max_ttl);
     world_.set(std::move(world));
     return {};
+  }
+
+  /// What was changed in heal.yml since the start, and only a start takes.
+  std::vector<std::string> unapplied() const {
+    const auto world = world_.get();
+    const auto& config = world->bundle.config;
+    std::vector<std::string> lines;
+    if (config.workers != at_start_.workers) {
+      lines.push_back(fmt::format("workers: {} needs a restart; {} are at work", config.workers, at_start_.workers));
+    }
+    if (config.faults.helper_image != at_start_.helper_image) {
+      lines.push_back(fmt::format("faults.helper_image: \"{}\" needs a restart; \"{}\" is in use",
+                                  config.faults.helper_image, at_start_.helper_image));
+    }
+    return lines;
   }
 
   remedy::Tools tools() const {
@@ -161,7 +182,6 @@ class App::Impl {
   Status open_leases() {
     fault::LeaseOptions options;
     options.max_ttl = world_.get()->bundle.config.faults.max_ttl;
-    options.default_ttl = std::min(options.default_ttl, options.max_ttl);
     options.own_container = ports_.own_container;
     options.on_change = [this](const FaultLease& lease) {
       logger_.component("fault").info("fault lease changed", {{"fault", lease.kind},
@@ -220,7 +240,8 @@ class App::Impl {
     hooks.reload = [this] { return reload(); };
     hooks.ready = [this] { return ready(); };
     hooks.role = "operate";
-    cli::add_admin_routes(*server_, metrics_, std::move(hooks));
+    hooks.unapplied = [this] { return unapplied(); };
+    cli::add_admin_routes(*server_, metrics_, hooks);
     httpd::RouteOptions open;
     open.route_class = httpd::RouteClass::kAdmin;
     open.auth = httpd::RouteAuth::kOpen;
@@ -252,6 +273,11 @@ class App::Impl {
   Snapshot<remedy::World> world_;
   const std::shared_ptr<Store> store_;
   StoreGate store_gate_{*store_, *ports_.clock};
+  /// Settings that a reload cannot change.
+  const struct {
+    std::uint32_t workers;
+    std::string helper_image;
+  } at_start_;
   const std::shared_ptr<HostProcesses> host_processes_;
   Quarantine quarantine_;
   std::optional<EventHub> events_;

@@ -83,11 +83,18 @@ httpd::Handler ready_handler(std::function<Status()> ready) {
   };
 }
 
-httpd::Handler reload_handler(std::function<Status()> reload) {
-  return [reload = std::move(reload)](const httpd::HttpRequest& request) {
+httpd::Handler reload_handler(const AdminHooks& hooks) {
+  return [reload = hooks.reload, unapplied = hooks.unapplied](const httpd::HttpRequest& request) {
     const auto status = reload();
-    if (status.has_value()) return httpd::HttpResponse::text(200, "Reloaded\n");
-    return httpd::HttpResponse::error(request, 500, "failed to reload config: " + status.error().str());
+    if (!status.has_value()) {
+      return httpd::HttpResponse::error(request, 500, "failed to reload config: " + status.error().str());
+    }
+    std::string text = "Reloaded\n";
+    if (unapplied) {
+      for (const std::string& line : unapplied())
+        text += "warning: " + line + "\n";
+    }
+    return httpd::HttpResponse::text(200, text);
   };
 }
 
@@ -115,11 +122,11 @@ int run_service(App& app, const Logger& logger) {
   return kExitOk;
 }
 
-void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, AdminHooks hooks) {
+void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, const AdminHooks& hooks) {
   httpd::RouteOptions admin;
   admin.route_class = httpd::RouteClass::kAdmin;
   server.get("/-/healthy", healthy, admin);
-  server.get("/-/ready", ready_handler(std::move(hooks.ready)), admin);
+  server.get("/-/ready", ready_handler(hooks.ready), admin);
   server.get(
       "/metrics",
       [&metrics](const httpd::HttpRequest&) {
@@ -131,8 +138,8 @@ void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, AdminHooks ho
       admin);
   if (!hooks.reload) return;
   admin.role = hooks.role;
-  server.post("/-/reload", reload_handler(hooks.reload), admin);
-  server.handle("PUT", "/-/reload", reload_handler(hooks.reload), admin);
+  server.post("/-/reload", reload_handler(hooks), admin);
+  server.handle("PUT", "/-/reload", reload_handler(hooks), admin);
 }
 
 }  // namespace heal::cli

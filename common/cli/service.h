@@ -42,10 +42,12 @@ struct AdminHooks {
   std::function<Status()> reload;  ///< absent: `/-/reload` answers 404
   std::function<Status()> ready;   ///< absent: always ready; an error is the reason for a 503
   std::string role;                ///< asked for by `/-/reload`
+  /// After a reload: what of the files it could not bring into force, one line each; absent: nothing ever.
+  std::function<std::vector<std::string>()> unapplied = nullptr;
 };
 
 /// Adds `GET /-/healthy`, `GET /-/ready`, `POST|PUT /-/reload` (500 with the reason when it fails) and `GET /metrics`
 /// to `server` as admin routes. `metrics` must outlive it.
-void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, AdminHooks hooks);
+void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, const AdminHooks& hooks);
 
 }  // namespace heal::cli

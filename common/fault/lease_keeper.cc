@@ -112,20 +112,26 @@ void LeaseKeeper::take_over(FaultLease lease) {
   held_.emplace(id, std::move(held));
 }
 
-Status LeaseKeeper::check_request(const FaultRequest& request) const {
+void LeaseKeeper::set_max_ttl(Duration ttl) {
+  MutexLock lock(mutex_);
+  max_ttl_ = ttl;
+}
+
+Result<Duration> LeaseKeeper::check_request(const FaultRequest& request) {
   if (find_fault(request.kind) == nullptr) {
     return make_error(ErrorCode::kInvalid, "unknown fault \"{}\", expected one of {}", request.kind,
                       fmt::join(fault_kinds(), ", "));
   }
-  const Duration ttl = request.ttl.value_or(options_.default_ttl);
-  if (ttl <= 0s || ttl > options_.max_ttl) {
-    return make_error(ErrorCode::kInvalid, "a fault may last from 1ms to {}, not {}", format_duration(options_.max_ttl),
+  MutexLock lock(mutex_);
+  const Duration ttl = request.ttl.value_or(std::min(options_.default_ttl, max_ttl_));
+  if (ttl <= 0s || ttl > max_ttl_) {
+    return make_error(ErrorCode::kInvalid, "a fault may last from 1ms to {}, not {}", format_duration(max_ttl_),
                       format_duration(ttl));
   }
   if (request.target.kind != "container") {
     return make_error(ErrorCode::kInvalid, "only containers can be broken, not {}", request.target.str());
   }
-  return {};
+  return ttl;
 }
 
 Status LeaseKeeper::check_free(const TargetId& target) {
@@ -152,7 +158,7 @@ Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, cons
 }
 
 Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& stop) {
-  HEAL_TRY_STATUS(check_request(request));
+  HEAL_TRY([[maybe_unused]] const Duration ttl, check_request(request));
   end_healed(request.target, stop);
   {
     MutexLock lock(mutex_);
@@ -162,9 +168,8 @@ Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& st
   return {};
 }
 
-Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request) {
+Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request, Duration ttl) {
   Held held;
-  const Duration ttl = request.ttl.value_or(options_.default_ttl);
   FaultLease& lease = held.lease;
   lease.injected_at = tools_.clock.now();
   lease.deadline = lease.injected_at + ttl;
@@ -190,9 +195,9 @@ void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop
 }
 
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
-  HEAL_TRY_STATUS(check_request(request));
+  HEAL_TRY(const Duration ttl, check_request(request));
   end_healed(request.target, stop);
-  HEAL_TRY(Held reserved, reserve(request));
+  HEAL_TRY(Held reserved, reserve(request, ttl));
   Claim claim(*this, std::move(reserved));
   Held& held = *claim.held;
   HEAL_TRY(const ContainerInfo before, find_victim(request, stop));

@@ -30,8 +30,8 @@ struct FaultRequest {
 };
 
 struct LeaseOptions {
-  Duration default_ttl = 60s;
-  Duration max_ttl = 30min;
+  Duration default_ttl = 60s;   ///< never more than max_ttl
+  Duration max_ttl = 30min;     ///< at the beginning, see set_max_ttl()
   Duration call_timeout = 30s;  ///< of one injection or one attempt to undo
   Duration first_retry = 1s;    ///< after a failed undo; doubles up to max_retry
   Duration max_retry = 30s;
@@ -61,6 +61,9 @@ class LeaseKeeper {
  public:
   /// Takes over the leases in the store. Errors: the store's.
   static Result<std::unique_ptr<LeaseKeeper>> open(LeaseTools tools, LeaseOptions options);
+
+  /// For leases from now on.
+  void set_max_ttl(Duration ttl) HEAL_EXCLUDES(mutex_);
 
   /// Success when inject() would try; otherwise why not: kInvalid (kind, time), kRefused (protected or not opted in),
   /// kConflict (a fault is on the target already, or it is not running), kNotFound, or the engine's error.
@@ -96,15 +99,17 @@ class LeaseKeeper {
   };
   class Claim;
 
-  LeaseKeeper(LeaseTools tools, LeaseOptions options) : tools_(std::move(tools)), options_(std::move(options)) {}
+  LeaseKeeper(LeaseTools tools, LeaseOptions options)
+      : tools_(std::move(tools)), options_(std::move(options)), max_ttl_(options_.max_ttl) {}
 
   void take_over(FaultLease lease);
-  Status check_request(const FaultRequest& request) const;
+  /// How long the fault may last, when the request can be granted at all.
+  Result<Duration> check_request(const FaultRequest& request);
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::stop_token& stop);
   /// A new lease in held_, not saved and busy: for the Claim that adopts it.
-  Result<Held> reserve(const FaultRequest& request);
+  Result<Held> reserve(const FaultRequest& request, Duration ttl);
   Status apply(Held& held, const ContainerInfo& before, const std::stop_token& stop);
   /// Ends the lease on `target` when its fault is gone already (healed by a playbook), so that a new one can begin.
   void end_healed(const TargetId& target, const std::stop_token& stop);
@@ -124,6 +129,7 @@ class LeaseKeeper {
 
   Mutex mutex_;
   CondVar changed_;
+  Duration max_ttl_ HEAL_GUARDED_BY(mutex_);
   std::map<std::string, Held> held_ HEAL_GUARDED_BY(mutex_);  // by id
   std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep of run()
 };

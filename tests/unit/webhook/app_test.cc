@@ -143,6 +143,29 @@ TEST_CASE("roles without passwords would be void: such a service does not start,
   }
 }
 
+TEST_CASE("a reload takes the longest time of a fault, and says which settings need a restart") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  std::string anew = kHealYml;
+  anew.replace(anew.find("{enabled: true}"), 15, "{enabled: true, max_ttl: 5s, helper_image: helper}");
+  service.write("heal.yml", anew + "workers: 7\n");
+  const Reply reloaded = service.post("/-/reload", "");
+  CHECK(reloaded.status == 200);
+  CHECK(reloaded.body ==
+        "Reloaded\n"
+        "warning: workers: 7 needs a restart; 4 are at work\n"
+        "warning: faults.helper_image: \"helper\" needs a restart; \"\" is in use\n");
+  CHECK(service.log().find("workers: 7 needs a restart; 4 are at work") != std::string::npos);
+  const Reply refused =
+      service.post("/api/v1/faults", R"({"target": "container/local/nginx", "fault": "pause", "for": "6s"})");
+  CHECK(refused.body.find("a fault may last from 1ms to 5s, not 6s") != std::string::npos);
+  const Reply broken = service.post("/api/v1/faults", R"({"target": "container/local/nginx", "fault": "pause"})");
+  CHECK(broken.status == 201);
+
+  service.write("heal.yml", kHealYml);
+  CHECK(service.post("/-/reload", "").body == "Reloaded\n");
+}
+
 TEST_CASE("a reload takes new routes and playbooks at once") {
   Service service;
   REQUIRE(service.start().has_value());
