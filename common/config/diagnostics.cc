@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/redact.h"
 #include "common/base/text.h"
 
 namespace heal::config {
@@ -101,6 +102,7 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
 
 void Diagnostics::add(Diagnostic diagnostic) {
   if (diagnostic.severity == Severity::kError) ++errors_;
+  diagnostic.source_line = redact_line(diagnostic.source_line);
   items_.push_back(std::move(diagnostic));
 }
 

@@ -37,7 +37,7 @@ struct Diagnostic {
   SourceSpan span;
   std::string message;      ///< lower case, no full stop; never holds a secret
   std::string hint;         ///< what to do about it, e.g. `did you mean "target"?`; "" for none
-  std::string source_line;  ///< the line of the file at `span`; "" when unknown
+  std::string source_line;  ///< the line of the file at `span`, secrets covered by add(); "" when unknown
 
   bool operator==(const Diagnostic&) const = default;
 };

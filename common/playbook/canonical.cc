@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/redact.h"
 #include "common/playbook/quoted.h"
 
 namespace heal::playbook {
@@ -58,10 +59,11 @@ std::string json(const std::vector<std::string>& texts) {
 std::string json(const std::vector<std::int64_t>& numbers) {
   return list(numbers);
 }
+/// Headers and environment variables: the plan is stored and shown, so their secrets stay out of it.
 std::string json(const std::map<std::string, std::string>& map) {
   Members members;
   for (const auto& [name, value] : map)
-    members[name] = json(value);
+    members[name] = is_secret_name(name) ? json(kRedacted) : json(value);
   return object(members);
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "common/base/redact.h"
 #include "common/base/text.h"
 #include "common/playbook/plan.h"
 
@@ -28,7 +29,8 @@ std::string show(const ArgumentValue& value) {
     std::string operator()(const std::map<std::string, std::string>& v) const {
       std::string out;
       for (const auto& [name, text] : v)
-        out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", name, show(text));
+        out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", name,
+                           is_secret_name(name) ? std::string(kRedacted) : show(text));
       return "{" + out + "}";
     }
   };

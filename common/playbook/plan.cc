@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/base/digest.h"
+#include "common/base/redact.h"
 #include "common/base/text.h"
 #include "common/playbook/canonical.h"
 #include "common/playbook/expansion.h"
@@ -119,7 +120,10 @@ class Planner {
     std::map<std::string, std::string> map;
     for (const auto& [name, text] : std::get<std::vector<std::pair<std::string, Template>>>(given)) {
       HEAL_TRY(const auto plain, text.expand(scope_).with_context("\"{}\"", name));
-      HEAL_TRY(map[name], check_value(argument.type, plain).with_context("\"{}\"", name));
+      auto value = check_value(argument.type, plain);
+      if (!value.has_value() && is_secret_name(name))
+        return make_error(ErrorCode::kInvalid, "\"{}\": its value (which is a secret) does not fit", name);
+      HEAL_TRY(map[name], std::move(value).with_context("\"{}\"", name));
     }
     return ArgumentValue(std::move(map));
   }

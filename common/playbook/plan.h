@@ -52,9 +52,11 @@ struct Plan {
   std::vector<PlannedStep> steps;
   std::optional<Verification> verify;
   Duration stay_healthy{};
-  Scope scope;            ///< labels, annotations, params and target: what conditions see besides steps.*
-  std::string canonical;  ///< JSON object with sorted keys: what the hash is of
-  std::string hash;       ///< SHA-256 of canonical, 64 hex digits
+  Scope scope;  ///< labels, annotations, params and target: what conditions see besides steps.*
+  /// JSON object with sorted keys: what the hash is of. Values of secret headers and variables (see is_secret_name())
+  /// stand in it as "<secret>": it is stored and shown.
+  std::string canonical;
+  std::string hash;  ///< SHA-256 of canonical, 64 hex digits
 
   bool operator==(const Plan&) const = default;
 };

@@ -83,8 +83,11 @@ StepKind http_request_kind() {
   StepKind out;
   out.name = "http.request";
   out.arguments = {scalar("method", words({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}), "GET"),
-                   required("url", of_type(ValueType::kUrl)), shaped("headers", ArgumentShape::kTextMap),
-                   optional("body", long_text()), shaped("status", ArgumentShape::kIntegerList)};
+                   required("url", of_type(ValueType::kUrl)),
+                   shaped("headers", ArgumentShape::kTextMap),
+                   shaped("headers_files", ArgumentShape::kTextMap),
+                   optional("body", long_text()),
+                   shaped("status", ArgumentShape::kIntegerList)};
   out.outputs = {"status", "body"};
   return out;
 }

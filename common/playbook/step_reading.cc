@@ -94,6 +94,24 @@ void check_text_map(const Value& value, const StepSpec& step, const char* name) 
   }
 }
 
+/// Files of secrets are named by who wrote the playbook, never by an event.
+void check_headers_files(const Value& value, const StepSpec& step) {
+  const auto found = step.arguments.find("headers_files");
+  if (found == step.arguments.end()) return;
+  const auto& files = std::get<std::vector<std::pair<std::string, Template>>>(found->second);
+  for (const auto& [name, file] : files) {
+    if (!file.is_literal() || file.text().empty())
+      value.error(fmt::format("the file of header \"{}\" must be a path without {{{{ }}}}", printable(name, 60)));
+  }
+  const auto headers = step.arguments.find("headers");
+  if (headers == step.arguments.end()) return;
+  for (const auto& [name, text] : std::get<std::vector<std::pair<std::string, Template>>>(headers->second)) {
+    const auto is_same = [lower = to_lower(name)](const auto& other) { return to_lower(other.first) == lower; };
+    if (std::any_of(files.begin(), files.end(), is_same))
+      value.error(fmt::format("header \"{}\" stands in \"headers\" and in \"headers_files\"", printable(name, 60)));
+  }
+}
+
 /// An outcome that is not waited for is unknown: the engine goes on after its client has left.
 void check_grace(const Value& value, const StepSpec& step) {
   const auto found = step.arguments.find("grace");
@@ -231,6 +249,8 @@ std::optional<StepSpec> read_step(const Value& value, const References& referenc
   read_arguments(body, *kind, references, step);
   check_command(body, step);
   check_text_map(body, step, "headers");
+  check_text_map(body, step, "headers_files");
+  check_headers_files(body, step);
   check_text_map(body, step, "env");
   check_grace(body, step);
   map.finish();

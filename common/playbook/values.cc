@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "common/base/check.h"
+#include "common/base/redact.h"
 #include "common/base/text.h"
 #include "common/config/decode.h"
 #include "common/model/target.h"
@@ -134,7 +135,8 @@ Result<std::string> check_value(const TypeSpec& spec, std::string_view text) {
       return unfit(text, "host:port or [v6]:port");
     case ValueType::kUrl:
       if (const auto problem = config::http_url_problem(text))
-        return make_error(ErrorCode::kInvalid, "{} is not a URL that can be used: {}", quoted(text), *problem);
+        return make_error(ErrorCode::kInvalid, "{} is not a URL that can be used: {}", quoted(redact_line(text)),
+                          *problem);
       return std::string(text);
     case ValueType::kTarget: {
       HEAL_TRY(const auto target, TargetId::parse(text));

@@ -37,6 +37,19 @@ Service read_service(const Value& value) {
   return out;
 }
 
+TEST_CASE("a URL with a password in it is refused without showing the password") {
+  CHECK(problems("url: http://me:hunter2@am:9093\n",
+                 [](const Value& value) {
+                   MapReader map(value, "the file");
+                   std::string url;
+                   map.optional("url", url, as_http_url);
+                   map.finish();
+                 }) ==
+        "f.yml:1:6: error: \"url\" is not a URL that can be used: it must not hold a user or password\n"
+        "    url: http://**********@am:9093\n"
+        "         ^\n");
+}
+
 TEST_CASE("a map is read into a struct whose initialisers are the defaults") {
   Service service;
   const auto read = [&](Value v) { service = read_service(v); };

@@ -158,6 +158,31 @@ TEST_CASE("what heal.yml allows is planned") {
   REQUIRE(refusal(steps) == "planned");
 }
 
+TEST_CASE("a plan is stored and shown without the secrets that its requests carry") {
+  const auto plan =
+      make_plan(config(),
+                playbook("  - name: h\n"
+                         "    http.request:\n"
+                         "      url: http://plain.internal/\n"
+                         "      headers: {Authorization: Bearer hunter2, Accept: json, x-api-key: hunter2}\n"
+                         "      headers_files: {X-Vault-Token: /run/token}\n"),
+                on_web())
+          .value();
+  CHECK(plan.steps[0].arguments.text_map("headers").at("Authorization") == "Bearer hunter2");
+  CHECK(plan.canonical.find(R"("headers":{"Accept":"json","Authorization":"<secret>","x-api-key":"<secret>"})") !=
+        std::string::npos);
+  const std::string text = explain(plan);
+  CHECK(text.find("headers={Accept: json, Authorization: <secret>, x-api-key: <secret>}") != std::string::npos);
+  CHECK((plan.canonical + text).find("hunter2") == std::string::npos);
+  REQUIRE(refusal("  - {name: h, http.request: {url: 'http://plain.internal/', headers: {Cookie: '" +
+                  std::string(5000, 'x') + "'}}}\n")
+              .find("xxx") == std::string::npos);
+  auto input = on_web();
+  input.labels["v"] = "http://me:hunter2@plain.internal/";
+  REQUIRE(refusal("  - {name: h, http.request: {url: '{{ labels.v }}'}}\n", input).find("hunter2") ==
+          std::string::npos);
+}
+
 TEST_CASE("a step may act on another target that is known to be in the inventory") {
   auto input = on_web();
   input.others["container/local/db"] = {{"container", "local", "db"}, "", {}, std::nullopt, Simulate::kRefuse};

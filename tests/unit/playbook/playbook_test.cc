@@ -124,5 +124,19 @@ TEST_CASE("a step must be able to outlive the grace that it gives") {
           "hint: the container may take the whole grace to stop: give the step a longer timeout\n");
 }
 
+TEST_CASE("files of secrets are named in the playbook itself, once per header") {
+  config::Diagnostics diagnostics;
+  parse_playbook(
+      "version: 1\nplaybook: p\nmode: auto\nsteps:\n"
+      "  - name: h\n"
+      "    http.request: {url: \"http://api/\", headers: {Accept: a}, headers_files: {X-A: \"/run/{{ labels.x }}\", "
+      "accept: /run/a}}\n",
+      "p.yml", GuardSettings(), diagnostics);
+  const std::string text = diagnostics.render();
+  INFO(text);
+  CHECK(text.find("the file of header \"X-A\" must be a path without {{ }}") != std::string::npos);
+  CHECK(text.find("header \"Accept\" stands in \"headers\" and in \"headers_files\"") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace heal::playbook

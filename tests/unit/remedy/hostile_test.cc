@@ -1,6 +1,9 @@
+#include <fstream>
+
 #include <catch2/catch.hpp>
 
 #include "common/base/text.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/remedy/rig.h"
 
 namespace heal::remedy::test {
@@ -101,6 +104,35 @@ TEST_CASE("hostile label values cannot change where a request goes") {
     CHECK(is_terminal(heal_with_note(rig, value).state));
     CHECK(rig.http.requests().empty());
   }
+}
+
+TEST_CASE("a header from a file is sent as the file stands when the step runs, and is written down nowhere") {
+  const heal::test::TempFolder folder;
+  const auto write = [&](std::string_view text) { std::ofstream(folder.path() / "token", std::ios::trunc) << text; };
+  Rig rig(playbook_with("http.request: {url: \"http://hook/\", headers: {Cookie: hunter2}, headers_files: {X-Token: " +
+                        (folder.path() / "token").string() + "}}"),
+          kHealWithNote);
+  rig.http.on("*", "http://hook/*", HttpAnswer::of(200));
+  SECTION("a good one") {
+    write("swordfish\n");
+    CHECK(heal_with_note(rig, "x").state == IncidentState::kRecovered);
+    const auto requests = rig.http.requests();
+    REQUIRE(requests.size() == 1);
+    CHECK(requests[0].headers ==
+          std::vector<std::pair<std::string, std::string>>{{"Cookie", "hunter2"}, {"X-Token", "swordfish"}});
+  }
+  SECTION("several lines, or nothing at all") {
+    if (GENERATE(true, false)) write("swordfish\nX-Other: 1\n");
+    CHECK(heal_with_note(rig, "x").state == IncidentState::kFailed);
+    CHECK(rig.http.requests().empty());
+  }
+  std::string journal;
+  const auto entries = rig.memory->entries_after(0, 1000).value();
+  for (const auto& entry : entries)
+    journal += entry.message + entry.data;
+  CHECK(journal.find("hunter2") == std::string::npos);
+  CHECK(journal.find("swordfish") == std::string::npos);
+  CHECK(journal.find("<secret>") != std::string::npos);
 }
 
 TEST_CASE("a hostile name of a container leads to no target") {

@@ -1,0 +1,41 @@
+#include "common/base/redact.h"
+
+#include <catch2/catch.hpp>
+
+namespace heal {
+namespace {
+
+TEST_CASE("names of secrets are known, however they are written") {
+  for (const char* name : {"Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "X-Api-Key", "x_api_key",
+                           "X-Auth-Token", "PRIVATE-TOKEN", "password", "X-Vault-Token", "client_secret"}) {
+    CAPTURE(name);
+    CHECK(is_secret_name(name));
+  }
+  for (const char* name : {"", "Accept", "Content-Type", "Idempotency-Key", "password_file", "X-Request-Id"}) {
+    CAPTURE(name);
+    CHECK_FALSE(is_secret_name(name));
+  }
+}
+
+TEST_CASE("a line is shown without its secrets, and its columns stay") {
+  struct Case {
+    const char* line;
+    const char* shown;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"  url: http://me:pässword@am:9093/x", "  url: http://***********@am:9093/x"},
+      {"[\"https://a:b@x/\", 'http://c@d@y']", "[\"https://***@x/\", 'http://***@y']"},
+      {"  password: hunter2, with a comma", "  password: *********************"},
+      {"  password: \"a\\\"b\" # c", "  password: ****** # c"},
+      {"headers: {Authorization: \"Bearer a, b}\", Accept: json}",
+       "headers: {Authorization: **************, Accept: json}"},
+      {"'X-Api-Key': abc", "'X-Api-Key': ***"},
+      {"password_file: /etc/x", "password_file: /etc/x"},
+      {"basic_auth: {username: u, password: p}", "basic_auth: {username: u, password: *}"},
+      {"nothing: here", "nothing: here"},
+  }));
+  CHECK(redact_line(c.line) == c.shown);
+}
+
+}  // namespace
+}  // namespace heal
