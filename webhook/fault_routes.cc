@@ -23,6 +23,7 @@ Status check_enabled(const ApiTools& tools) {
 }
 
 Result<fault::FaultRequest> parse_fault(const httpd::HttpRequest& request, const Json& body) {
+  HEAL_TRY_STATUS(check_members(body, {"target", "fault", "for", "by", "dry_run"}));
   fault::FaultRequest out;
   HEAL_TRY(out.kind, get_string(body, "fault"));
   HEAL_TRY(const std::string target, get_string(body, "target"));
@@ -52,6 +53,10 @@ Result<httpd::HttpResponse> inject(const ApiTools& tools, const httpd::HttpReque
 /// What is to be undone stays possible when faults are no longer enabled.
 Result<httpd::HttpResponse> revert(const ApiTools& tools, const httpd::HttpRequest& request) {
   HEAL_TRY(const Json body, parse_json(request.body));
+  HEAL_TRY_STATUS(check_members(body, {"target", "id", "all", "by"}));
+  if (body.count("target") + body.count("id") + body.count("all") != 1) {
+    return make_error(ErrorCode::kInvalid, "expected one of target, id, all");
+  }
   HEAL_TRY(const auto all, get_optional_bool(body, "all"));
   if (all.value_or(false)) return answer(200, list_json(tools.leases.revert_all({})));
   HEAL_TRY(const auto id, get_optional_string(body, "id"));

@@ -18,6 +18,7 @@ using remedy::HealRequest;
 
 Result<HealRequest> parse_heal(const httpd::HttpRequest& request) {
   HEAL_TRY(const Json body, parse_json(request.body));
+  HEAL_TRY_STATUS(check_members(body, {"playbook", "target", "params", "by", "dry_run"}));
   HealRequest heal;
   HEAL_TRY(heal.playbook, get_string(body, "playbook"));
   HEAL_TRY(const std::string target, get_string(body, "target"));

@@ -18,10 +18,15 @@ namespace words = remedy::words;
 /// Alertmanager sends a whole group at once; labels may be long.
 constexpr std::size_t kMostBodyBytes = 8 << 20;
 
+constexpr std::size_t kMostListed = 100;
+
+/// The first of them: whoever sent ten thousand bad alerts has one mistake to mend.
 Json rejected_json(const std::vector<RejectedAlert>& rejected) {
   Json list = Json::array();
-  for (const RejectedAlert& alert : rejected)
+  for (const RejectedAlert& alert : rejected) {
+    if (list.size() == kMostListed) break;
     list.push_back({{"index", alert.index}, {"pointer", alert.pointer}, {"reason", alert.reason}});
+  }
   return list;
 }
 
@@ -32,11 +37,15 @@ class Notification {
   void take(httpd::Responder responder) {
     auto parsed = parse_alertmanager_v4(request_.body);
     if (!parsed.has_value()) {
-      reject(request_.body, parsed.error().str(), 1);
+      count_rejected(1, parsed.error().str());
+      tools_.quarantine.keep(request_.body, parsed.error().str(), request_.remote);
       return responder.send(answer_error(parsed.error()));
     }
-    for (const RejectedAlert& alert : parsed->rejected)
-      reject(alert.raw, alert.pointer + ": " + alert.reason, 1);
+    if (!parsed->rejected.empty()) {
+      const RejectedAlert& first = parsed->rejected.front();
+      count_rejected(parsed->rejected.size(), first.pointer + ": " + first.reason);
+      tools_.quarantine.keep(parsed->rejected, request_.remote);
+    }
     Json rejected = rejected_json(parsed->rejected);
     if (parsed->group.alerts.empty()) {
       return responder.send(answer(400, {{"error", {{"code", "invalid"}, {"message", "no alert could be taken"}}},
@@ -57,11 +66,14 @@ class Notification {
   }
 
  private:
-  void reject(std::string_view raw, const std::string& reason, double count) {
-    tools_.metrics.events.at({std::string(words::kAlertmanager), std::string(words::kRejected)}).increment(count);
-    tools_.logger.warn("notification rejected",
-                       {{"remote", request_.remote}, {"reason", printable(reason, 400)}, {"sha256", sha256_hex(raw)}});
-    tools_.quarantine.keep(raw, reason, request_.remote);
+  /// `reason`: of the first.
+  void count_rejected(std::size_t count, const std::string& reason) {
+    tools_.metrics.events.at({std::string(words::kAlertmanager), std::string(words::kRejected)})
+        .increment(static_cast<double>(count));
+    tools_.logger.warn("notification rejected", {{"remote", request_.remote},
+                                                 {"rejected", count},
+                                                 {"reason", printable(reason, 400)},
+                                                 {"sha256", sha256_hex(request_.body)}});
   }
 
   const IntakeTools& tools_;

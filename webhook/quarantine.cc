@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kMostFiles = 100;
 constexpr std::size_t kMostBytes = 1 << 20;
+constexpr std::size_t kMostListed = 100;
+constexpr std::size_t kLongestReason = 400;
 
 Status write_file(const std::string& path, const std::string& text) {
   ScopedFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -39,18 +41,42 @@ Quarantine::Quarantine(std::string folder, Clock& clock, Random& random, Logger 
     : folder_(std::move(folder)), clock_(clock), random_(random), logger_(std::move(logger)) {}
 
 void Quarantine::keep(std::string_view raw, std::string_view reason, std::string_view remote) {
-  MutexLock lock(mutex_);
-  std::error_code error;
-  if (std::filesystem::create_directories(folder_, error))
-    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, error);
   const WallTime now = clock_.now();
-  const std::string id = make_ulid(now, random_.next(), random_.next());
   const Json document{{"received_at", format_rfc3339_nano(now)},
                       {"reason", reason},
                       {"remote", remote},
                       {"bytes", raw.size()},
                       {"raw", to_valid_utf8(raw.substr(0, kMostBytes))}};
-  const Status written = write_file(folder_ + "/" + id + ".json", dump_pretty(document) + "\n");
+  write(make_ulid(now, random_.next(), random_.next()), dump_pretty(document));
+}
+
+void Quarantine::keep(const std::vector<RejectedAlert>& rejected, std::string_view remote) {
+  const WallTime now = clock_.now();
+  std::size_t room = kMostBytes;
+  Json list = Json::array();
+  for (const RejectedAlert& alert : rejected) {
+    if (list.size() == kMostListed) break;
+    const std::string_view raw = std::string_view(alert.raw).substr(0, room);
+    room -= raw.size();
+    list.push_back({{"index", alert.index},
+                    {"pointer", alert.pointer},
+                    {"reason", printable(alert.reason, kLongestReason)},
+                    {"raw", to_valid_utf8(raw)}});
+  }
+  const Json document{{"received_at", format_rfc3339_nano(now)},
+                      {"remote", remote},
+                      {"alerts_rejected", rejected.size()},
+                      {"alerts", std::move(list)}};
+  write(make_ulid(now, random_.next(), random_.next()), dump_pretty(document));
+}
+
+void Quarantine::write(const std::string& id, std::string text) {
+  text += '\n';
+  MutexLock lock(mutex_);
+  std::error_code error;
+  if (std::filesystem::create_directories(folder_, error))
+    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, error);
+  const Status written = write_file(folder_ + "/" + id + ".json", text);
   if (!written.has_value()) logger_.warn("a quarantined copy could not be kept", {{"err", written.error()}});
   forget_old();
 }

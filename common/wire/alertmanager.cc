@@ -10,6 +10,8 @@ namespace heal {
 namespace {
 
 constexpr std::string_view kMeta = R"(\.+*?()|[]{}^$)";
+/// Of the largest notification: thirty to an alert.
+constexpr std::size_t kMostValues = 30 * kMostAlerts;
 constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
 
 Result<AlertStatus> status_of(const Json& alert, std::string_view at) {
@@ -53,10 +55,10 @@ Result<Alert> parse_notified_alert(const Json& json, std::string_view at) {
 }
 
 /// Messages of this file begin with the JSON pointer and ": ".
-RejectedAlert rejection(std::size_t index, std::string_view at, const Error& error, const Json& raw) {
+RejectedAlert rejection(std::size_t index, std::string_view at, const Error& error, std::string raw) {
   const std::string message = error.str();
   const auto colon = message.find(": ", at.size());
-  RejectedAlert rejected{index, std::string(at), message, dump(raw)};
+  RejectedAlert rejected{index, std::string(at), message, std::move(raw)};
   if (colon != std::string::npos) {
     rejected.pointer = message.substr(0, colon);
     rejected.reason = message.substr(colon + 2);
@@ -122,22 +124,30 @@ Error as_protocol(const Error& error) {
 }  // namespace
 
 Result<AlertGroupParse> parse_alertmanager_v4(std::string_view body) {
-  HEAL_TRY(const auto json, parse_json(body));
+  JsonLimits limits;
+  limits.max_values = kMostValues;
+  HEAL_TRY(auto json, parse_json(body, limits));
   if (!json.is_object()) {
     return make_error(ErrorCode::kInvalid, "expected an object, got {}", json_type_name(json));
   }
   AlertGroupParse parse;
   HEAL_TRY(parse.group, parse_head(json));
-  HEAL_TRY(const Json* alerts, get_array(json, "alerts"));
-  if (alerts->empty()) return make_error(ErrorCode::kInvalid, "/alerts: expected at least one alert");
-  for (std::size_t i = 0; i < alerts->size(); ++i) {
+  HEAL_TRY(const Json* found, get_array(json, "alerts"));
+  if (found->empty()) return make_error(ErrorCode::kInvalid, "/alerts: expected at least one alert");
+  if (found->size() > kMostAlerts) {
+    return make_error(ErrorCode::kInvalid, "/alerts: expected at most {} alerts, got {}", kMostAlerts, found->size());
+  }
+  Json& alerts = json["alerts"];
+  for (std::size_t i = 0; i < alerts.size(); ++i) {
+    const Json each = std::exchange(alerts[i], nullptr);  // frees the memory of each before the next is read
     const auto at = json_pointer("/alerts", i);
-    auto alert = parse_notified_alert((*alerts)[i], at);
+    auto alert = parse_notified_alert(each, at);
     if (alert) {
       parse.group.alerts.push_back(std::move(*alert));
-    } else {
-      parse.rejected.push_back(rejection(i, at, alert.error(), (*alerts)[i]));
+      continue;
     }
+    const bool keeps_text = parse.rejected.size() < kMostRejectedTexts;
+    parse.rejected.push_back(rejection(i, at, alert.error(), keeps_text ? dump(each) : ""));
   }
   return parse;
 }

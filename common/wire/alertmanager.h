@@ -9,12 +9,17 @@
 
 namespace heal {
 
+/// More alerts than this in one notification are refused: Alertmanager's own `max_alerts` cuts a group where it must.
+inline constexpr std::size_t kMostAlerts = 10'000;
+/// Of so many rejected alerts the text is kept.
+inline constexpr std::size_t kMostRejectedTexts = 100;
+
 /// One alert of a notification that could not be taken.
 struct RejectedAlert {
   std::size_t index = 0;  ///< in the notification's list
   std::string pointer;    ///< JSON pointer of what is wrong, e.g. `/alerts/1/startsAt`
   std::string reason;     ///< for people
-  std::string raw;        ///< the alert as it came, as JSON
+  std::string raw;        ///< the alert as it came, as JSON; "" beyond the first kMostRejectedTexts
 
   bool operator==(const RejectedAlert&) const = default;
 };
@@ -35,6 +40,7 @@ struct AlertGroupParse {
 ///   firing · generatorURL · fingerprint 16 hex digits}
 /// Required: version, a non-empty alerts array; of each alert status, labels, startsAt. An alert that breaks this is
 /// rejected alone; anything else that does makes the whole notification kInvalid with the JSON pointer in the message.
+/// So does one with more than kMostAlerts alerts, or with so many values that it cannot be a notification of so many.
 /// A missing fingerprint is computed from the labels. Label values are any UTF-8 text and kept as they came.
 Result<AlertGroupParse> parse_alertmanager_v4(std::string_view body);
 

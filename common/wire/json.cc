@@ -122,6 +122,7 @@ class Builder {
     return &((*level.value)[level.key] = std::move(value));
   }
   bool add(Json value) {
+    if (++values_ > limits_.max_values) return fail(fmt::format("more than {} values", limits_.max_values));
     place(std::move(value));
     return true;
   }
@@ -129,6 +130,7 @@ class Builder {
     if (levels_.size() >= limits_.max_depth) {
       return fail(fmt::format("nested deeper than {} levels", limits_.max_depth));
     }
+    if (++values_ > limits_.max_values) return fail(fmt::format("more than {} values", limits_.max_values));
     levels_.push_back({place(std::move(value)), ""});
     return true;
   }
@@ -161,6 +163,7 @@ class Builder {
   JsonLimits limits_;
   const ReadMark& mark_;
   Json root_;
+  std::size_t values_ = 0;
   std::vector<Level> levels_;
   std::optional<Error> error_;
 };
@@ -297,6 +300,21 @@ const Json* find_member(const Json& object, std::string_view name) {
   if (!object.is_object()) return nullptr;
   const auto it = object.find(name);
   return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+Status check_members(const Json& object, const std::vector<std::string>& known, std::string_view at) {
+  if (!object.is_object()) {
+    return make_error(ErrorCode::kInvalid, "{}{}expected an object, got {}", at, at.empty() ? "" : ": ",
+                      json_type_name(object));
+  }
+  for (const auto& [name, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto meant = closest_match(name, known);
+    return make_error(ErrorCode::kInvalid, "{}: unknown member, {}", printable(json_pointer(at, name), 300),
+                      meant ? fmt::format("did you mean \"{}\"?", *meant)
+                            : fmt::format("expected one of {}", fmt::join(known, ", ")));
+  }
+  return {};
 }
 
 Result<std::string> get_string(const Json& object, std::string_view name, std::string_view at) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -17,12 +18,13 @@
 namespace heal {
 
 struct JsonLimits {
-  std::size_t max_depth = 64;  ///< of arrays and objects inside one another
+  std::size_t max_depth = 64;          ///< of arrays and objects inside one another
+  std::size_t max_values = 2'000'000;  ///< in all: a value of two bytes of text takes a hundred bytes of memory
 };
 
 /// The one JSON value that `text` is. Refuses (kInvalid) what is not JSON, not UTF-8, has a NUL byte, nests deeper than
-/// the limit, or names a member twice; the message has line, column, byte offset (from 0) and the JSON pointer of the
-/// place.
+/// the limit, has more values, or names a member twice; the message has line, column, byte offset (from 0) and the JSON
+/// pointer of the place.
 Result<Json> parse_json(std::string_view text, JsonLimits limits = {});
 
 /// Without white space, members in order of name; bytes that are not UTF-8 become U+FFFD. Never throws.
@@ -41,6 +43,11 @@ std::string json_pointer(std::string_view base, std::size_t index);
 
 /// The member; null counts as absent, and so does every member of what is not an object.
 const Json* find_member(const Json& object, std::string_view name);
+
+/// kInvalid for what is not an object, and for a member that is not one of `known`, with the name that may have been
+/// meant: `/dryrun: unknown member, did you mean "dry_run"?`. For requests to us, where an ignored member would be
+/// something else done than asked for.
+Status check_members(const Json& object, const std::vector<std::string>& known, std::string_view at = "");
 
 Result<std::string> get_string(const Json& object, std::string_view name, std::string_view at = "");
 Result<std::int64_t> get_int(const Json& object, std::string_view name, std::string_view at = "");

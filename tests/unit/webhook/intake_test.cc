@@ -120,6 +120,17 @@ TEST_CASE("what is no notification is 400 with the place, counted, logged, and k
     body = std::string(1000, '[') + std::string(1000, ']');
     message = "";
   }
+  SECTION("too many alerts") {
+    body = service.notification(
+        [&](Json& group) { group["alerts"] = Json(std::size_t{10'001}, Json(group["alerts"][0])); });
+    message = "/alerts: expected at most 10000 alerts, got 10001";
+  }
+  SECTION("too many values") {
+    for (int i = 0; i < 400'000; ++i)
+      body += "[],";
+    body = "{\"version\": \"4\", \"alerts\": [" + body + "0]}";
+    message = "more than 300000 values";
+  }
   SECTION("nothing but alerts that cannot be read") {
     body = service.notification([](Json& group) { group["alerts"][0]["startsAt"] = "yesterday"; });
     message = "/alerts/0/startsAt";
@@ -156,6 +167,31 @@ TEST_CASE("one bad alert among good ones is kept in quarantine and the rest is a
   REQUIRE(kept.size() == 1);
   CHECK(kept[0].find("the bad one") != std::string::npos);
   CHECK(service.metric(kRejected) == "1");
+}
+
+TEST_CASE("many bad alerts in one notification make one file, one line of the log and a short answer") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const Reply reply = service.post("/webhook", service.notification([&](Json& group) {
+    for (int i = 0; i < 2000; ++i)
+      group["alerts"].push_back({{"status", "firing"}, {"labels", {{"n", std::to_string(i)}}}});
+  }));
+  CHECK(reply.status == 202);
+  const Json body = body_of(reply);
+  CHECK(body["accepted"] == 1);
+  CHECK(body["rejected"].size() == 100);
+  CHECK(service.metric(kRejected) == "2000");
+  const auto kept = quarantined(service);
+  REQUIRE(kept.size() == 1);
+  const Json copy = parse_json(kept[0]).value();
+  CHECK(copy["alerts_rejected"] == 2000);
+  CHECK(copy["alerts"].size() == 100);
+  CHECK(copy["alerts"][99]["pointer"] == "/alerts/100/startsAt");
+  CHECK(copy["alerts"][99]["raw"] == R"({"labels":{"n":"99"},"status":"firing"})");
+  const std::string log = service.log();
+  const auto first = log.find("notification rejected");
+  CHECK(first != std::string::npos);
+  CHECK(log.find("notification rejected", first + 1) == std::string::npos);
 }
 
 TEST_CASE("hostile labels make no file outside of the quarantine and reach no container") {

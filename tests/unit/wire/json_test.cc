@@ -51,6 +51,23 @@ TEST_CASE("parse_json caps the depth and takes what is at the cap") {
   CHECK_FALSE(parse_json(R"({"a":{"b":1}})", {.max_depth = 1}).has_value());
 }
 
+TEST_CASE("parse_json caps the number of values") {
+  JsonLimits limits;
+  limits.max_values = 4;
+  CHECK(parse_json("[1,{\"a\":2}]", limits).has_value());
+  CHECK(parse_json("[1,{\"a\":2},3]", limits).error().str() ==
+        "/2: not accepted as JSON at line 1, column 13 (byte 12): more than 4 values");
+  CHECK(!parse_json("[[],[],[],[]]", limits).has_value());
+}
+
+TEST_CASE("members that nobody knows are named, with what may have been meant") {
+  const Json body = parse_json(R"({"dry_run": true, "Target": "x"})").value();
+  CHECK(check_members(body, {"dry_run", "Target"}).has_value());
+  CHECK(check_members(body, {"dry_run", "target"}, "/a").error().str() ==
+        "/a/Target: unknown member, did you mean \"target\"?");
+  CHECK(check_members(body, {"dry_run"}).error().str() == "/Target: unknown member, expected one of dry_run");
+}
+
 TEST_CASE("parse_json builds the value and dump is canonical") {
   const auto parsed = parse_json(" {\"b\":[1,-2,2.5,true,null,{}],\"a\":\"\\u00e4\\n\",\"\":18446744073709551615}\n");
   REQUIRE(parsed.has_value());
