@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Makes what the stack needs and the repository must not hold:
 #   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook
-#   compose/secrets/web.config.yml                      the same users with bcrypt hashes, for heal-webhook
+#   compose/secrets/webhook/web.config.yml              the same users with bcrypt hashes, for heal-webhook
 #   compose/.env                                        DOCKER_GID, the group that owns the Docker socket
-# Keeps passwords that exist. HEAL_SECRETS names another folder; then no .env is written.
+# Keeps passwords that exist. To change one: empty its file (do not remove it: containers hold it), and run this again.
+# HEAL_SECRETS names another folder; then no .env is written.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 secrets=${HEAL_SECRETS:-$here/secrets}
 umask 077
-mkdir -p "$secrets"
+# A folder of its own is mounted into heal-webhook: a file would stay the one that was there at the start.
+mkdir -p "$secrets/webhook"
+chmod 755 "$secrets/webhook"
 
 # The files are bind-mounted into containers that run as other users, so the folder, not the file, keeps people out.
 for user in ingest viewer operator; do
@@ -36,9 +39,9 @@ bcrypt() {  # the bcrypt hash of the first line of a file, by the C library's ow
   printf '  alertmanager: "%s"\n' "$(bcrypt "$secrets/ingest_password")"
   printf '  prometheus: "%s"\n' "$(bcrypt "$secrets/viewer_password")"
   printf '  operator: "%s"\n' "$(bcrypt "$secrets/operator_password")"
-} >"$secrets/web.config.yml.new"
-chmod 644 "$secrets/web.config.yml.new"
-mv "$secrets/web.config.yml.new" "$secrets/web.config.yml"
+} >"$secrets/webhook/web.config.yml.new"
+chmod 644 "$secrets/webhook/web.config.yml.new"
+mv "$secrets/webhook/web.config.yml.new" "$secrets/webhook/web.config.yml"
 
 if [ -z "${HEAL_SECRETS:-}" ]; then
   socket=${HEAL_DOCKER_SOCKET:-/var/run/docker.sock}

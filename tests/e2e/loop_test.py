@@ -191,6 +191,12 @@ class Loop(unittest.TestCase):
         payload = self.payload("00c0ffee00c0ffee", "2030-01-02T03:04:05Z", "nobody")
         self.assertEqual(401, STACK.http("WEBHOOK_PORT", "/webhook", payload)[0])
 
+    def test_a_new_password_is_taken_by_the_running_service(self):
+        before = STACK.secret("operator")
+        STACK.renew_password("operator")
+        self.assertNotEqual(STACK.secret("operator"), before)
+        e2e.wait_for("the new password to be good", lambda: STACK.webhook("/api/v1/status")[0] == 200, 10)
+
     def test_containers_are_confined(self):
         for name in ("nginx", "protected", "heal-exporter", "heal-webhook", "prometheus", "alertmanager"):
             with self.subTest(container=name):

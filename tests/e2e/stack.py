@@ -174,6 +174,10 @@ class Stack:
 
     # --- HTTP
 
+    def renew_password(self, user):
+        (self.work / "secrets" / f"{user}_password").write_text("")
+        run(ROOT / "compose/secrets.sh", env=self.env)
+
     def secret(self, user):
         return (self.work / "secrets" / f"{user}_password").read_text().strip()
 
