@@ -37,7 +37,8 @@ void add_heal_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// GET faults → {faults}; POST faults {target, fault, for, by, dry_run} → 201 {fault}; POST faults/revert {target | id
 /// | all} → {faults}; DELETE faults/ID → {fault}. Refused unless heal.yml has `faults: {enabled: true}`.
 void add_fault_routes(httpd::HttpServer& server, const ApiTools& tools);
-/// GET playbooks → {playbooks}; GET status → what is configured and reachable.
+/// GET playbooks → {playbooks}; GET status → what is configured and reachable; GET journal → {intact, first_altered},
+/// found by reading all of it.
 void add_status_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// GET events: the journal as server-sent events; Last-Event-ID (or `after`) goes on where a follower left off.
 void add_event_routes(httpd::HttpServer& server, const ApiTools& tools);

@@ -24,6 +24,9 @@
 namespace heal::webhook {
 namespace {
 
+/// How long undoing the injected faults may take at a stop.
+constexpr Duration kUndoTime = 30s;
+
 /// Whether `user` holds `role` by heal.yml's `users:`; where no users are named, everyone may do everything.
 bool may_use(const remedy::World& world, std::string_view user, std::string_view role) {
   const auto& users = world.bundle.config.users;
@@ -132,12 +135,15 @@ class App::Impl {
   }
 
   void stop() {
+    // A service that is stopped may never be started again: it takes its faults with it, while the steps end.
+    leases_thread_.request_stop();
+    std::jthread undoing;
+    if (leases_) undoing = std::jthread([this] { leases_->close(ports_.clock->deadline_in(kUndoTime)); });
     if (coordinator_) coordinator_->stop(is_running_ ? options_.stop_grace : Duration{});
     if (events_) events_->stop();
     if (server_) server_->stop();
     leases_thread_ = {};
-    // A service that is stopped may never be started again: it takes its faults with it.
-    if (leases_) (void)leases_->revert_all({});
+    undoing = {};
     leases_.reset();
     coordinator_.reset();
     if (std::exchange(is_running_, false)) logger_.info("stopped");

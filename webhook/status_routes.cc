@@ -77,6 +77,11 @@ Json playbooks_json(const remedy::World& world) {
   return {{"playbooks", std::move(list)}};
 }
 
+Result<httpd::HttpResponse> journal_json(const ApiTools& tools) {
+  HEAL_TRY(const auto altered, tools.store.first_altered_entry());
+  return answer(200, {{"intact", !altered.has_value()}, {"first_altered", altered ? Json(*altered) : Json()}});
+}
+
 }  // namespace
 
 void add_status_routes(httpd::HttpServer& server, const ApiTools& tools) {
@@ -84,6 +89,13 @@ void add_status_routes(httpd::HttpServer& server, const ApiTools& tools) {
   options.role = "view";
   server.get(
       "/api/v1/status", [tools](const httpd::HttpRequest&) { return answer(200, status_json(tools)); }, options);
+  server.get(
+      "/api/v1/journal",
+      [tools](const httpd::HttpRequest&) {
+        auto response = journal_json(tools);
+        return response.has_value() ? std::move(*response) : answer_error(response.error());
+      },
+      options);
   server.get(
       "/api/v1/playbooks",
       [&world = tools.world](const httpd::HttpRequest&) { return answer(200, playbooks_json(*world.get())); }, options);

@@ -1,6 +1,8 @@
 #include "common/fault/lease_keeper.h"
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +16,7 @@ namespace {
 
 using State = FaultLease::State;
 constexpr std::size_t kRevertedKept = 100;
+constexpr std::size_t kMostAtOnce = 16;
 
 bool is_over(const FaultLease& lease) {
   return lease.state == State::kReverted;
@@ -151,7 +154,7 @@ Result<std::shared_ptr<ContainerEngine>> LeaseKeeper::engine_of(const TargetId& 
 
 Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(request.target));
-  HEAL_TRY(auto info, engine->inspect(request.target.name, tools_.clock.deadline_in(options_.call_timeout), stop));
+  HEAL_TRY(auto info, engine->inspect(request.target.name, call_deadline(), stop));
   HEAL_TRY_STATUS(check_may_break(info, options_.own_container));
   HEAL_TRY_STATUS(find_fault(request.kind)->check(info));
   return info;
@@ -180,6 +183,7 @@ Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request, Dura
   held.due = tools_.clock.steady_now() + ttl;
   held.busy = true;
   MutexLock lock(mutex_);
+  if (closes_) return make_error(ErrorCode::kUnavailable, "the service is stopping");
   HEAL_TRY_STATUS(check_free(request.target));
   held_.emplace(lease.id, held);
   return held;
@@ -214,7 +218,7 @@ Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::s
 Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
   const Duration left = held.due - tools_.clock.steady_now();
-  const Site site{*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop, left};
+  const Site site{*engine, tools_.processes, call_deadline(), stop, left};
   Status injected = find_fault(held.lease.kind)->inject(before, site);
   if (!injected) {
     if (is_outcome_unknown(injected.error())) held.settled = tools_.clock.steady_now() + options_.settle;
@@ -229,22 +233,28 @@ Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::st
   return save(held);
 }
 
-Status LeaseKeeper::at_site(const Held& held, const std::stop_token& stop, const SiteWork& work) const {
+Deadline LeaseKeeper::call_deadline() {
+  const Deadline usual = tools_.clock.deadline_in(options_.call_timeout);
+  MutexLock lock(mutex_);
+  return closes_ ? std::min(*closes_, usual) : usual;
+}
+
+Status LeaseKeeper::at_site(const Held& held, const std::stop_token& stop, const SiteWork& work) {
   const Fault* fault = find_fault(held.lease.kind);
   if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
   HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
   HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  return work(*fault, recipe, {*engine, tools_.processes, tools_.clock.deadline_in(options_.call_timeout), stop, 0s});
+  return work(*fault, recipe, {*engine, tools_.processes, call_deadline(), stop, 0s});
 }
 
-Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) const {
+Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) {
   return at_site(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) -> Status {
     HEAL_TRY_STATUS(fault.undo(recipe, site));
     return fault.verify_undone(recipe, site);
   });
 }
 
-Status LeaseKeeper::verify_gone(const Held& held, const std::stop_token& stop) const {
+Status LeaseKeeper::verify_gone(const Held& held, const std::stop_token& stop) {
   return at_site(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) {
     return fault.verify_undone(recipe, site);
   });
@@ -354,6 +364,22 @@ std::vector<FaultLease> LeaseKeeper::revert_all(const std::stop_token& stop) {
     if (const auto found = held_.find(id); found != held_.end()) leases.push_back(found->second.lease);
   }
   return leases;
+}
+
+void LeaseKeeper::close(Deadline deadline) {
+  {
+    MutexLock lock(mutex_);
+    closes_ = deadline;
+  }
+  const std::vector<std::string> ids = unreverted(std::nullopt);
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < ids.size() && tools_.clock.steady_now() < deadline; i = next++)
+      (void)revert(ids[i], {});
+  };
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < std::min(ids.size(), kMostAtOnce); ++i)
+    threads.emplace_back(work);
 }
 
 std::vector<FaultLease> LeaseKeeper::list() {

@@ -77,8 +77,11 @@ class LeaseKeeper {
   Result<FaultLease> revert(const std::string& id, const std::stop_token& stop);
   /// The same for the fault on a target.
   Result<FaultLease> revert_target(const TargetId& target, const std::stop_token& stop);
-  /// Tries to undo all; the leases as they are then. Also for the end of the service.
+  /// Tries to undo all; the leases as they are then.
   std::vector<FaultLease> revert_all(const std::stop_token& stop);
+  /// For the end of the service: injects nothing more (kUnavailable) and tries once to undo all, several at the same
+  /// time, until `deadline` at the latest. What is left is undone by the next start.
+  void close(Deadline deadline);
 
   /// All leases that are not reverted, and the last 100 reverted ones, by time of injection.
   std::vector<FaultLease> list();
@@ -114,10 +117,12 @@ class LeaseKeeper {
   /// Ends the lease on `target` when its fault is gone already (healed by a playbook), so that a new one can begin.
   void end_healed(const TargetId& target, const std::stop_token& stop);
   using SiteWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
-  Status at_site(const Held& held, const std::stop_token& stop, const SiteWork& work) const;
-  Status undo_once(const Held& held, const std::stop_token& stop) const;
+  Status at_site(const Held& held, const std::stop_token& stop, const SiteWork& work);
+  /// Of one call that begins now.
+  Deadline call_deadline() HEAL_EXCLUDES(mutex_);
+  Status undo_once(const Held& held, const std::stop_token& stop);
   /// Success when nothing of its fault is left.
-  Status verify_gone(const Held& held, const std::stop_token& stop) const;
+  Status verify_gone(const Held& held, const std::stop_token& stop);
   Status revert_claimed(Held& held, const std::stop_token& stop);
   void retry_later(Held& held, const Error& error);
   std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);
@@ -130,6 +135,7 @@ class LeaseKeeper {
   Mutex mutex_;
   CondVar changed_;
   Duration max_ttl_ HEAL_GUARDED_BY(mutex_);
+  std::optional<Deadline> closes_ HEAL_GUARDED_BY(mutex_);    // set by close()
   std::map<std::string, Held> held_ HEAL_GUARDED_BY(mutex_);  // by id
   std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep of run()
 };

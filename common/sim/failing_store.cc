@@ -19,6 +19,19 @@ void FailingStore::on_commit(std::uint64_t n, When when, std::function<void()> h
   (when == When::kBefore ? plans_[n].before : plans_[n].after) = std::move(hook);
 }
 
+void FailingStore::report_altered(std::uint64_t sequence) {
+  MutexLock lock(mutex_);
+  altered_ = sequence;
+}
+
+Result<std::optional<std::uint64_t>> FailingStore::first_altered_entry() {
+  {
+    MutexLock lock(mutex_);
+    if (altered_) return altered_;
+  }
+  return inner_->first_altered_entry();
+}
+
 std::uint64_t FailingStore::commits() const {
   MutexLock lock(mutex_);
   return commits_;

@@ -19,6 +19,8 @@ class FailingStore : public Store {
   void fail_commit(std::uint64_t n, Error error);
   /// Every commit fails with `error`, until it is set to nullopt.
   void fail_all(std::optional<Error> error);
+  /// first_altered_entry() gives `sequence`.
+  void report_altered(std::uint64_t sequence);
   enum class When { kBefore, kAfter };
   /// `hook` is called before the n-th commit is passed on, or after it was and succeeded. It may throw or end the
   /// process: both look like a crash at that point.
@@ -49,7 +51,7 @@ class FailingStore : public Store {
   Result<std::vector<std::pair<std::string, std::string>>> values(const std::string& prefix) override {
     return inner_->values(prefix);
   }
-  Result<std::optional<std::uint64_t>> first_altered_entry() override { return inner_->first_altered_entry(); }
+  Result<std::optional<std::uint64_t>> first_altered_entry() override;
 
  private:
   struct Plan {
@@ -62,6 +64,7 @@ class FailingStore : public Store {
   mutable Mutex mutex_;
   std::uint64_t commits_ HEAL_GUARDED_BY(mutex_) = 0;
   std::optional<Error> all_fail_ HEAL_GUARDED_BY(mutex_);
+  std::optional<std::uint64_t> altered_ HEAL_GUARDED_BY(mutex_);
   std::map<std::uint64_t, Plan> plans_ HEAL_GUARDED_BY(mutex_);
 };
 

@@ -162,6 +162,7 @@ class Doctor final : public Command {
       find("service", Health::kOk,
            fmt::format("{}, version {}", server, get_string(*status, "version").value_or("unknown")));
       check_what_the_service_sees(*status);
+      check_journal(context);
       return;
     }
     const auto code = status.error().code();
@@ -203,6 +204,18 @@ class Doctor final : public Command {
     const auto playbooks =
         config == nullptr ? std::nullopt : get_optional_int(*config, "playbooks").value_or(std::nullopt);
     if (playbooks == 0) find("service", Health::kWarn, "it has no playbooks", "see playbooks in heal.yml");
+  }
+
+  void check_journal(Context& context) {
+    const auto journal = context.service().get("/journal");
+    if (!journal) {
+      find("journal", Health::kWarn, fmt::format("could not be verified: {}", journal.error().str()));
+      return;
+    }
+    const auto altered = get_optional_int(*journal, "first_altered").value_or(std::nullopt);
+    if (!altered) return find("journal", Health::kOk, "intact");
+    find("journal", Health::kInvalid, fmt::format("entry {} was altered, or is missing", *altered),
+         "trust nothing from that entry on; keep a copy of --storage.path and find out who wrote to it");
   }
 
   static std::vector<Json> items_of(const Json& object, std::string_view name) {

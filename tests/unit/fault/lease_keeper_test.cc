@@ -343,6 +343,32 @@ TEST_CASE("a fault that is being injected is left alone by those who undo all") 
   CHECK(site.web().status == "paused");
 }
 
+TEST_CASE("the end of the service undoes all within its deadline, whatever the engine does, and injects no more") {
+  DrillSite site;
+  SimContainer other;
+  other.name = "db";
+  other.labels = {{"heal.simulate", "allow"}};
+  site.engine->add(other);
+  auto keeper = site.keeper();
+  REQUIRE(keeper->inject({"pause", kWeb, {}, ""}, {}));
+  REQUIRE(keeper->inject({"pause", {"container", "local", "db"}, {}, ""}, {}));
+  const SteadyTime start = site.clock.steady_now();
+  SECTION("a quick engine") {
+    keeper->close(start + 10s);
+    CHECK(site.web().status == "running");
+    for (const FaultLease& lease : keeper->list())
+      CHECK(lease.state == State::kReverted);
+  }
+  SECTION("an engine that takes longer than there is time") {
+    site.engine->set_delay("unpause", 20s);
+    keeper->close(start + 10s);
+    CHECK(site.clock.steady_now() - start == 10s);
+    for (const FaultLease& lease : site.store->leases().value())
+      CHECK(lease.state == State::kRevertFailed);
+  }
+  CHECK(keeper->inject({"pause", kWeb, {}, ""}, {}).error().str() == "the service is stopping");
+}
+
 TEST_CASE("after a restart an applied fault is undone at its deadline, even if the clock was set back") {
   DrillSite site;
   REQUIRE(site.keeper()->inject({"pause", kWeb, 10min, ""}, {}));

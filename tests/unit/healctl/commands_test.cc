@@ -220,9 +220,10 @@ TEST_CASE("doctor shows what the service itself cannot reach") {
            R"("engines":[{"name":"local","reachable":false,"error":"permission denied"}],)"
            R"("prometheus":{"reachable":false,"error":"refused"},)"
            R"("alertmanagers":[{"url":"http://am:9093","reachable":false,"error":"timed out"}]})");
+  bench.on("GET", "/journal", 200, R"({"intact":false,"first_altered":7})");
   const auto ran =
       bench.run({"doctor", "--skip", "prometheus", "--skip", "alertmanager", "--skip", "exporter", "--skip", "docker"});
-  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(ran.exit == Exit::kFailed);
   CHECK(ran.out ==
         "ok    settings      no configuration file, using flags, HEALCTL_SERVER and defaults\n"
         "ok    service       http://localhost:9095, version 0.1.0\n"
@@ -235,7 +236,10 @@ TEST_CASE("doctor shows what the service itself cannot reach") {
         "fail  service       it cannot reach Alertmanager http://am:9093: timed out\n"
         "                    → see alertmanagers in heal.yml\n"
         "warn  service       it has no playbooks\n"
-        "                    → see playbooks in heal.yml\n");
+        "                    → see playbooks in heal.yml\n"
+        "fail  journal       entry 7 was altered, or is missing\n"
+        "                    → trust nothing from that entry on; keep a copy of --storage.path and find out who wrote "
+        "to it\n");
 }
 
 TEST_CASE("an incident that was too long for one answer is shown with what is missing and where it is") {
@@ -445,6 +449,7 @@ TEST_CASE("credentials go to the service and nowhere else") {
 TEST_CASE("doctor tells what is there, what is missing and what to do") {
   Bench bench;
   bench.on("GET", "/status", 200, R"({"version":"0.1.0","accepting":true,"config":{},"store":{}})");
+  bench.on("GET", "/journal", 200, R"({"intact":true,"first_altered":null})");
   bench.http.on("GET", "http://localhost:9090/-/ready", HttpAnswer::of(200));
   bench.http.on("GET", "http://localhost:9090/api/v1/alertmanagers",
                 HttpAnswer::of(200, R"({"status":"success","data":{"activeAlertmanagers":[]}})"));
@@ -461,6 +466,7 @@ TEST_CASE("doctor tells what is there, what is missing and what to do") {
   CHECK(ran.out ==
         "ok    settings      no configuration file, using flags, HEALCTL_SERVER and defaults\n"
         "ok    service       http://localhost:9095, version 0.1.0\n"
+        "ok    journal       intact\n"
         "warn  prometheus    http://localhost:9090 sends its alerts to no Alertmanager\n"
         "                    → set alerting.alertmanagers in prometheus.yml\n"
         "ok    alertmanager  http://localhost:9093\n"

@@ -177,6 +177,33 @@ TEST_CASE("a heal that a person asks for is started, rehearsed or refused with t
   CHECK(service.restarts() == 1);
 }
 
+TEST_CASE("a request with a member that we do not know does nothing, and is told what may have been meant") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  struct Case {
+    const char* path;
+    const char* body;
+    const char* message;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"heals", R"({"playbook": "restart-container", "target": "container/local/nginx", "dryrun": true})",
+       R"(/dryrun: unknown member, did you mean "dry_run"?)"},
+      {"faults", R"({"fault": "stop", "target": "container/local/nginx", "fro": "5s"})",
+       R"(/fro: unknown member, did you mean "for"?)"},
+      {"faults", R"(["stop"])", "expected an object, got array"},
+      {"faults/revert", R"({"al": true})", R"(/al: unknown member, did you mean "all"?)"},
+      {"faults/revert", R"({"all": true, "dry_run": true})",
+       "/dry_run: unknown member, expected one of target, id, all, by"},
+      {"faults/revert", R"({"all": true, "target": "container/local/nginx"})", "expected one of target, id, all"},
+  }));
+  CAPTURE(c.body);
+  const Reply reply = service.post(std::string("/api/v1/") + c.path, c.body);
+  CHECK(reply.status == 400);
+  CHECK(parse_json(reply.body).value() == Json{{"error", {{"code", "invalid"}, {"message", c.message}}}});
+  CHECK(service.memory->incidents({}).value().empty());
+  CHECK(service.memory->leases().value().empty());
+}
+
 TEST_CASE("a browser's cross-site POST is refused") {
   Service service;
   REQUIRE(service.start().has_value());
@@ -224,6 +251,14 @@ TEST_CASE("faults that heal.yml does not allow are refused") {
   CHECK(parse_json(reply.body).value()["error"]["message"] ==
         "faults are not enabled: heal.yml has no `faults: {enabled: true}`");
   CHECK(service.engine->inspect("nginx", service.clock->deadline_in(1s), {})->running());
+}
+
+TEST_CASE("the journal is verified when somebody asks") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  CHECK(service.get_json("/api/v1/journal") == Json{{"intact", true}, {"first_altered", nullptr}});
+  service.store->report_altered(7);
+  CHECK(service.get_json("/api/v1/journal") == Json{{"intact", false}, {"first_altered", 7}});
 }
 
 TEST_CASE("the status tells what is configured and reachable") {
