@@ -367,11 +367,14 @@ std::vector<FaultLease> LeaseKeeper::revert_all(const std::stop_token& stop) {
 }
 
 void LeaseKeeper::close(Deadline deadline) {
+  std::vector<std::string> ids;  // with those that are being injected now: they are waited for
   {
     MutexLock lock(mutex_);
     closes_ = deadline;
+    for (const auto& [id, held] : held_) {
+      if (!is_over(held.lease)) ids.push_back(id);
+    }
   }
-  const std::vector<std::string> ids = unreverted(std::nullopt);
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t i = next++; i < ids.size() && tools_.clock.steady_now() < deadline; i = next++)
