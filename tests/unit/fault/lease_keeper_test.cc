@@ -363,7 +363,8 @@ TEST_CASE("the end of the service undoes all within its deadline, whatever the e
     site.engine->set_delay("unpause", 20s);
     keeper->close(start + 10s);
     CHECK(site.clock.steady_now() - start == 10s);
-    for (const FaultLease& lease : site.store->leases().value())
+    const auto leases = site.store->leases().value();
+    for (const FaultLease& lease : leases)
       CHECK(lease.state == State::kRevertFailed);
   }
   CHECK(keeper->inject({"pause", kWeb, {}, ""}, {}).error().str() == "the service is stopping");
