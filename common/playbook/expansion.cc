@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/redact.h"
 #include "common/base/text.h"
 
 namespace heal::playbook {
@@ -104,9 +105,10 @@ std::pair<std::string, std::string> split_host(std::string_view authority) {
 Result<std::string> expand_url(const Template& text, const Scope& scope) {
   HEAL_TRY(auto url, text.expand(scope, url_part));
   if (const auto problem = config::http_url_problem(url))
-    return make_error(ErrorCode::kInvalid, "\"{}\" is not a URL that can be used: {}", printable(url, 120), *problem);
+    return make_error(ErrorCode::kInvalid, "\"{}\" is not a URL that can be used: {}", printable(redact_line(url), 120),
+                      *problem);
   if (!text.is_literal() && has_dot_segment(url))
-    return make_error(ErrorCode::kInvalid, "\"{}\" has \".\" or \"..\" in its path", printable(url, 120));
+    return make_error(ErrorCode::kInvalid, "\"{}\" has \".\" or \"..\" in its path", printable(redact_line(url), 120));
   return url;
 }
 

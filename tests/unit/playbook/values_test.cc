@@ -64,7 +64,7 @@ TEST_CASE("each type says what it wanted") {
        "error: \"file:///etc/passwd\" is not a URL that can be used: it must begin with http:// or https:// and a "
        "host"},
       {ValueType::kUrl, "http://good@evil/",
-       "error: \"http://good@evil/\" is not a URL that can be used: it must not hold a user or password"},
+       "error: \"http://****@evil/\" is not a URL that can be used: it must not hold a user or password"},
       {ValueType::kTarget, "container/local/..",
        "error: \"container/local/..\" is not a target (expected container/<engine>/<name>, process/<name>, unit/<name> "
        "or "
