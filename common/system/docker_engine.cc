@@ -136,8 +136,8 @@ Result<int> DockerEngine::api_minor(Deadline deadline, std::stop_token stop) {
 Result<HttpClientResponse> DockerEngine::call_once(const Request& request, Deadline deadline, std::stop_token stop) {
   HEAL_TRY(const int minor, api_minor(deadline, stop));
   auto answer = transfer(request, fmt::format("/v1.{}", minor), deadline, std::move(stop));
-  const bool is_gone = !answer && (answer.error().code() == ErrorCode::kUnreachable ||
-                                   answer.error().code() == ErrorCode::kUnavailable);
+  const bool is_gone =
+      !answer && (answer.error().code() == ErrorCode::kUnreachable || answer.error().code() == ErrorCode::kUnavailable);
   if (is_gone) minor_ = 0;  // another daemon may come up there
   return answer;
 }

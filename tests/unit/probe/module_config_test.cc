@@ -54,10 +54,10 @@ TEST_CASE("every mistake is reported at its place") {
        "hint: remove it; it is not ignored, because a probe without it would say something else\n"},
       {"two ways to authenticate", "m:\n  prober: http\n  http: {bearer_token: a, basic_auth: {username: u}}\n",
        "blackbox.yml:3:9: error: at most one of basic_auth, authorization, bearer_token and bearer_token_file can be "
-       "given\n      http: {bearer_token: a, basic_auth: {username: u}}\n            ^\n"},
+       "given\n      http: {bearer_token: *, basic_auth: {username: u}}\n            ^\n"},
       {"basic as a type", "m:\n  prober: http\n  http: {authorization: {type: Basic, credentials: x}}\n",
        "blackbox.yml:3:25: error: authorization cannot be of type \"basic\"\n"
-       "      http: {authorization: {type: Basic, credentials: x}}\n                            ^\nhint: use "
+       "      http: {authorization: {type: Basic, credentials: *}}\n                            ^\nhint: use "
        "basic_auth\n"},
       {"encoding not accepted",
        "m:\n  prober: http\n  http: {compression: br, headers: {accept-encoding: 'gzip, *;q=0'}}\n",
