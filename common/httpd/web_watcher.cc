@@ -5,8 +5,7 @@
 namespace heal::httpd {
 
 Result<std::unique_ptr<WebWatcher>> WebWatcher::create(std::string path, Logger logger, Check check, Gauge healthy) {
-  std::unique_ptr<WebWatcher> watcher(
-      new WebWatcher(std::move(path), std::move(logger), std::move(check), std::move(healthy)));
+  std::unique_ptr<WebWatcher> watcher(new WebWatcher(std::move(path), std::move(logger), std::move(check), healthy));
   MutexLock lock(watcher->mutex_);
   watcher->state_ = std::make_shared<const WebState>();
   HEAL_TRY_STATUS(watcher->reload_locked(Cause::kAsked, watcher->check_));

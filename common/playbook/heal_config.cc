@@ -199,6 +199,9 @@ std::optional<Route> read_route(const Value& value) {
   }
   bool goes_on = false;
   map.optional("continue", goes_on, config::as_bool);
+  if (const auto next = map.find("continue"); goes_on && next)
+    next->warning(
+        "of several routes that take an alert only the first acts yet; the others are shown by \"playbook plan\"");
   out.next = goes_on ? Route::Next::kContinue : Route::Next::kStop;
   map.finish();
   return map.is_map() ? std::optional(out) : std::nullopt;
@@ -231,11 +234,8 @@ void read_sections(MapReader& map, HealConfig& out) {
   if (const auto allow = map.find("allow")) read_allow(*allow, out);
   if (const auto defaults = map.find("defaults")) read_defaults(*defaults, out);
   if (const auto routes = map.find("routes")) read_routes(*routes, out);
-  if (const auto retention = map.find("retention")) {
-    MapReader keep(*retention, "\"retention\"");
-    keep.optional("incidents", out.retention.incidents, config::as_positive_duration);
-    keep.finish();
-  }
+  if (const auto retention = map.find("retention"))
+    retention->error("\"retention\" is not available yet", "leave it out: incidents are kept for good");
   std::int64_t workers = out.workers;
   map.optional("workers", workers, config::as_integer(1, 256));
   out.workers = static_cast<std::uint32_t>(workers);

@@ -66,11 +66,6 @@ struct AllowLists {
   bool operator==(const AllowLists&) const = default;
 };
 
-struct Retention {
-  Duration incidents = 24h * 90;  ///< closed incidents and their timelines
-  bool operator==(const Retention&) const = default;
-};
-
 struct FaultSettings {
   bool enabled = false;
   Duration max_ttl = 10min;
@@ -116,7 +111,6 @@ struct HealConfig {
   AllowLists allow;
   GuardSettings guards;  ///< `defaults.guards`
   std::vector<Route> routes;
-  Retention retention;
   std::uint32_t workers = 4;  ///< heals that may run at the same time
   FaultSettings faults;
   std::map<std::string, std::vector<Role>, std::less<>> users;  ///< name (of web.config.yml) → roles

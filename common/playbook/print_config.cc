@@ -104,8 +104,7 @@ std::string print_config(const HealConfig& config) {
   out += fmt::format("allow:\n  commands: {}\n  hosts: {}\n", quote_all(config.allow.commands),
                      quote_all(config.allow.hosts));
   out += guards(config.guards) + routes(config.routes);
-  out += fmt::format("retention: {{incidents: {}}}\nworkers: {}\n", format_duration(config.retention.incidents),
-                     config.workers);
+  out += fmt::format("workers: {}\n", config.workers);
   const auto& faults = config.faults;
   out += fmt::format("faults: {{enabled: {}, max_ttl: {}", faults.enabled, format_duration(faults.max_ttl));
   if (!faults.helper_image.empty()) out += fmt::format(", helper_image: {}", quoted(faults.helper_image));
