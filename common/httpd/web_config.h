@@ -44,7 +44,7 @@ struct WebConfig {
 /// True when who comes without credentials or a verified certificate of his own is turned away.
 bool asks_for_credentials(const WebConfig& config);
 
-/// What somebody loses who relied on `old`, in words ("nobody would be asked for credentials"); "" when nothing that
+/// What somebody loses who relied on `old`, in words ("nobody would be asked for a password"); "" when nothing that
 /// keeps others out goes away.
 std::string_view weakened(const WebConfig& old, const WebConfig& anew);
 

@@ -36,6 +36,14 @@ struct DrillSite {
     clock.advance(1s);
   }
 
+  /// A second container that may be broken: container/local/db.
+  void add_db() {
+    SimContainer db;
+    db.name = "db";
+    db.labels = {{"heal.simulate", "allow"}};
+    engine->add(db);
+  }
+
   LeaseTools tools(Store& lease_store) {
     return {lease_store, clock, random, processes,
             [this](const std::string& name) { return name == "local" ? engine : nullptr; }};

@@ -313,10 +313,7 @@ TEST_CASE("a fault whose application cannot be written is taken back, and the st
 
 TEST_CASE("all faults are undone at once when asked for") {
   DrillSite site;
-  SimContainer other;
-  other.name = "db";
-  other.labels = {{"heal.simulate", "allow"}};
-  site.engine->add(other);
+  site.add_db();
   auto keeper = site.keeper();
   REQUIRE(keeper->inject({"pause", kWeb, {}, ""}, {}));
   REQUIRE(keeper->inject({"kill", {"container", "local", "db"}, {}, ""}, {}));
@@ -345,10 +342,7 @@ TEST_CASE("a fault that is being injected is left alone by those who undo all") 
 
 TEST_CASE("the end of the service undoes all within its deadline, whatever the engine does, and injects no more") {
   DrillSite site;
-  SimContainer other;
-  other.name = "db";
-  other.labels = {{"heal.simulate", "allow"}};
-  site.engine->add(other);
+  site.add_db();
   auto keeper = site.keeper();
   REQUIRE(keeper->inject({"pause", kWeb, {}, ""}, {}));
   REQUIRE(keeper->inject({"pause", {"container", "local", "db"}, {}, ""}, {}));
