@@ -136,6 +136,26 @@ TEST_CASE("without an Alertmanager to ask, evidence is not known to be fresh, an
   CHECK(rig.changes().empty());
 }
 
+TEST_CASE("what is held is asked about again after a second at first, and every minute later") {
+  Rig rig;
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  CHECK(rig.run_to(IncidentState::kHeld).reason == "healthy");
+  Duration patience = 1s;
+  SECTION("at first") {}
+  SECTION("later") {
+    const WallTime later = rig.clock.now() + 20min;
+    rig.run_until([&] { return rig.clock.now() >= later; });
+    // The question that is asked now must not see what breaks after it.
+    rig.await([&] { return rig.clock.next_wake() > rig.clock.steady_now(); });
+    patience = 1min;
+  }
+  rig.engine->crash("nginx", 1);
+  const WallTime broken_at = rig.clock.now();
+  const auto acted_at = rig.run_to(IncidentState::kRecovered).times.acted_at;
+  REQUIRE(acted_at.has_value());
+  CHECK(*acted_at - broken_at <= patience);
+}
+
 TEST_CASE("a target that is healthy again before anything was done is left alone for as long as it is") {
   Rig rig;
   const Alert alert = rig.fire();
