@@ -3,8 +3,12 @@
 #   images.sh base      debian:bookworm-slim: pulled, or made from Debian's packages where no registry answers
 #   images.sh upstream  pulls the images that docker-compose.yml names
 #   images.sh debian    nginx, Prometheus and Alertmanager from Debian's packages, as promheal-test/*:local
+#   images.sh showcase-debian  HAProxy and the exporters from Debian's packages, as promheal-test/*:local
 #   images.sh promheal  our own image from the programs in $HEAL_BIN_DIR (build/release/bin), compiled on Debian 12
 #   images.sh source    our own image compiled inside Docker (the multi-stage path; any host)
+#   images.sh showcase  what compose/showcase.yml needs of ours, from the same programs: promheal-ansible, promheal-demo-api
+#                       and promheal-mail, all :local
+#   images.sh showcase-source  the same, compiled inside Docker
 # With several names, makes each in turn. An image that exists is kept; FORCE=1 makes it anew.
 set -euo pipefail
 # shellcheck source=compose/lib.sh
@@ -66,27 +70,60 @@ make_upstream() {
   done < <(sed -nE 's/^ *image: \$\{(NGINX|PROMETHEUS|ALERTMANAGER)_IMAGE:-(.*)\}$/\2/p' "$HEAL_ROOT/compose/docker-compose.yml" | sort -u)
 }
 
-make_debian() {
+debian_images() {  # debian_images NAME…
   local name
   make_base
-  for name in nginx prometheus alertmanager; do
+  for name in "$@"; do
     has_image "promheal-test/$name:local" || build_image "promheal-test/$name:local" "$HEAL_ROOT/compose/images/$name"
   done
 }
 
+make_debian() { debian_images nginx prometheus alertmanager; }
+
+make_showcase_debian() { debian_images haproxy nginx-exporter node-exporter; }
+
+runtime_image() {  # runtime_image STAGE: what programs are put on, made once; says its name
+  local name=${HEAL_IMAGE%%:*}-$1:local
+  make_base >&2
+  has_image "$name" || build_image "$name" "$HEAL_ROOT" --target "$1" -f "$HEAL_ROOT/compose/Dockerfile" >&2
+  echo "$name"
+}
+
 # shellcheck disable=SC2016  # docker expands ${BASE}
-make_promheal() {
-  local program context runtime=${HEAL_IMAGE%%:*}-runtime:local
-  make_base
-  has_image "$runtime" || build_image "$runtime" "$HEAL_ROOT" --target runtime -f "$HEAL_ROOT/compose/Dockerfile"
+with_programs() {  # with_programs IMAGE STAGE ENTRYPOINT PROGRAM…: natively compiled programs on a stage of the Dockerfile
+  local image=$1 stage=$2 entry=$3 program context runtime
+  shift 3
+  runtime=$(runtime_image "$stage")
   context=$(mktemp -d)
-  for program in heal-exporter heal-webhook healctl; do
+  for program in "$@"; do
     strip -o "$context/$program" "$HEAL_BIN_DIR/$program" ||
       { rm -rf "$context"; fail "no program $HEAL_BIN_DIR/$program: build it first"; return 1; }
   done
-  printf 'ARG BASE\nFROM ${BASE}\nCOPY heal* /usr/local/bin/\n' >"$context/Dockerfile"
-  BASE_IMAGE=$runtime build_image "$HEAL_IMAGE" "$context"
+  printf 'ARG BASE\nFROM ${BASE}\nCOPY [%s "/usr/local/bin/"]\n%s\n' "$(printf '"%s", ' "$@")" "$entry" >"$context/Dockerfile"
+  BASE_IMAGE=$runtime build_image "$image" "$context"
   rm -rf "$context"
+}
+
+make_promheal() { with_programs "$HEAL_IMAGE" runtime '' heal-exporter heal-webhook healctl; }
+
+make_showcase() {
+  local ours=${HEAL_IMAGE%%:*}
+  with_programs "$ours-ansible:local" runtime-ansible '' heal-exporter heal-webhook healctl
+  with_programs "$ours-demo-api:local" runtime 'ENTRYPOINT ["demo-api"]' demo-api
+  make_mail
+}
+
+make_showcase_source() {
+  local ours=${HEAL_IMAGE%%:*}
+  make_base
+  build_image "$ours-ansible:local" "$HEAL_ROOT" --build-arg RUNTIME=runtime-ansible -f "$HEAL_ROOT/compose/Dockerfile"
+  build_image "$ours-demo-api:local" "$HEAL_ROOT" --target demo-api -f "$HEAL_ROOT/compose/Dockerfile"
+  make_mail
+}
+
+make_mail() {
+  make_base
+  has_image promheal-mail:local || build_image promheal-mail:local "$HEAL_ROOT/compose/images/mail"
 }
 
 make_source() {
@@ -94,11 +131,11 @@ make_source() {
   build_image "$HEAL_IMAGE" "$HEAL_ROOT" -f "$HEAL_ROOT/compose/Dockerfile"
 }
 
-[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 ensure_docker
 for what in "$@"; do
   case $what in
-    base | upstream | debian | promheal | source) "make_$what" ;;
-    *) fail "unknown image set '$what': expected base, upstream, debian, promheal or source"; exit 2 ;;
+    base | upstream | debian | promheal | source | showcase | showcase-debian | showcase-source) "make_${what//-/_}" ;;
+    *) fail "unknown image set '$what'; the sets are: $(sed -nE 's/^#   images.sh ([a-z-]+) .*/\1/p' "$0" | paste -sd ' ')"; exit 2 ;;
   esac
 done

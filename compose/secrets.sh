@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what the stack needs and the repository must not hold:
-#   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook
+#   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook; grafana_password, of its admin
 #   compose/secrets/webhook/web.config.yml              the same users with bcrypt hashes, for heal-webhook
 #   compose/.env                                        DOCKER_GID, the group that owns the Docker socket
 # Keeps passwords that exist. To change one: empty its file (do not remove it: containers hold it), and run this again.
@@ -14,7 +14,7 @@ mkdir -p "$secrets/webhook"
 chmod 755 "$secrets/webhook"
 
 # The files are bind-mounted into containers that run as other users, so the folder, not the file, keeps people out.
-for user in ingest viewer operator; do
+for user in ingest viewer operator grafana; do
   file=$secrets/${user}_password
   [ -s "$file" ] || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$file"
   chmod 644 "$file"

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/text.h"
 #include "common/config/decode.h"
 #include "common/config/file.h"
 #include "common/config/yaml.h"
+#include "common/probe/run.h"
+#include "exporter/config_values.h"
 
 namespace heal::exporter {
 namespace {
@@ -13,26 +16,8 @@ namespace {
 using config::MapReader;
 using config::Value;
 
-constexpr Duration kLeastInterval = 100ms;
 constexpr Duration kMostTimeout = 1h;
 constexpr Duration kUsualTimeout = 10s;
-constexpr std::size_t kMostSeries = 50'000;
-
-std::optional<Duration> as_interval(const Value& value) {
-  const std::optional<Duration> interval = config::as_positive_duration(value);
-  if (interval && *interval < kLeastInterval) {
-    value.must_be("at least 100ms");
-    return std::nullopt;
-  }
-  return interval;
-}
-
-/// Labels that every series of a probe has anyway.
-const std::set<std::string, std::less<>>& own_labels() {
-  static const std::set<std::string, std::less<>> kNames{"probe",  "module", "target", "phase",
-                                                         "reason", "result", "le"};
-  return kNames;
-}
 
 std::optional<Labels> as_labels(const Value& value) {
   const auto map = config::as_string_map(value);
@@ -41,7 +26,7 @@ std::optional<Labels> as_labels(const Value& value) {
   for (const auto& [name, text] : *map) {
     if (!is_label_name(name) || name.starts_with("__")) {
       value.error(fmt::format("\"{}\" is not a label name", name), "letters, digits and _, not beginning with a digit");
-    } else if (own_labels().contains(name)) {
+    } else if (is_own_label(name)) {
       value.error(fmt::format("label \"{}\" is set by heal-exporter", name), "choose another name");
     } else {
       labels.emplace(name, text);
@@ -55,20 +40,41 @@ Duration default_timeout(const ScheduledProbe& probe) {
   return std::max(std::min(probe.interval, kUsualTimeout), Duration(1s));
 }
 
-/// Reports the items of a list whose name stood there before.
-class UniqueNames {
- public:
-  explicit UniqueNames(std::string what) : what_(std::move(what)) {}
-  void check(const Value& item, const std::string& name) {
-    if (!seen_.insert(name).second) item.error(fmt::format("{} \"{}\" is there twice", what_, name));
-  }
+/// A file of Prometheus' file_sd, or a glob of them.
+std::optional<std::string> as_target_file(const Value& value) {
+  std::optional<std::string> path = config::as_nonempty_string(value);
+  if (!path) return path;
+  const std::string name = to_lower(*path);
+  if (name.ends_with(".json") || name.ends_with(".yml") || name.ends_with(".yaml")) return path;
+  value.must_be("a path or glob that ends with .json, .yml or .yaml");
+  return std::nullopt;
+}
 
- private:
-  std::string what_;
-  std::set<std::string> seen_;
-};
+void read_targets(MapReader& map, ScheduledProbe& probe, const std::string& folder) {
+  map.optional("targets", probe.targets, [](const Value& list) {
+    UniqueNames targets("target");
+    for (const Value& item : list.items())
+      targets.check(item, probe::shown_target(item.text()));
+    return config::as_list(config::as_nonempty_string)(list);
+  });
+  map.optional("file_sd", probe.files, config::as_list(as_target_file));
+  for (std::string& file : probe.files)
+    file = config::resolve_path(file, folder);
+  if (map.is_map() && !map.has("targets") && !map.has("file_sd"))
+    map.value().error("a probe needs targets", "\"targets\" lists them, \"file_sd\" names files that do");
+}
 
-std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Modules& modules) {
+void read_hysteresis(MapReader& map, ScheduledProbe& probe) {
+  constexpr std::int64_t kMostRuns = 1000;
+  const auto read = [&](const char* key, std::uint32_t& out) {
+    std::int64_t runs = out;
+    if (map.optional(key, runs, config::as_integer(1, kMostRuns))) out = static_cast<std::uint32_t>(runs);
+  };
+  read("down_after", probe.down_after);
+  read("up_after", probe.up_after);
+}
+
+std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Modules& modules, const std::string& folder) {
   ScheduledProbe probe;
   MapReader map(value, "a probe");
   map.required("name", probe.name, config::as_nonempty_string);
@@ -84,12 +90,7 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
                     config::suggestion(module->text(), names));
     }
   }
-  map.required("targets", probe.targets, [](const Value& list) {
-    UniqueNames targets("target");
-    for (const Value& item : list.items())
-      targets.check(item, item.text());
-    return config::as_list(config::as_nonempty_string)(list);
-  });
+  read_targets(map, probe, folder);
   map.optional("interval", probe.interval, as_interval);
   probe.jitter = probe.interval / 20;
   if (map.optional("jitter", probe.jitter, config::as_duration) && probe.jitter > probe.interval / 2) {
@@ -99,18 +100,19 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
   if (map.optional("timeout", probe.timeout, config::as_positive_duration) && probe.timeout > kMostTimeout) {
     map.find("timeout")->must_be("at most 1h");
   }
+  read_hysteresis(map, probe);
   map.optional("labels", probe.labels, as_labels);
   map.finish();
   if (!probe.module) return std::nullopt;
   return probe;
 }
 
-void read_probes(MapReader& file, ExporterConfig& config) {
+void read_probes(MapReader& file, ExporterConfig& config, const std::string& folder) {
   const std::optional<Value> value = file.find("probes");
   if (!value) return;
   UniqueNames names("probe");
   config::as_list([&](const Value& item) {
-    std::optional<ScheduledProbe> probe = read_probe(item, config.modules);
+    std::optional<ScheduledProbe> probe = read_probe(item, config.modules, folder);
     if (probe) {
       names.check(item, probe->name);
       config.probes.push_back(*std::move(probe));
@@ -125,93 +127,76 @@ void read_probes(MapReader& file, ExporterConfig& config) {
   }
 }
 
-std::optional<std::string> as_absolute_path(const Value& value) {
-  std::optional<std::string> path = config::as_nonempty_string(value);
-  if (!path || path->front() == '/') return path;
-  value.must_be("an absolute path");
-  return std::nullopt;
+void read_fast_alerts(MapReader& file, ExporterConfig& config, const std::string& folder) {
+  std::vector<std::string> probes;
+  for (const ScheduledProbe& probe : config.probes)
+    probes.push_back(probe.name);
+  if (const std::optional<Value> value = file.find("fast_alerts"))
+    config.fast_alerts = as_fast_alerts(*value, probes, folder);
 }
 
-std::optional<DockerWatchConfig> as_docker_watch(const Value& value) {
-  DockerWatchConfig watch;
-  MapReader map(value, "a docker engine");
-  map.required("engine", watch.engine, config::as_nonempty_string);
-  map.optional("unix", watch.unix_socket, as_absolute_path);
-  map.optional("interval", watch.interval, as_interval);
-  map.optional("timeout", watch.timeout, config::as_positive_duration);
-  map.optional("label", watch.label, config::as_nonempty_string);
-  map.optional("expect", watch.expect, config::as_list(config::as_nonempty_string));
-  map.finish();
-  return watch;
-}
-
-void read_watch(MapReader& file, ExporterConfig& config) {
-  const std::optional<Value> value = file.find("watch");
-  if (!value) return;
-  MapReader map(*value, "watch");
-  UniqueNames engines("engine");
-  map.optional("docker", config.docker, config::as_list([&](const Value& item) {
-                 std::optional<DockerWatchConfig> watch = as_docker_watch(item);
-                 if (watch) engines.check(item, watch->engine);
-                 return watch;
-               }));
-  for (const char* later : {"processes", "units"}) {
-    if (map.has(later)) map.value().key_error(*map.entry(later), fmt::format("\"{}\" cannot be watched yet", later));
-  }
-  map.finish();
-}
-
-void read_allow_targets(MapReader& file, ExporterConfig& config) {
-  const std::optional<Value> value = file.find("allow_targets");
-  if (!value) return;
-  config.allow_targets = config::as_list(config::as_nonempty_string)(*value).value_or(std::vector<std::string>());
+/// `allow_targets` or `deny_targets`; nullopt: not there.
+std::optional<std::vector<std::string>> read_targets(MapReader& file, std::string_view key) {
+  const std::optional<Value> value = file.find(key);
+  if (!value) return std::nullopt;
   for (const Value& item : value->items()) {
     const Result<probe::TargetPolicy> alone = probe::TargetPolicy::create({item.text()});
     if (!alone.has_value()) item.error(alone.error().message(), "for example nginx, *.example.com:443 or 10.0.0.0/8");
   }
-  Result<probe::TargetPolicy> policy = probe::TargetPolicy::create(config.allow_targets);
+  return config::as_list(config::as_nonempty_string)(*value).value_or(std::vector<std::string>());
+}
+
+void read_target_policy(MapReader& file, ExporterConfig& config) {
+  config.allow_targets = read_targets(file, "allow_targets");
+  config.deny_targets = read_targets(file, "deny_targets").value_or(std::vector<std::string>());
+  Result<probe::TargetPolicy> policy = config.allow_targets
+                                           ? probe::TargetPolicy::create(*config.allow_targets, config.deny_targets)
+                                           : probe::TargetPolicy::denying(config.deny_targets);
   if (policy.has_value()) config.policy = std::make_shared<const probe::TargetPolicy>(*std::move(policy));
+}
+
+void write_targets(std::string& out, std::string_view key, const std::vector<std::string>& entries) {
+  out += fmt::format("{}:{}\n", key, entries.empty() ? " []" : "");
+  for (const std::string& entry : entries)
+    out += fmt::format("  - {}\n", probe::yaml_scalar(entry));
 }
 
 void write_probes(std::string& out, const std::vector<ScheduledProbe>& probes) {
   if (probes.empty()) return;
   out += "probes:\n";
   for (const ScheduledProbe& probe : probes) {
-    out +=
-        fmt::format("  - name: {}\n    module: {}\n    interval: {}\n    jitter: {}\n    timeout: {}\n    targets:\n",
-                    probe::yaml_scalar(probe.name), probe::yaml_scalar(probe.module->name),
-                    format_duration(probe.interval), format_duration(probe.jitter), format_duration(probe.timeout));
+    out += fmt::format(
+        "  - name: {}\n    module: {}\n    interval: {}\n    jitter: {}\n    timeout: {}\n    down_after: {}\n    "
+        "up_after: {}\n",
+        probe::yaml_scalar(probe.name), probe::yaml_scalar(probe.module->name), format_duration(probe.interval),
+        format_duration(probe.jitter), format_duration(probe.timeout), probe.down_after, probe.up_after);
+    if (!probe.targets.empty()) out += "    targets:\n";
     for (const std::string& target : probe.targets)
-      out += fmt::format("      - {}\n", probe::yaml_scalar(target));
+      out += fmt::format("      - {}\n", probe::yaml_scalar(probe::shown_target(target)));
+    if (!probe.files.empty()) out += "    file_sd:\n";
+    for (const std::string& file : probe.files)
+      out += fmt::format("      - {}\n", probe::yaml_scalar(file));
     if (!probe.labels.empty()) out += "    labels:\n";
     for (const auto& [name, text] : probe.labels)
       out += fmt::format("      {}: {}\n", name, probe::yaml_scalar(text));
   }
 }
 
-void write_watch(std::string& out, const std::vector<DockerWatchConfig>& watches) {
-  if (watches.empty()) return;
-  out += "watch:\n  docker:\n";
-  for (const DockerWatchConfig& watch : watches) {
-    out +=
-        fmt::format("    - engine: {}\n      unix: {}\n      interval: {}\n      timeout: {}\n      label: {}\n",
-                    probe::yaml_scalar(watch.engine), probe::yaml_scalar(watch.unix_socket),
-                    format_duration(watch.interval), format_duration(watch.timeout), probe::yaml_scalar(watch.label));
-    if (!watch.expect.empty()) out += "      expect:\n";
-    for (const std::string& name : watch.expect)
-      out += fmt::format("        - {}\n", probe::yaml_scalar(name));
-  }
-}
-
 }  // namespace
+
+bool is_own_label(std::string_view name) {
+  static const std::set<std::string_view> kNames{"probe",  "module", "target", "phase",
+                                                 "reason", "result", "le",     "state"};
+  return kNames.contains(name);
+}
 
 std::string ExporterConfig::yaml() const {
   std::string out = probe::modules_yaml(modules);
   write_probes(out, probes);
-  write_watch(out, docker);
-  if (!allow_targets.empty()) out += "allow_targets:\n";
-  for (const std::string& entry : allow_targets)
-    out += fmt::format("  - {}\n", probe::yaml_scalar(entry));
+  if (fast_alerts) out += fast_alerts->yaml();
+  out += watch_yaml(watch);
+  if (allow_targets) write_targets(out, "allow_targets", *allow_targets);
+  if (!deny_targets.empty()) write_targets(out, "deny_targets", deny_targets);
   return out;
 }
 
@@ -228,9 +213,11 @@ std::optional<ExporterConfig> parse_config(const std::string& file, const std::s
   ExporterConfig config;
   MapReader map(value, "the file");
   map.optional("modules", config.modules, probe::as_modules);
-  read_probes(map, config);
-  read_watch(map, config);
-  read_allow_targets(map, config);
+  const std::string folder = config::folder_of(file);
+  read_probes(map, config, folder);
+  read_fast_alerts(map, config, folder);
+  if (const std::optional<Value> watch = map.find("watch")) read_watch(*watch, config.watch);
+  read_target_policy(map, config);
   map.finish();
   if (diagnostics.has_errors()) return std::nullopt;
   return config;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/time.h"
@@ -11,6 +13,8 @@
 #include "common/model/labels.h"
 #include "common/probe/module_config.h"
 #include "common/probe/target_policy.h"
+#include "exporter/alert_config.h"
+#include "exporter/watch_config.h"
 
 namespace heal::exporter {
 
@@ -19,30 +23,26 @@ struct ScheduledProbe {
   std::string name;
   std::shared_ptr<const probe::Module> module;
   std::vector<std::string> targets;
-  Duration interval = 15s;  ///< at least 100 ms
-  Duration jitter{};        ///< each run begins up to this much later; at most half the interval
-  Duration timeout{};       ///< of one run, at most 1 h; may be longer than the interval
-  Labels labels;            ///< added to every series
+  std::vector<std::string> files;              ///< `file_sd`: paths and globs of files with more targets
+  Duration interval = 15s;                     ///< at least 100 ms
+  Duration jitter{};                           ///< each run begins up to this much later; at most half the interval
+  Duration timeout{};                          ///< of one run, at most 1 h; may be longer than the interval
+  std::uint32_t down_after = 3, up_after = 2;  ///< failures and successes in a row that change a target's state
+  Labels labels;                               ///< added to every series
 };
-
-/// One entry of `watch: docker:`: an engine whose containers are looked at.
-struct DockerWatchConfig {
-  std::string engine;  ///< the `engine` label
-  std::string unix_socket = "/var/run/docker.sock";
-  Duration interval = 5s;             ///< at least 100 ms
-  Duration timeout = 3s;              ///< of one request to the engine
-  std::string label = "heal.enable";  ///< only containers whose label of this name is "true"
-  std::vector<std::string> expect;    ///< names that count as down when there is no such container
-
-  bool operator==(const DockerWatchConfig&) const = default;
-};
+/// Targets of all scheduled probes together; what is beyond is not run.
+inline constexpr std::size_t kMostSeries = 50'000;
+/// True for labels that series of scheduled probes have anyway.
+bool is_own_label(std::string_view name);
 
 /// A configuration file: blackbox.yml's `modules:` and our own keys.
 struct ExporterConfig {
   probe::Modules modules;
   std::vector<ScheduledProbe> probes;
-  std::vector<DockerWatchConfig> docker;
-  std::vector<std::string> allow_targets;
+  std::optional<FastAlertsConfig> fast_alerts;
+  WatchConfig watch;
+  std::optional<std::vector<std::string>> allow_targets;  ///< absent: everything may be probed
+  std::vector<std::string> deny_targets;                  ///< wins over allow_targets
   std::shared_ptr<const probe::TargetPolicy> policy = std::make_shared<const probe::TargetPolicy>();
 
   /// The configuration as YAML with everything in force, secrets masked.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 
 #include "common/model/labels.h"
 #include "exporter/docker_watch.h"
@@ -48,12 +49,19 @@ void write_up(ExpositionWriter& out, const std::vector<EngineView>& engines) {
                 {"group", label_value(container.info.labels, "heal.group")}});
   });
   for (const EngineView& engine : engines) {
-    if (!engine.view.engine_up) continue;
+    if (!engine.view.state.up) continue;
     for (const std::string& name : engine.config.expect) {
-      const bool seen = std::any_of(engine.view.containers.begin(), engine.view.containers.end(),
-                                    [&](const SeenContainer& container) { return container.info.name == name; });
-      if (seen) continue;
-      out.sample(kName, 0, {{"engine", engine.config.engine}, {"container", name}, {"image", ""}, {"group", ""}});
+      const bool is_watched = std::any_of(engine.view.containers.begin(), engine.view.containers.end(),
+                                          [&](const SeenContainer& container) { return container.info.name == name; });
+      if (is_watched) continue;
+      const auto there = std::find_if(engine.view.unlabelled.begin(), engine.view.unlabelled.end(),
+                                      [&](const ContainerInfo& info) { return info.name == name; });
+      const ContainerInfo info = there == engine.view.unlabelled.end() ? ContainerInfo() : *there;
+      out.sample(kName, info.running() ? 1 : 0,
+                 {{"engine", engine.config.engine},
+                  {"container", name},
+                  {"image", info.image},
+                  {"group", label_value(info.labels, "heal.group")}});
     }
   }
 }
@@ -77,7 +85,7 @@ void write_life(ExpositionWriter& out, const std::vector<EngineView>& engines) {
                "Restarts of the container by the engine's restart policy.",
                [](const SeenContainer& c) { return std::optional(static_cast<double>(c.info.restart_count)); });
   write_number(out, engines, "heal_container_exit_code", MetricType::kGauge,
-               "Exit code of the container's main process when it last ended; 0 while it has not.",
+               "Exit code of the container's main process when it last ended, as the engine has it: 0 while it runs.",
                [](const SeenContainer& c) { return std::optional(static_cast<double>(c.info.exit_code)); });
   write_number(out, engines, "heal_container_oom_killed", MetricType::kGauge,
                "1 when the container's main process was last ended for lack of memory.",
@@ -85,10 +93,6 @@ void write_life(ExpositionWriter& out, const std::vector<EngineView>& engines) {
   write_number(out, engines, "heal_container_started_at_timestamp_seconds", MetricType::kGauge,
                "When the container was last started.", [](const SeenContainer& c) {
                  return c.info.started_at ? std::optional(to_unix_seconds(*c.info.started_at)) : std::nullopt;
-               });
-  write_number(out, engines, "heal_container_last_log_timestamp_seconds", MetricType::kGauge,
-               "When the container last wrote a log line.", [](const SeenContainer& c) {
-                 return c.last_log ? std::optional(to_unix_seconds(*c.last_log)) : std::nullopt;
                });
 }
 
@@ -108,31 +112,80 @@ void write_usage(ExpositionWriter& out, const std::vector<EngineView>& engines) 
                of_stats([](const ContainerStats& s) { return static_cast<double>(s.pids); }));
 }
 
-void write_watch_state(ExpositionWriter& out, const std::vector<EngineView>& engines) {
-  out.family("heal_watch_up", MetricType::kGauge, "1 when the last look at the engine succeeded.");
-  for (const auto& [config, view] : engines) {
-    out.sample("heal_watch_up", view.engine_up ? 1 : 0, {{"engine", config.engine}});
+/// Codes that every container shows from the start: a counter that begins at 1 has no increase.
+constexpr std::array<std::string_view, 5> kUsualExitCodes{"0", "1", "137", "139", "143"};
+
+/// A family of numbers of what was counted, for every container that something is counted of.
+void write_counts(ExpositionWriter& out, const std::vector<EngineView>& engines, std::string_view name, MetricType type,
+                  std::string_view help, const std::function<std::optional<double>(const ContainerCounts&)>& number) {
+  out.family(name, type, help);
+  for (const EngineView& engine : engines) {
+    for (const auto& [container, counts] : engine.view.counts) {
+      const std::optional<double> value = number(counts);
+      if (value) out.sample(name, *value, {{"engine", engine.config.engine}, {"container", container}});
+    }
   }
-  out.family("heal_watch_last_success_timestamp_seconds", MetricType::kGauge,
-             "When a look at the engine last succeeded.");
-  for (const auto& [config, view] : engines) {
-    if (!view.last_success) continue;
-    out.sample("heal_watch_last_success_timestamp_seconds", to_unix_seconds(*view.last_success),
-               {{"engine", config.engine}});
+}
+
+void write_deaths(ExpositionWriter& out, const std::vector<EngineView>& engines) {
+  constexpr std::string_view kName = "heal_container_deaths_total";
+  out.family(kName, MetricType::kCounter,
+             "Ends of the container's main process, wanted or not, by exit code, since heal-exporter watches it.");
+  for (const EngineView& engine : engines) {
+    for (const auto& [container, counts] : engine.view.counts) {
+      std::map<std::string, std::uint64_t> deaths = counts.deaths;
+      for (const std::string_view code : kUsualExitCodes)
+        deaths.try_emplace(std::string(code), 0);
+      for (const auto& [code, count] : deaths) {
+        out.sample(kName, static_cast<double>(count),
+                   {{"engine", engine.config.engine}, {"container", container}, {"exit_code", code}});
+      }
+    }
   }
-  out.family("heal_watch_duration_seconds", MetricType::kGauge, "How long the last look at the engine took.");
-  for (const auto& [config, view] : engines) {
-    out.sample("heal_watch_duration_seconds", to_seconds(view.took), {{"engine", config.engine}});
+  write_counts(out, engines, "heal_container_last_death_timestamp_seconds", MetricType::kGauge,
+               "When the container's main process last ended, since heal-exporter watches it.",
+               [](const ContainerCounts& c) {
+                 return c.last_death ? std::optional(to_unix_seconds(*c.last_death)) : std::nullopt;
+               });
+}
+
+void write_events(ExpositionWriter& out, const std::vector<EngineView>& engines) {
+  write_deaths(out, engines);
+  write_counts(out, engines, "heal_container_oom_kills_total", MetricType::kCounter,
+               "Times that the kernel ended processes of the container for lack of memory.",
+               [](const ContainerCounts& c) { return std::optional(static_cast<double>(c.oom_kills)); });
+  constexpr std::string_view kHealth = "heal_container_health_changes_total";
+  out.family(kHealth, MetricType::kCounter, "Changes of the container's own health check, by what it became.");
+  for (const EngineView& engine : engines) {
+    for (const auto& [container, counts] : engine.view.counts) {
+      const std::string& name = engine.config.engine;
+      out.sample(kHealth, static_cast<double>(counts.became_healthy),
+                 {{"engine", name}, {"container", container}, {"health", "healthy"}});
+      out.sample(kHealth, static_cast<double>(counts.became_unhealthy),
+                 {{"engine", name}, {"container", container}, {"health", "unhealthy"}});
+    }
   }
-  out.family("heal_watch_failures_total", MetricType::kCounter, "Looks at the engine that failed.");
-  for (const auto& [config, view] : engines) {
-    out.sample("heal_watch_failures_total", static_cast<double>(view.failures), {{"engine", config.engine}});
-  }
+}
+
+/// The label by which a container says how long it may be without a log line.
+constexpr std::string_view kSilenceLabel = "heal.log-silence";
+
+void write_logs(ExpositionWriter& out, const std::vector<EngineView>& engines) {
+  write_number(out, engines, "heal_container_last_log_timestamp_seconds", MetricType::kGauge,
+               "When the container last wrote a log line.", [](const SeenContainer& c) {
+                 return c.last_log ? std::optional(to_unix_seconds(*c.last_log)) : std::nullopt;
+               });
+  write_number(
+      out, engines, "heal_container_log_silence_limit_seconds", MetricType::kGauge,
+      "How long the container may write no log line, as its label heal.log-silence says.", [](const SeenContainer& c) {
+        const Result<Duration> limit = parse_duration(label_value(c.info.labels, kSilenceLabel));
+        return limit.has_value() && *limit > Duration::zero() ? std::optional(to_seconds(*limit)) : std::nullopt;
+      });
 }
 
 }  // namespace
 
-void write_watches(const std::vector<std::shared_ptr<DockerWatch>>& watches, ExpositionWriter& out) {
+void write_containers(const std::vector<std::shared_ptr<DockerWatch>>& watches, ExpositionWriter& out) {
   if (watches.empty()) return;
   std::vector<EngineView> engines;
   engines.reserve(watches.size());
@@ -144,8 +197,9 @@ void write_watches(const std::vector<std::shared_ptr<DockerWatch>>& watches, Exp
   write_one_hot(out, engines, "heal_container_health", "The result of the container's own health check.", "health",
                 kHealths, &ContainerInfo::health);
   write_life(out, engines);
+  write_logs(out, engines);
+  write_events(out, engines);
   write_usage(out, engines);
-  write_watch_state(out, engines);
 }
 
 }  // namespace heal::exporter

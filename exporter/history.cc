@@ -5,18 +5,20 @@
 
 namespace heal::exporter {
 
-void History::add(std::shared_ptr<const probe::Module> module, std::string target, ProbeResult result) {
-  if (limit_ == 0) return;
+std::int64_t History::add(std::shared_ptr<const probe::Module> module, std::string target, ProbeResult result) {
   auto entry = std::make_shared<HistoryEntry>(HistoryEntry{0, std::move(module), std::move(target), std::move(result)});
   MutexLock lock(mutex_);
-  entry->id = next_id_++;
+  const std::int64_t id = next_id_++;
+  if (limit_ == 0) return id;
+  entry->id = id;
   recent_.push_back(std::move(entry));
-  if (recent_.size() <= limit_) return;
+  if (recent_.size() <= limit_) return id;
   if (!recent_.front()->result.success) {
     old_failures_.push_back(recent_.front());
     if (old_failures_.size() > limit_) old_failures_.pop_front();
   }
   recent_.pop_front();
+  return id;
 }
 
 std::vector<std::shared_ptr<const HistoryEntry>> History::list() const {

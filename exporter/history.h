@@ -13,7 +13,7 @@
 
 namespace heal::exporter {
 
-/// One finished probe that was asked for over HTTP.
+/// One finished probe.
 struct HistoryEntry {
   std::int64_t id = 0;
   std::shared_ptr<const probe::Module> module;
@@ -26,7 +26,9 @@ class History {
  public:
   explicit History(std::size_t limit) : limit_(limit) {}
 
-  void add(std::shared_ptr<const probe::Module> module, std::string target, ProbeResult result) HEAL_EXCLUDES(mutex_);
+  /// Gives the id under which find() has it for a while.
+  std::int64_t add(std::shared_ptr<const probe::Module> module, std::string target, ProbeResult result)
+      HEAL_EXCLUDES(mutex_);
   /// Newest first.
   std::vector<std::shared_ptr<const HistoryEntry>> list() const HEAL_EXCLUDES(mutex_);
   /// nullptr when it is not kept (any more).

@@ -16,6 +16,16 @@ HttpResponse refusal(int status, std::string_view why) {
   return HttpResponse::text(status, std::string(why) + "\n");
 }
 
+/// In double quotes, those inside escaped.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return printable(out, 512) + '"';
+}
+
 /// blackbox_exporter's complaint when the module and the URL name different hosts; nullopt when they agree.
 std::optional<std::string> host_conflict(const probe::Module& module, std::string_view hostname) {
   for (const auto& [name, value] : module.http.headers) {
@@ -38,12 +48,13 @@ HttpResponse answer(const probe::Module& module, const ProbeResult& result, bool
 
 ProbeHandler::ProbeHandler(Settings settings, probe::Engine& engine, const Snapshot<ExporterConfig>& config,
                            History& history, Metrics& metrics)
-    : settings_(settings),
-      engine_(engine),
-      config_(config),
-      history_(history),
-      unknown_modules_(
-          metrics.counter("blackbox_module_unknown_total", "Count of unknown modules requested by probes.")) {}
+    : settings_(settings), engine_(engine), config_(config), history_(history) {
+  // Written by hand: the help text is blackbox_exporter's to the letter.
+  metrics.add_collector([this](ExpositionWriter& out) {
+    out.counter("blackbox_module_unknown_total", "Count of unknown modules requested by probes",
+                static_cast<double>(unknown_modules_.load()));
+  });
+}
 
 std::optional<HttpResponse> ProbeHandler::plan(const httpd::HttpRequest& request, Plan& plan) const {
   const std::shared_ptr<const ExporterConfig> config = config_.get();
@@ -51,8 +62,8 @@ std::optional<HttpResponse> ProbeHandler::plan(const httpd::HttpRequest& request
   if (name.empty()) name = "http_2xx";
   const auto module = config->modules.find(name);
   if (module == config->modules.end()) {
-    unknown_modules_.increment();
-    return refusal(400, fmt::format("Unknown module \"{}\"", printable(name)));
+    unknown_modules_.fetch_add(1);
+    return refusal(400, fmt::format("Unknown module {}", quoted(name)));
   }
   const Result<Duration> timeout =
       probe::probe_timeout(*module->second, request.header(kTimeoutHeader), settings_.timeout_offset);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "common/base/snapshot.h"
@@ -36,7 +38,7 @@ class ProbeHandler {
   probe::Engine& engine_;
   const Snapshot<ExporterConfig>& config_;
   History& history_;
-  Counter unknown_modules_;
+  mutable std::atomic<std::uint64_t> unknown_modules_{0};
 };
 
 }  // namespace heal::exporter

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
+#include "common/probe/run.h"
+
 namespace heal::exporter {
 namespace {
 
 using Label = ExpositionWriter::Label;
+
+constexpr std::size_t kMostMessageBytes = 200;
 
 /// One series with the numbers that this page shows.
 struct Row {
@@ -51,6 +56,30 @@ void write_runs(ExpositionWriter& out, const std::vector<Row>& rows) {
   }
 }
 
+void write_states(ExpositionWriter& out, const std::vector<Row>& rows) {
+  const auto is_known = [](const Row& row) { return row.numbers.standing.state != ProbeState::kUnknown; };
+  out.family(
+      "heal_probe_up", MetricType::kGauge,
+      "1 when a scheduled probe's target is up, 0 when it is down, as several runs say; absent when too few ran.");
+  for (const Row& row : rows) {
+    if (is_known(row)) out.sample("heal_probe_up", row.numbers.standing.state == ProbeState::kUp ? 1 : 0, row.labels);
+  }
+  out.family("heal_probe_state_since_timestamp_seconds", MetricType::kGauge,
+             "Since when a scheduled probe's target is up or down.");
+  for (const Row& row : rows) {
+    if (!is_known(row)) continue;
+    out.sample("heal_probe_state_since_timestamp_seconds", to_unix_seconds(row.numbers.standing.since), row.labels);
+  }
+  out.family("heal_probe_transitions_total", MetricType::kCounter,
+             "How often a scheduled probe's target went up or down.");
+  for (const Row& row : rows) {
+    out.sample("heal_probe_transitions_total", static_cast<double>(row.numbers.went_down),
+               with(row.labels, {"state", "down"}));
+    out.sample("heal_probe_transitions_total", static_cast<double>(row.numbers.went_up),
+               with(row.labels, {"state", "up"}));
+  }
+}
+
 void write_durations(ExpositionWriter& out, const std::vector<Row>& rows) {
   constexpr std::string_view kName = "heal_probe_duration_seconds";
   out.family(kName, MetricType::kHistogram, "How long the runs of a scheduled probe took.");
@@ -68,10 +97,23 @@ void write_durations(ExpositionWriter& out, const std::vector<Row>& rows) {
 
 }  // namespace
 
-ProbeSeries::ProbeSeries(const ScheduledProbe& probe, const std::string& target) : labels_(probe.labels) {
+std::string_view to_string(ProbeState state) {
+  switch (state) {
+    case ProbeState::kUnknown:
+      return "unknown";
+    case ProbeState::kUp:
+      return "up";
+    case ProbeState::kDown:
+      return "down";
+  }
+  return "unknown";
+}
+
+ProbeSeries::ProbeSeries(const ScheduledProbe& probe, const std::string& target, const Labels& more) : labels_(more) {
+  labels_.insert(probe.labels.begin(), probe.labels.end());
   labels_["probe"] = probe.name;
   labels_["module"] = probe.module->name;
-  labels_["target"] = target;
+  labels_["target"] = probe::shown_target(target);
   identity_ = format_labels(labels_);
 }
 
@@ -87,27 +129,75 @@ void ProbeSeries::forget_run() {
   running_ = false;
 }
 
-void ProbeSeries::record(const ProbeResult& result, WallTime at) {
+ProbeSeries::News ProbeSeries::record(const ProbeResult& result, WallTime at, Hysteresis hysteresis) {
   const double seconds = to_seconds(result.duration);
   const auto bucket = static_cast<std::size_t>(
       std::lower_bound(kDurationBounds.begin(), kDurationBounds.end(), seconds) - kDurationBounds.begin());
   MutexLock lock(mutex_);
   running_ = false;
+  News news;
+  news.is_new_failure = !result.success && (numbers_.runs() == 0 || numbers_.last_reason != result.reason);
+  recent_[numbers_.runs() % kRecentRuns] = {result.success, static_cast<float>(seconds)};
   numbers_.last_success = result.success;
   numbers_.last_duration = result.duration;
   numbers_.last_at = at;
   numbers_.last_phase = result.phase;
   numbers_.last_reason = result.reason;
+  numbers_.last_message = printable(to_valid_utf8(result.message), kMostMessageBytes);
   numbers_.buckets[bucket] += 1;
   numbers_.duration_sum += seconds;
   if (result.success) {
     numbers_.successes += 1;
+    numbers_.consecutive_successes += 1;
     numbers_.consecutive_failures = 0;
   } else {
     numbers_.failures += 1;
     numbers_.consecutive_failures += 1;
+    numbers_.consecutive_successes = 0;
     numbers_.by_reason[result.reason] += 1;
   }
+  news.is_transition = settle(result.success, at, hysteresis);
+  return news;
+}
+
+bool ProbeSeries::settle(bool success, WallTime at, Hysteresis hysteresis) {
+  Standing& standing = numbers_.standing;
+  const bool was_unknown = standing.state == ProbeState::kUnknown;
+  if (success) {
+    const bool is_enough = was_unknown || numbers_.consecutive_successes >= hysteresis.up_after;
+    if (standing.state == ProbeState::kUp || !is_enough) return false;
+    standing = {ProbeState::kUp, at};
+    if (!was_unknown) numbers_.went_up += 1;
+    return true;
+  }
+  if (standing.state == ProbeState::kDown || numbers_.consecutive_failures < hysteresis.down_after) return false;
+  standing = {ProbeState::kDown, at};
+  if (!was_unknown) numbers_.went_down += 1;
+  return true;
+}
+
+void ProbeSeries::restore_down(WallTime since) {
+  MutexLock lock(mutex_);
+  if (numbers_.standing.state == ProbeState::kUnknown) numbers_.standing = {ProbeState::kDown, since};
+}
+
+void ProbeSeries::set_failure_log(std::int64_t id) {
+  MutexLock lock(mutex_);
+  numbers_.failure_log = id;
+}
+
+ProbeSeries::Standing ProbeSeries::standing() const {
+  MutexLock lock(mutex_);
+  return numbers_.standing;
+}
+
+std::vector<RecentRun> ProbeSeries::recent() const {
+  MutexLock lock(mutex_);
+  const std::uint64_t runs = numbers_.runs();
+  std::vector<RecentRun> out;
+  for (std::uint64_t i = runs > kRecentRuns ? runs - kRecentRuns : 0; i < runs; ++i)
+    out.push_back(recent_[i % kRecentRuns]);
+  return out;
 }
 
 ProbeSeries::Numbers ProbeSeries::numbers() const {
@@ -135,6 +225,7 @@ void write_probe_series(const std::vector<std::shared_ptr<ProbeSeries>>& series,
   write_family(out, rows, "heal_probe_consecutive_failures", MetricType::kGauge,
                "Failed runs of a scheduled probe since its last success.",
                [](const Numbers& n) { return static_cast<double>(n.consecutive_failures); });
+  write_states(out, rows);
   write_runs(out, rows);
   write_durations(out, rows);
 }

@@ -5,15 +5,16 @@
 namespace heal::exporter {
 
 Schedule::Schedule(std::vector<Timing> timings, SteadyTime start, Random& random)
-    : timings_(std::move(timings)), random_(random) {
+    : timings_(std::move(timings)), grids_(timings_.size()), random_(&random) {
   for (std::size_t i = 0; i < timings_.size(); ++i) {
     const auto shift = std::chrono::duration_cast<Duration>(timings_[i].interval * timings_[i].offset);
-    queue_.push(plan(i, start + shift));
+    queue_.push(plan(i, timings_[i].grid.value_or(start + shift)));
   }
 }
 
 Schedule::Entry Schedule::plan(std::size_t index, SteadyTime grid) {
-  const auto delay = std::chrono::duration_cast<Duration>(timings_[index].jitter * random_.fraction());
+  const auto delay = std::chrono::duration_cast<Duration>(timings_[index].jitter * random_->fraction());
+  grids_[index] = grid;
   return {grid + delay, grid, index};
 }
 

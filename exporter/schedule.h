@@ -17,7 +17,8 @@ class Schedule {
   struct Timing {
     Duration interval{};
     Duration jitter{};
-    double offset = 0;  ///< of the first run, as a fraction of the interval
+    double offset = 0;                 ///< of the first run, as a fraction of the interval
+    std::optional<SteadyTime> grid{};  ///< of the first run, instead of the offset: one that another schedule planned
   };
   /// `random` must outlive this.
   Schedule(std::vector<Timing> timings, SteadyTime start, Random& random);
@@ -30,6 +31,8 @@ class Schedule {
   };
   /// The moment of the next run; nullopt when there is nothing to run.
   std::optional<SteadyTime> next() const;
+  /// The next run of each probe without its jitter: what a schedule that takes this one's place goes on with.
+  SteadyTime grid(std::size_t index) const { return grids_[index]; }
   /// All runs that are due at `now`, oldest first, each planned anew.
   std::vector<Due> take_due(SteadyTime now);
 
@@ -43,7 +46,8 @@ class Schedule {
   Entry plan(std::size_t index, SteadyTime grid);
 
   std::vector<Timing> timings_;
-  Random& random_;
+  std::vector<SteadyTime> grids_;
+  Random* random_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;
 };
 

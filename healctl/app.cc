@@ -17,6 +17,7 @@
 #include "common/system/curl_http_client.h"
 #include "common/system/docker_engine.h"
 #include "common/system/probe_io.h"
+#include "common/system/store_files.h"
 #include "common/system/system_clock.h"
 #include "healctl/program.h"
 
@@ -105,7 +106,11 @@ int run_healctl(int argc, char** argv) {
     return run_probe(clock, request, timeout, std::move(stop));
   };
   Program program(
-      Ports{clock, http, open_engine, probe},
+      Ports{clock, http, open_engine, probe, inspect_store,
+            [&clock](const std::string& file, const std::string& folder) {
+              return restore_store(file, folder, clock.now());
+            },
+            read_stories},
       Console{std::cout, std::cerr, terminal_width(STDOUT_FILENO), terminal_width(STDERR_FILENO), is_reader_gone},
       read_environment());
   return static_cast<int>(program.run({argv + (argc > 0 ? 1 : 0), argv + argc}, signals.token()));

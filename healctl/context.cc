@@ -96,11 +96,23 @@ void Context::print(std::string_view text) {
   console_.out << text;
 }
 
+void Context::show_progress(std::string_view text) {
+  if (console_.err_width == 0) return;
+  console_.err << "\r\x1b[K" << fit(safe_text(text), console_.err_width - 1) << std::flush;
+  has_progress_ = true;
+}
+
+void Context::clear_progress() {
+  if (std::exchange(has_progress_, false)) console_.err << "\r\x1b[K" << std::flush;
+}
+
 void Context::say(std::string_view text) {
+  clear_progress();
   console_.err << safe_text(text) << '\n' << std::flush;
 }
 
 void Context::complain(std::string_view message, std::string_view hint) {
+  clear_progress();
   console_.err << "healctl: " << toned("error:", Tone::kBad, err_colour_) << ' ' << safe_text(message) << '\n';
   if (!hint.empty()) console_.err << "hint: " << hint << '\n';
   console_.err << std::flush;

@@ -11,6 +11,7 @@
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/http_client.h"
+#include "common/port/store_files.h"
 #include "common/wire/json_fwd.h"
 #include "healctl/console.h"
 #include "healctl/exit_code.h"
@@ -35,6 +36,13 @@ struct Ports {
   std::function<EngineHandle(const std::string& path)> open_engine;
   /// Runs one probe and waits for its end; a stop ends it with reason `cancelled`.
   std::function<ProbeResult(const probe::ProbeRequest& request, Duration timeout, std::stop_token stop)> probe;
+  /// What a store's file holds, read whole; absent where stores cannot be read.
+  std::function<Result<StoreReport>(const std::string& file)> inspect_store{};
+  /// Puts a backup in the place of the store in a folder that no service holds.
+  std::function<Result<RestoreReport>(const std::string& file, const std::string& folder)> restore_store{};
+  /// The newest incidents that a store's file holds, as read_stories() gives them; absent likewise.
+  std::function<Result<std::vector<StoredStory>>(const std::string& file, WallTime since, std::size_t limit)>
+      read_stories{};
 };
 
 /// Whether the request that failed only looked or may have changed something.
@@ -64,6 +72,9 @@ class Context {
 
   /// One line for people on stderr, made safe for a terminal.
   void say(std::string_view text);
+  /// On a terminal: a line on stderr that the next one replaces; nowhere else.
+  void show_progress(std::string_view text);
+  void clear_progress();
   /// "healctl: error: …" (and a hint) on stderr.
   void complain(std::string_view message, std::string_view hint = {});
   /// Complains of a request to the service that failed; gives the exit code that says so.
@@ -76,6 +87,7 @@ class Context {
   Settings settings_;
   std::stop_token stop_;
   Colour out_colour_, err_colour_;
+  bool has_progress_ = false;
   ServiceClient service_;
 };
 

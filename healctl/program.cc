@@ -20,14 +20,34 @@ Commands make_commands(const CommandTree& tree) {
   commands.push_back(make_incidents_list());
   commands.push_back(make_incidents_show());
   commands.push_back(make_incidents_watch());
+  commands.push_back(make_incidents_stats());
+  commands.push_back(make_approve());
+  commands.push_back(make_reject());
+  commands.push_back(make_cancel());
+  commands.push_back(make_retry());
   commands.push_back(make_simulate_down());
   commands.push_back(make_simulate_up());
   commands.push_back(make_faults_list());
   commands.push_back(make_faults_revert());
+  commands.push_back(make_drill_run());
+  commands.push_back(make_drill_check());
+  commands.push_back(make_explain());
+  commands.push_back(make_pause());
+  commands.push_back(make_resume());
+  commands.push_back(make_lever());
+  commands.push_back(make_breaker_list());
+  commands.push_back(make_breaker_reset());
   commands.push_back(make_playbook_check());
   commands.push_back(make_playbook_plan());
+  commands.push_back(make_playbook_lint());
+  commands.push_back(make_playbook_test());
+  commands.push_back(make_replay());
+  commands.push_back(make_schema());
   commands.push_back(make_probe());
   commands.push_back(make_alert_send());
+  commands.push_back(make_audit_verify());
+  commands.push_back(make_backup());
+  commands.push_back(make_restore());
   commands.push_back(make_doctor());
   commands.push_back(make_completion(tree));
   commands.push_back(make_version());
@@ -41,7 +61,10 @@ Program::Program(Ports ports, Console console, Environment environment)
   tree_.global_options = global_option_specs(options_);
   tree_.groups = {{"incidents", "Look at incidents: what broke, what was done, and whether it helped."},
                   {"faults", "Look at and end the faults that were injected."},
+                  {"drill", "Rehearse a failure: break, detect, decide, heal, undo."},
+                  {"breaker", "Look at and close the breakers of targets that were healed too often."},
                   {"playbook", "Work on playbook files, without a service."},
+                  {"audit", "Prove that the journal is what was written."},
                   {"alert", "Send alerts for drills."}};
   commands_ = make_commands(tree_);
   for (const auto& command : commands_)

@@ -3,8 +3,9 @@
 #
 #   tests/run.sh                  everything: unit golden lint contract crash, then e2e on a real Docker engine
 #   tests/run.sh --quick          build and the unit tests
-#   tests/run.sh --label REGEX    only the tests whose label matches (unit … e2e tidy fuzz)
-#   tests/run.sh --preset NAME    dev (default), asan, tsan, clang, coverage; fuzz builds the fuzzers only
+#   tests/run.sh --label A|B      only the tests of these labels (unit threads golden lint contract crash e2e tidy fuzz;
+#                                 showcase: of e2e, the five systems of compose/showcase alone)
+#   tests/run.sh --preset NAME    dev (default), asan, tsan, coverage; fuzz builds the fuzzers only
 #
 # Ends with a line "N passed, N failed"; exits 0 only if something ran and nothing failed. What is missing fails, never skips.
 set -uo pipefail
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
     --quick) labels=unit ;;
     --preset) preset=${2:?--preset needs a name}; shift ;;
     --label) labels=${2:?--label needs a regular expression}; shift ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail "unknown argument '$1'; see --help"; exit 2 ;;
   esac
   shift
@@ -54,8 +55,12 @@ prepare() {
 }
 
 build() {
-  local log=build/$preset/build.log targets=()
-  [ "$preset" != fuzz ] || targets=(--target fuzzers)
+  local log=build/$preset/build.log targets=() needed
+  needed=("label_${labels//|/ label_}")
+  case $preset in
+    fuzz) targets=(--target fuzzers) ;;
+    asan | tsan) read -ra targets <<<"--target programs ${needed[*]}" ;;
+  esac
   mkdir -p "build/$preset"
   say "building (preset $preset)"
   if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
@@ -68,7 +73,7 @@ build() {
 }
 
 prepare_engine() {
-  wants contract || wants e2e || return 0
+  wants contract || wants e2e || wants showcase || return 0
   ensure_docker || { broken "a Docker engine"; return 1; }
   compose/images.sh base debian || { broken "test images"; return 1; }
 }
@@ -77,7 +82,7 @@ prepare_engine() {
 run_ctest() {
   local report=build/$preset/report-$2.xml counts verdict name fixed_addresses=()
   rm -f "$report"
-  # GCC 12's ThreadSanitizer cannot map its shadow where the kernel randomises addresses widely.
+  # ThreadSanitizer cannot map its shadow where the kernel randomises addresses widely.
   [ "$preset" = tsan ] && setarch -R true 2>/dev/null && fixed_addresses=(setarch -R)
   "${fixed_addresses[@]}" ctest --test-dir "build/$preset" -L "^($1)\$" -j "$2" --output-on-failure --output-junit "$PWD/$report" </dev/null
   counts=$(python3 tests/report.py "$report") || { broken "ctest of labels $1 left no report"; return 1; }
@@ -92,13 +97,16 @@ run_ctest() {
 if ! { prepare && build && prepare_engine; }; then
   finish
 fi
-parallel=$(tr '|' '\n' <<<"$labels" | grep -vx e2e | paste -sd '|')
+parallel=$(tr '|' '\n' <<<"$labels" | grep -vxE 'e2e|showcase' | paste -sd '|')
 if [ -n "$parallel" ]; then
   say "tests: ${parallel//|/ }"
   run_ctest "$parallel" "$(nproc)"
 fi
-if wants e2e; then
-  say "tests: e2e"
-  run_ctest e2e 1
-fi
+# One at a time: each has the engine to itself.
+for alone in e2e showcase; do
+  if wants "$alone"; then
+    say "tests: $alone"
+    run_ctest "$alone" 1
+  fi
+done
 finish

@@ -1,6 +1,5 @@
 #include "webhook/app.h"
 
-#include <algorithm>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -8,16 +7,20 @@
 #include <fmt/format.h>
 
 #include "common/fault/lease_keeper.h"
-#include "common/httpd/listen.h"
 #include "common/remedy/action/action.h"
 #include "common/remedy/coordinator.h"
+#include "common/remedy/source/sources.h"
 #include "common/wire/json.h"
 #include "heal_version.h"
+#include "webhook/access.h"
 #include "webhook/answers.h"
 #include "webhook/api.h"
+#include "webhook/control_metrics.h"
+#include "webhook/delivery_routes.h"
 #include "webhook/event_hub.h"
 #include "webhook/intake_routes.h"
 #include "webhook/quarantine.h"
+#include "webhook/retention.h"
 #include "webhook/store_gate.h"
 #include "webhook/world_builder.h"
 
@@ -26,40 +29,6 @@ namespace {
 
 /// How long undoing the injected faults may take at a stop.
 constexpr Duration kUndoTime = 30s;
-
-/// Whether `user` holds `role` by heal.yml's `users:`; where no users are named, everyone may do everything.
-bool may_use(const remedy::World& world, std::string_view user, std::string_view role) {
-  const auto& users = world.bundle.config.users;
-  if (role.empty() || users.empty()) return true;
-  const auto it = users.find(user);
-  if (it == users.end()) return false;
-  return std::any_of(it->second.begin(), it->second.end(),
-                     [&](playbook::Role held) { return playbook::to_string(held) == role; });
-}
-
-bool serves_other_machines(const std::vector<std::string>& listen) {
-  return std::any_of(listen.begin(), listen.end(), [](const std::string& text) {
-    const auto address = httpd::parse_listen_address(text);
-    return address.has_value() && !httpd::is_loopback(*address);
-  });
-}
-
-/// Whether heal.yml and web.config.yml together let in only who is meant to come in.
-Status check_access(const AppOptions& options, const remedy::World& world, const httpd::WebConfig& web) {
-  const bool is_open = options.exposure == AppOptions::Exposure::kNeedsAuthentication &&
-                       serves_other_machines(options.listen) && !httpd::asks_for_credentials(web);
-  if (is_open) {
-    return make_error(ErrorCode::kRefused,
-                      "other machines could reach this service without credentials: listen on 127.0.0.1, give "
-                      "--web.config.file with basic_auth_users or client certificates, or say --web.insecure");
-  }
-  if (!world.bundle.config.users.empty() && web.users.empty()) {
-    return make_error(ErrorCode::kRefused,
-                      "heal.yml gives roles to users, but nobody is asked for a name and password: give "
-                      "--web.config.file with basic_auth_users, or take `users` out of heal.yml");
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -90,9 +59,11 @@ class App::Impl {
     server.web_config_file = options_.web_config_file;
     server.metrics_prefix = "heal_webhook";
     server.authorize = [this](std::string_view user, std::string_view role) {
-      return may_use(*world_.get(), user, role);
+      return may_use(world_.get()->bundle.config, user, role);
     };
-    server.check_web = [this](const httpd::WebConfig& web) { return check_access(options_, *world_.get(), web); };
+    server.check_web = [this](const httpd::WebConfig& web) {
+      return check_access(options_, world_.get()->bundle.config, web);
+    };
     HEAL_TRY(server_, httpd::HttpServer::create(std::move(server), logger_.component("httpd"), metrics_));
     return {};
   }
@@ -105,6 +76,13 @@ class App::Impl {
     options.on_commit = [this] { events_->notify(); };
     coordinator_.emplace(*store_, world_, tools(), logger_.component("remedy"), remedy_metrics_, std::move(options));
     HEAL_TRY_STATUS(coordinator_->start());
+    metrics_.add_collector([this](ExpositionWriter& out) {
+      if (!coordinator_) return;
+      expose_controls(out, *coordinator_->controls(), coordinator_->lever_objection(), playbook_names(),
+                      ports_.clock->now());
+      expose_queue(out, coordinator_->queue());
+      expose_locks(out, *coordinator_->lock_holders());
+    });
     HEAL_TRY_STATUS(open_leases());
     add_routes();
     const Status served = server_->start();
@@ -112,6 +90,11 @@ class App::Impl {
       stop();
       return served;
     }
+    sources_.emplace(
+        remedy::SourceTools{tools(), *store_, world_, logger_.component("source"),
+                            [this](const EventBatch& batch, const auto& done) { coordinator_->ingest(batch, done); }});
+    sources_->start();
+    start_retention();
     is_running_ = true;
     for (const auto& address : server_->addresses())
       logger_.info("listening", {{"address", address}});
@@ -127,6 +110,8 @@ class App::Impl {
       return taken;
     }
     know_playbooks();
+    if (sources_) sources_->start();
+    start_retention();
     reload_metrics_.succeeded(ports_.clock->now());
     logger_.info("configuration loaded", {{"file", options_.config_file}});
     for (const std::string& line : unapplied())
@@ -139,6 +124,8 @@ class App::Impl {
     leases_thread_.request_stop();
     std::jthread undoing;
     if (leases_) undoing = std::jthread([this] { leases_->close(ports_.clock->deadline_in(kUndoTime)); });
+    retention_.reset();
+    sources_.reset();
     if (coordinator_) coordinator_->stop(is_running_ ? options_.stop_grace : Duration{});
     if (events_) events_->stop();
     if (server_) server_->stop();
@@ -150,15 +137,24 @@ class App::Impl {
   }
 
   std::uint16_t port() const { return server_ ? server_->port() : 0; }
+  std::vector<httpd::RouteInfo> routes() const { return server_ ? server_->routes() : std::vector<httpd::RouteInfo>(); }
   std::string metrics_text() { return metrics_.expose(); }
 
  private:
+  std::optional<Duration> kept_for() const { return world_.get()->bundle.config.retention.incidents; }
+
+  void start_retention() {
+    if (!kept_for() || retention_) return;
+    retention_.emplace(*store_, *ports_.clock, logger_.component("retention"), [this] { return kept_for(); });
+    retention_->start();
+  }
+
   /// All of the files, or nothing of them.
   Status take_configuration() {
     HEAL_TRY(auto world, build_world(options_.config_file, ports_));
     if (server_) {
-      HEAL_TRY_STATUS(
-          server_->reload([&](const httpd::WebConfig& web) { return check_access(options_, *world, web); }));
+      HEAL_TRY_STATUS(server_->reload(
+          [&](const httpd::WebConfig& web) { return check_access(options_, world->bundle.config, web); }));
     }
     if (leases_) leases_->set_max_ttl(world->bundle.config.faults.max_ttl);
     world_.set(std::move(world));
@@ -181,7 +177,8 @@ class App::Impl {
   }
 
   remedy::Tools tools() const {
-    return {*ports_.clock, *ports_.random, *ports_.http, *ports_.dialer, *ports_.processes};
+    return {*ports_.clock,     *ports_.random,      *ports_.http,     *ports_.dialer,
+            *ports_.processes, ports_.mailer.get(), ports_.host.get()};
   }
 
   /// Faults that were injected before are undone by whoever serves now.
@@ -203,11 +200,24 @@ class App::Impl {
       const auto it = world->engines.find(name);
       return it == world->engines.end() ? nullptr : it->second;
     };
-    HEAL_TRY(leases_, fault::LeaseKeeper::open({*store_, *ports_.clock, *ports_.random, *host_processes_, engine},
+    const auto alertmanager = [this]() -> std::shared_ptr<AlertmanagerApi> {
+      const auto world = world_.get();
+      return world->alertmanagers.empty() ? nullptr : world->alertmanagers.front();
+    };
+    HEAL_TRY(leases_, fault::LeaseKeeper::open({*store_, *ports_.clock, *ports_.random, *host_processes_, engine,
+                                                fault::HolderProgram{at_start_.helper_image}, alertmanager,
+                                                [this] { return engine_names(); }},
                                                std::move(options)));
     leases_thread_ = std::jthread([this](std::stop_token stop) { leases_->run(stop); });
     metrics_.add_collector([this](ExpositionWriter& out) { expose_leases(out); });
     return {};
+  }
+
+  std::vector<std::string> engine_names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, engine] : world_.get()->engines)
+      names.push_back(name);
+    return names;
   }
 
   void expose_leases(ExpositionWriter& out) {
@@ -228,13 +238,15 @@ class App::Impl {
     }
   }
 
-  void know_playbooks() {
+  std::vector<std::string> playbook_names() const {
     std::vector<std::string> names;
     const auto world = world_.get();
     for (const auto& [name, book] : world->bundle.playbooks)
       names.push_back(name);
-    remedy_metrics_.know_playbooks(names, remedy::action_names());
+    return names;
   }
+
+  void know_playbooks() { remedy_metrics_.know_playbooks(playbook_names(), remedy::action_names()); }
 
   Status ready() {
     if (!coordinator_ || !coordinator_->is_accepting()) return make_error(ErrorCode::kUnavailable, "not accepting");
@@ -259,14 +271,29 @@ class App::Impl {
                         {{"status", status.has_value() ? "ok" : "not ready"}, {"version", kVersion}});
         },
         open);
-    add_intake_routes(*server_, {*coordinator_, quarantine_, remedy_metrics_, logger_.component("intake")});
-    const ApiTools api{*store_,  *ports_.clock, *coordinator_,        world_,
-                       *events_, *leases_,      options_.config_file, ports_.clock->now()};
+    const IntakeTools intake{*coordinator_, quarantine_, remedy_metrics_, logger_.component("intake")};
+    add_intake_routes(*server_, intake);
+    add_delivery_routes(*server_, {intake, world_, *store_, *ports_.clock, *ports_.http});
+    const ApiTools api{*store_,
+                       *ports_.clock,
+                       *coordinator_,
+                       world_,
+                       *events_,
+                       *leases_,
+                       options_.config_file,
+                       ports_.clock->now(),
+                       options_.storage_path};
+    add_store_routes(*server_, api);
+    add_stats_routes(*server_, api);
     add_incident_routes(*server_, api);
+    add_operate_routes(*server_, api);
     add_heal_routes(*server_, api);
     add_fault_routes(*server_, api);
+    add_control_routes(*server_, api);
     add_status_routes(*server_, api);
     add_event_routes(*server_, api);
+    add_openapi_routes(*server_);
+    add_ui_routes(*server_);
   }
 
   const AppOptions options_;
@@ -288,6 +315,8 @@ class App::Impl {
   Quarantine quarantine_;
   std::optional<EventHub> events_;
   std::optional<remedy::Coordinator> coordinator_;
+  std::optional<remedy::Sources> sources_;
+  std::optional<Retention> retention_;
   std::unique_ptr<fault::LeaseKeeper> leases_;
   std::jthread leases_thread_;
   std::unique_ptr<httpd::HttpServer> server_;
@@ -315,6 +344,9 @@ void App::stop() {
 }
 std::uint16_t App::port() const {
   return impl_->port();
+}
+std::vector<httpd::RouteInfo> App::routes() const {
+  return impl_->routes();
 }
 std::string App::metrics_text() {
   return impl_->metrics_text();

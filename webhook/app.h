@@ -7,6 +7,7 @@
 
 #include "common/base/result.h"
 #include "common/cli/service.h"
+#include "common/httpd/server.h"
 #include "common/telemetry/logger.h"
 #include "webhook/ports.h"
 
@@ -42,6 +43,8 @@ class App final : public cli::App {
 
   /// The port of the first address; after start().
   std::uint16_t port() const;
+  /// All routes with the roles that they ask for; after start().
+  std::vector<httpd::RouteInfo> routes() const;
   /// The page of `/metrics`.
   std::string metrics_text();
 

@@ -11,17 +11,29 @@
 namespace heal::webhook {
 namespace {
 
-constexpr std::string_view kUsage = "usage: heal-webhook fault-helper kill --pid N --container ID\n";
+constexpr std::string_view kUsage =
+    "usage: heal-webhook fault-helper kill --pid N --container ID\n"
+    "       heal-webhook fault-helper hold|probe|sweep KIND --lease ID --container ID --pid N --for TIME "
+    "[NAME=VALUE]\n";
 
 int usage() {
   std::fputs(kUsage.data(), stderr);
   return cli::kExitUsage;
 }
 
+/// Whoever waits for it reads its words as they come.
+void say_line(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int run_fault_helper(int argc, const char* const* argv) {
-  if (argc < 3 || std::string_view(argv[2]) != "kill") return usage();
+  if (argc < 3) return usage();
+  const std::string_view task = argv[2];
+  if (task == "hold" || task == "probe" || task == "sweep") return hold_fault({argv + 2, argv + argc}, say_line);
+  if (task != "kill") return usage();
   std::int64_t pid = 0;
   std::string container;
   for (int i = 3; i + 1 < argc; i += 2) {

@@ -6,6 +6,7 @@
 #include "webhook/answers.h"
 #include "webhook/api.h"
 #include "webhook/asker.h"
+#include "webhook/query.h"
 
 namespace heal::webhook {
 namespace {
@@ -23,11 +24,13 @@ Status check_enabled(const ApiTools& tools) {
 }
 
 Result<fault::FaultRequest> parse_fault(const httpd::HttpRequest& request, const Json& body) {
-  HEAL_TRY_STATUS(check_members(body, {"target", "fault", "for", "by", "dry_run"}));
+  HEAL_TRY_STATUS(check_members(body, {"target", "fault", "with", "for", "by", "dry_run"}));
   fault::FaultRequest out;
   HEAL_TRY(out.kind, get_string(body, "fault"));
   HEAL_TRY(const std::string target, get_string(body, "target"));
   HEAL_TRY(out.target, TargetId::parse(target).with_context("/target"));
+  HEAL_TRY(const Labels params, get_optional_labels(body, "with"));
+  out.params = {params.begin(), params.end()};
   HEAL_TRY(const auto ttl, get_optional_string(body, "for"));
   if (ttl) {
     HEAL_TRY(out.ttl, parse_duration(*ttl).with_context("/for"));
@@ -83,21 +86,22 @@ void add_fault_routes(httpd::HttpServer& server, const ApiTools& tools) {
   view.role = "view";
   httpd::RouteOptions operate;
   operate.role = "operate";
-  server.get(
-      "/api/v1/faults", [tools](const httpd::HttpRequest&) { return answer(200, list_json(tools.leases.list())); },
-      view);
-  server.post(
-      "/api/v1/faults", [tools](const httpd::HttpRequest& request) { return or_error(inject(tools, request)); },
-      operate);
-  server.post(
-      "/api/v1/faults/revert", [tools](const httpd::HttpRequest& request) { return or_error(revert(tools, request)); },
-      operate);
+  server.get("/api/v1/faults",
+             with_query({}, [tools](const httpd::HttpRequest&) { return answer(200, list_json(tools.leases.list())); }),
+             view);
+  server.post("/api/v1/faults",
+              with_query({}, [tools](const httpd::HttpRequest& request) { return or_error(inject(tools, request)); }),
+              operate);
+  server.post("/api/v1/faults/revert",
+              with_query({}, [tools](const httpd::HttpRequest& request) { return or_error(revert(tools, request)); }),
+              operate);
   server.handle(
       "DELETE", "/api/v1/faults/*",
-      [tools](const httpd::HttpRequest& request) {
-        auto lease = tools.leases.revert(request.tail, {});
-        return lease.has_value() ? answer(200, {{"fault", to_json(*lease)}}) : answer_error(lease.error());
-      },
+      with_query({},
+                 [tools](const httpd::HttpRequest& request) {
+                   auto lease = tools.leases.revert(request.tail, {});
+                   return lease.has_value() ? answer(200, {{"fault", to_json(*lease)}}) : answer_error(lease.error());
+                 }),
       operate);
 }
 

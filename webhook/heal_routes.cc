@@ -9,6 +9,7 @@
 #include "webhook/answers.h"
 #include "webhook/api.h"
 #include "webhook/asker.h"
+#include "webhook/query.h"
 
 namespace heal::webhook {
 namespace {
@@ -73,14 +74,15 @@ void add_heal_routes(httpd::HttpServer& server, const ApiTools& tools) {
   options.role = "operate";
   server.handle_deferred(
       "POST", "/api/v1/heals",
-      [&coordinator = tools.coordinator](const httpd::HttpRequest& request, httpd::Responder responder) {
-        auto heal = parse_heal(request);
-        if (!heal.has_value()) return responder.send(answer_error(heal.error()));
-        auto shared = std::make_shared<httpd::Responder>(std::move(responder));
-        coordinator.heal(std::move(*heal), [shared](Result<HealAnswer> result) {
-          shared->send(result.has_value() ? show(*result) : answer_error(result.error()));
-        });
-      },
+      with_query({},
+                 [&coordinator = tools.coordinator](const httpd::HttpRequest& request, httpd::Responder responder) {
+                   auto heal = parse_heal(request);
+                   if (!heal.has_value()) return responder.send(answer_error(heal.error()));
+                   auto shared = std::make_shared<httpd::Responder>(std::move(responder));
+                   coordinator.heal(std::move(*heal), [shared](Result<HealAnswer> result) {
+                     shared->send(result.has_value() ? show(*result) : answer_error(result.error()));
+                   });
+                 }),
       options);
 }
 

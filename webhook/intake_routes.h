@@ -15,9 +15,9 @@ struct IntakeTools {
   Logger logger;
 };
 
-/// `POST /webhook` and `/failover`: notifications of Alertmanager, version "4". 202 when something changed (durable),
-/// 200 when all was known, 503 with Retry-After for back-pressure and store errors, 400 with the JSON pointer for what
-/// is no notification; bodies `{"accepted", "duplicates", "rejected", "incidents"}`.
+/// `POST /webhook`, `/failover` and `/api/v1/ingest/alertmanager`: notifications of Alertmanager, version "4". 202 when
+/// something changed (durable), 200 when all was known, 503 with Retry-After for back-pressure and store errors, 400
+/// with the JSON pointer for what is no notification; bodies `{"accepted", "duplicates", "rejected", "incidents"}`.
 void add_intake_routes(httpd::HttpServer& server, const IntakeTools& tools);
 
 }  // namespace heal::webhook

@@ -4,14 +4,17 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/playbook/heal_config.h"
 #include "common/port/alertmanager_api.h"
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/dialer.h"
+#include "common/port/host.h"
 #include "common/port/host_processes.h"
 #include "common/port/http_client.h"
+#include "common/port/mailer.h"
 #include "common/port/process_runner.h"
 #include "common/port/prometheus_api.h"
 #include "common/port/random.h"
@@ -27,13 +30,17 @@ struct Ports {
   std::shared_ptr<HttpClient> http;
   std::shared_ptr<Dialer> dialer;
   std::shared_ptr<ProcessRunner> processes;
+  std::shared_ptr<Mailer> mailer;  ///< null: mail cannot be sent
+  std::shared_ptr<Host> host;      ///< null: nothing can be done to this machine
   /// How faults reach processes; `helper_image` is heal.yml's. Called once.
   std::function<std::shared_ptr<HostProcesses>(const std::string& helper_image)> make_host_processes;
   std::string own_container;  ///< id of the container that we run in; "" for none
   /// Opens the store in a folder; called once, by App::create().
   std::function<Result<std::shared_ptr<Store>>(const std::string& folder)> open_store;
   // Called for each configuration. `config_folder` is where its relative names start.
-  std::function<Result<std::shared_ptr<ContainerEngine>>(const playbook::EngineConfig& config)> make_engine;
+  std::function<Result<std::shared_ptr<ContainerEngine>>(const playbook::EngineConfig& config,
+                                                         const std::string& config_folder)>
+      make_engine;
   std::function<Result<std::shared_ptr<PrometheusApi>>(const playbook::HttpEndpoint& config,
                                                        const std::string& config_folder)>
       make_prometheus;
@@ -47,5 +54,8 @@ Ports system_ports();
 
 /// SIGKILL to process `pid` if it belongs to that container.
 Status kill_process_of_container(std::int64_t pid, const std::string& container_id);
+
+/// The program of a fault holder; an exit code. Its words go to `say`, a line each.
+int hold_fault(const std::vector<std::string>& arguments, const std::function<void(const std::string&)>& say);
 
 }  // namespace heal::webhook

@@ -1,30 +1,46 @@
 #include "webhook/program.h"
 
 #include <cstdio>
+#include <malloc.h>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "common/cli/flags.h"
 #include "common/cli/service.h"
+#include "common/httpd/web_config.h"
 #include "common/playbook/bundle.h"
+#include "webhook/access.h"
+#include "webhook/actuator/program.h"
 #include "webhook/app.h"
 #include "webhook/fault_helper.h"
 
 namespace heal::webhook {
 namespace {
 
+/// Says why web.config.yml, or what it makes of heal.yml's users, cannot be used.
+Status check_web(const AppOptions& options, const playbook::HealConfig& config) {
+  if (options.web_config_file.empty()) return {};
+  HEAL_TRY(const httpd::WebConfig web, httpd::check_web_config(options.web_config_file));
+  return check_access(options, config, web);
+}
+
 /// `--config.check` and `--config.print`: says what is in the files, and ends.
-int show_config(const cli::ServiceFlags& flags) {
+int show_config(const cli::ServiceFlags& flags, const AppOptions& options) {
   const playbook::LoadResult loaded = playbook::load(flags.config_file);
   std::fputs(loaded.diagnostics.render().c_str(), stderr);
   if (!loaded.bundle) return cli::kExitFailed;
   if (flags.config_print) {
     std::fputs(playbook::print_config(loaded.bundle->config).c_str(), stdout);
-  } else {
-    std::printf("%s: good, with %zu playbook(s) and %zu route(s)\n", flags.config_file.c_str(),
-                loaded.bundle->playbooks.size(), loaded.bundle->config.routes.size());
+    return cli::kExitOk;
   }
+  const Status web = check_web(options, loaded.bundle->config);
+  if (!web.has_value()) {
+    std::fprintf(stderr, "%s\n", web.error().message().c_str());
+    return cli::kExitFailed;
+  }
+  std::printf("%s: good, with %zu playbook(s) and %zu route(s)\n", flags.config_file.c_str(),
+              loaded.bundle->playbooks.size(), loaded.bundle->config.routes.size());
   return cli::kExitOk;
 }
 
@@ -48,6 +64,11 @@ int serve(AppOptions options, const Logger& logger) {
 
 int run_program(int argc, const char* const* argv) {
   if (argc > 1 && std::string_view(argv[1]) == "fault-helper") return run_fault_helper(argc, argv);
+  if (argc > 1 && std::string_view(argv[1]) == "actuator") return actuator::run_actuator(argc - 1, argv + 1);
+#ifdef __GLIBC__
+  // Notifications are large blocks among many small ones: freeing a large one would sort through all small ones.
+  ::mallopt(M_MXFAST, 0);
+#endif
   cli::block_signals();
   cli::ServiceFlags defaults;
   defaults.config_file = "heal.yml";
@@ -59,13 +80,18 @@ int run_program(int argc, const char* const* argv) {
   parser.add_option("--storage.path", options.storage_path, "folder of the service's memory");
   parser.add_flag("--web.insecure", is_insecure, "serve other machines without asking for credentials");
   parser.add_duration("--shutdown.grace", options.stop_grace, "how long a running step may take to end at a stop");
+  parser.add_mode("actuator", "hold Docker's socket and filter it; must come first (heal-webhook actuator --help)");
   if (const auto code = parser.parse(argc, argv)) return *code;
+  if (!parser.mode().empty()) {
+    std::fputs("heal-webhook: \"actuator\" must be the first argument\n", stderr);
+    return cli::kExitUsage;
+  }
   const cli::ServiceFlags& flags = parser.flags();
-  if (flags.config_check || flags.config_print) return show_config(flags);
   options.config_file = flags.config_file;
   options.listen = flags.listen_addresses;
   options.web_config_file = flags.web_config_file;
   if (is_insecure) options.exposure = AppOptions::Exposure::kInsecure;
+  if (flags.config_check || flags.config_print) return show_config(flags, options);
   LoggerOptions log;
   log.level = flags.log_level;
   log.format = flags.log_format;

@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::size_t kMostFiles = 100;
 constexpr std::size_t kMostBytes = 1 << 20;
-constexpr std::size_t kMostListed = 100;
 constexpr std::size_t kLongestReason = 400;
 
 Status write_file(const std::string& path, const std::string& text) {

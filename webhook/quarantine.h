@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@
 #include "common/wire/alertmanager.h"
 
 namespace heal::webhook {
+
+/// How many rejected alerts of a notification are named, in the answer and in the copy.
+inline constexpr std::size_t kMostListed = 100;
 
 /// Keeps copies of what could not be understood, for a person to look at: `<folder>/<time id>.json`, the newest 100,
 /// mode 0600. Thread-safe. Failing to keep a copy is logged and nothing else.

@@ -1,56 +1,43 @@
+#include <memory>
 #include <utility>
 
 #include "common/base/time.h"
 #include "common/wire/json.h"
 #include "heal_version.h"
+#include "webhook/access.h"
 #include "webhook/answers.h"
 #include "webhook/api.h"
+#include "webhook/query.h"
+#include "webhook/reachability.h"
 
 namespace heal::webhook {
 namespace {
 
-constexpr Duration kPatience = 2s;
-
-Json reachable(const Status& status) {
-  return {{"reachable", status.has_value()}, {"error", status.has_value() ? Json() : Json(status.error().str())}};
-}
-
-Json engines_json(const ApiTools& tools, const remedy::World& world) {
-  Json list = Json::array();
-  for (const auto& [name, engine] : world.engines) {
-    auto version = engine->version(tools.clock.deadline_in(kPatience), {});
-    Json item = reachable(version.has_value() ? Status() : Status(version.error()));
-    item["name"] = name;
-    if (version.has_value()) {
-      item["version"] = version->engine;
-      item["api"] = version->api;
-    }
-    list.push_back(std::move(item));
+/// Who asks, and what he may do.
+Json user_json(const std::string& user, const playbook::HealConfig& config) {
+  using playbook::Role;
+  Json roles = Json::array();
+  for (const Role role : {Role::kIngest, Role::kView, Role::kOperate, Role::kApprove}) {
+    const auto name = playbook::to_string(role);
+    if (may_use(config, user, name)) roles.push_back(name);
   }
-  return list;
+  return {{"name", user}, {"roles", std::move(roles)}};
 }
 
-Json status_json(const ApiTools& tools) {
+Json status_json(const ApiTools& tools, Reachability& reachability, const std::string& user) {
   const auto world = tools.world.get();
   const auto& config = world->bundle.config;
-  Json out{{"version", kVersion},
-           {"started_at", format_rfc3339_nano(tools.started_at)},
-           {"accepting", tools.coordinator.is_accepting()},
-           {"config", {{"file", tools.config_file}, {"playbooks", world->bundle.playbooks.size()}}},
-           {"engines", engines_json(tools, *world)},
-           {"prometheus", Json()},
-           {"alertmanagers", Json::array()}};
-  if (world->prometheus) {
-    out["prometheus"] = reachable(world->prometheus->ready(tools.clock.deadline_in(kPatience), {}));
-    out["prometheus"]["url"] = config.prometheus->url;
-  }
-  for (std::size_t i = 0; i < world->alertmanagers.size(); ++i) {
-    Json item = reachable(world->alertmanagers[i]->ready(tools.clock.deadline_in(kPatience), {}));
-    item["url"] = config.alertmanagers[i].url;
-    out["alertmanagers"].push_back(std::move(item));
-  }
+  Json out = reachability.json();
+  out["version"] = kVersion;
+  out["started_at"] = format_rfc3339_nano(tools.started_at);
+  out["accepting"] = tools.coordinator.is_accepting();
+  out["config"] = {{"file", tools.config_file}, {"playbooks", world->bundle.playbooks.size()}};
   auto open = tools.store.open_incidents();
-  out["store"] = reachable(open.has_value() ? Status() : Status(open.error()));
+  out["store"] = reachable_json(open.has_value() ? Status() : Status(open.error()));
+  const auto controls = tools.coordinator.controls();
+  const bool is_storm = controls->storm && controls->storm->is_active(tools.clock.now());
+  out["storm"] = is_storm ? remedy::to_json(*controls->storm) : Json();
+  out["you"] = user_json(user, config);
   out["open_incidents"] = open.has_value() ? Json(open->size()) : Json();
   return out;
 }
@@ -77,28 +64,22 @@ Json playbooks_json(const remedy::World& world) {
   return {{"playbooks", std::move(list)}};
 }
 
-Result<httpd::HttpResponse> journal_json(const ApiTools& tools) {
-  HEAL_TRY(const auto altered, tools.store.first_altered_entry());
-  return answer(200, {{"intact", !altered.has_value()}, {"first_altered", altered ? Json(*altered) : Json()}});
-}
-
 }  // namespace
 
 void add_status_routes(httpd::HttpServer& server, const ApiTools& tools) {
   httpd::RouteOptions options;
   options.role = "view";
-  server.get(
-      "/api/v1/status", [tools](const httpd::HttpRequest&) { return answer(200, status_json(tools)); }, options);
-  server.get(
-      "/api/v1/journal",
-      [tools](const httpd::HttpRequest&) {
-        auto response = journal_json(tools);
-        return response.has_value() ? std::move(*response) : answer_error(response.error());
-      },
-      options);
-  server.get(
-      "/api/v1/playbooks",
-      [&world = tools.world](const httpd::HttpRequest&) { return answer(200, playbooks_json(*world.get())); }, options);
+  const auto reachability = std::make_shared<Reachability>(tools.world, tools.clock);
+  server.get("/api/v1/status",
+             with_query({},
+                        [tools, reachability](const httpd::HttpRequest& request) {
+                          return answer(200, status_json(tools, *reachability, request.user));
+                        }),
+             options);
+  server.get("/api/v1/playbooks",
+             with_query({}, [&world = tools.world](
+                                const httpd::HttpRequest&) { return answer(200, playbooks_json(*world.get())); }),
+             options);
 }
 
 }  // namespace heal::webhook

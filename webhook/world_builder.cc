@@ -17,7 +17,7 @@ Result<std::shared_ptr<const remedy::World>> build_world(const std::string& conf
   const auto& config = world->bundle.config;
   const std::string folder = config::folder_of(config_file);
   for (const auto& [name, engine] : config.engines) {
-    HEAL_TRY(auto made, ports.make_engine(engine).with_context("engine {}", name));
+    HEAL_TRY(auto made, ports.make_engine(engine, folder).with_context("engine {}", name));
     world->engines.emplace(name, std::move(made));
   }
   if (config.prometheus) {

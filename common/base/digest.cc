@@ -1,5 +1,7 @@
 #include "common/base/digest.h"
 
+#include <memory>
+
 #include <openssl/evp.h>
 
 #include "common/base/check.h"
@@ -8,8 +10,15 @@ namespace heal {
 
 Sha256 sha256(std::string_view bytes) {
   Sha256 digest{};
-  const int ok = EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  HEAL_CHECK(ok == 1, "SHA-256 is always available");
+  // EVP_sha256() would look for it again with each digest.
+  static EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  // EVP_Digest() would make and free one each time.
+  static thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                                            &EVP_MD_CTX_free};
+  const bool ok = EVP_DigestInit_ex2(context.get(), kind, nullptr) == 1 &&
+                  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
+                  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
+  HEAL_CHECK(ok, "SHA-256 is always available");
   return digest;
 }
 

@@ -18,4 +18,19 @@ std::string make_ulid(WallTime time, std::uint64_t entropy_high, std::uint64_t e
   return id;
 }
 
+std::string UlidSequence::next(WallTime time, std::uint64_t entropy_high, std::uint64_t entropy_low) {
+  constexpr std::uint64_t kHalf = (std::uint64_t{1} << 40) - 1;
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
+  if (now > newest_) {
+    newest_ = now;
+    // Room to count on, whatever the entropy is.
+    high_ = entropy_high & (kHalf >> 1);
+    low_ = entropy_low & kHalf;
+  } else {
+    low_ = (low_ + 1) & kHalf;
+    if (low_ == 0) ++high_;
+  }
+  return make_ulid(WallTime(newest_), high_, low_);
+}
+
 }  // namespace heal

@@ -67,6 +67,7 @@ bool is_secret_name(std::string_view name) {
   if (plain.size() > kFile.size() && plain.substr(plain.size() - kFile.size()) == kFile) return false;
   constexpr std::array<std::string_view, 10> kMarks{"authorization", "cookie",     "password", "passwd",  "secret",
                                                     "token",         "credential", "apikey",   "authkey", "accesskey"};
+  if (plain.ends_with("pass")) return true;
   return std::any_of(kMarks.begin(), kMarks.end(),
                      [&](std::string_view mark) { return plain.find(mark) != std::string::npos; });
 }

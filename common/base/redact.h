@@ -9,8 +9,8 @@ namespace heal {
 inline constexpr std::string_view kRedacted = "<secret>";
 
 /// True for the names of headers, keys and variables whose values nobody should read: `Authorization`,
-/// `Proxy-Authorization`, `Cookie`, `Set-Cookie`, what holds `token`, `secret`, `password` or `api-key`, and the like.
-/// Upper and lower case, `-` and `_` do not matter.
+/// `Proxy-Authorization`, `Cookie`, `Set-Cookie`, what holds `token`, `secret`, `password` or `api-key` or ends in
+/// `pass`, and the like. Upper and lower case, `-` and `_` do not matter.
 bool is_secret_name(std::string_view name);
 
 /// A line of a configuration file with each character of what may be a secret replaced by `*`, so that columns stay:

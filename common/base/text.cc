@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -86,6 +88,14 @@ std::optional<std::int64_t> parse_int(std::string_view text) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
+    // Mostly ASCII: eight bytes at once.
+    std::uint64_t some = 0;
+    while (text.size() >= sizeof some) {
+      std::memcpy(&some, text.data(), sizeof some);
+      if ((some & 0x8080808080808080) != 0) break;
+      text.remove_prefix(sizeof some);
+    }
+    if (text.empty()) return true;
     const auto length = utf8_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
@@ -105,6 +115,8 @@ std::string to_valid_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text, std::size_t limit) {
+  const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
+  if (is_plain && text.size() <= limit) return std::string(text);
   std::string out;
   while (!text.empty()) {
     const auto length = utf8_length(text);

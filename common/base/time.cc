@@ -264,9 +264,19 @@ std::string format_whole_seconds(WallTime time, std::int64_t& nanos) {
   const chr::year_month_day date(days);
   const chr::hh_mm_ss clock(time - days);
   nanos = clock.subseconds().count();
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
+  // By hand: it is written several times with every alert.
+  std::string out = "0000-00-00T00:00:00";
+  const auto put = [&out](std::size_t at, std::size_t digits, auto value) {
+    for (; digits > 0; --digits, value /= 10)
+      out[at + digits - 1] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, static_cast<int>(date.year()));
+  put(5, 2, static_cast<unsigned>(date.month()));
+  put(8, 2, static_cast<unsigned>(date.day()));
+  put(11, 2, clock.hours().count());
+  put(14, 2, clock.minutes().count());
+  put(17, 2, clock.seconds().count());
+  return out;
 }
 
 }  // namespace
@@ -281,11 +291,14 @@ std::string format_rfc3339_nano(WallTime time) {
   std::int64_t nanos = 0;
   auto out = format_whole_seconds(time, nanos);
   if (nanos != 0) {
-    out += fmt::format(".{:09}", nanos);
+    out += '.';
+    for (std::int64_t unit = 100'000'000; unit > 0; unit /= 10)
+      out += static_cast<char>('0' + nanos / unit % 10);
     while (out.back() == '0')
       out.pop_back();
   }
-  return out + "Z";
+  out += 'Z';
+  return out;
 }
 
 double to_unix_seconds(WallTime time) {

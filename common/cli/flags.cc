@@ -73,23 +73,30 @@ std::string dashed(const std::string& name) {
 
 class FlagParser::Impl {
  public:
-  Impl(std::string program, const std::string& description, ServiceFlags defaults)
+  Impl(std::string program, const std::string& description, ServiceFlags defaults, FlagSet set)
       : flags_(std::move(defaults)), program_(std::move(program)), app_(description, program_) {
     app_.set_help_flag("-h,--help", "show this help and end");
     app_.set_version_flag("--version", version_line(program_), "show the version and end");
     app_.formatter_fn([](const CLI::App* app, const std::string&, CLI::AppFormatMode) { return help_text(*app); });
     app_.option_defaults()->always_capture_default();
-    add("--config.file", flags_.config_file, "the configuration file");
-    app_.add_flag("--config.check", flags_.config_check, "check the configuration and end: 0 good, 1 bad");
-    app_.add_flag("--config.print", flags_.config_print, "show the configuration with all defaults and end");
-    add("--web.listen-address", flags_.listen_addresses,
-        "where to serve: host:port, :port, [v6]:port or unix:/path (repeatable)")
-        ->allow_extra_args(false);
-    add("--web.config.file", flags_.web_config_file, "TLS and users, in exporter-toolkit's format");
+    if (set != FlagSet::kWithoutConfig) add_config_flags();
+    if (set != FlagSet::kWithoutWeb) {
+      add("--web.listen-address", flags_.listen_addresses,
+          "where to serve: host:port, :port, [v6]:port or unix:/path (repeatable)")
+          ->allow_extra_args(false);
+    }
+    if (set == FlagSet::kAll)
+      add("--web.config.file", flags_.web_config_file, "TLS and users, in exporter-toolkit's format");
     add_parsed("--log.level", std::string(to_string(flags_.log_level)), "debug, info, warn or error",
                [this](const std::string& text) { return store(parse_log_level(text), flags_.log_level); });
     add_parsed("--log.format", flags_.log_format == LogFormat::kJson ? "json" : "logfmt", "logfmt or json",
                [this](const std::string& text) { return store(parse_log_format(text), flags_.log_format); });
+  }
+
+  void add_config_flags() {
+    add("--config.file", flags_.config_file, "the configuration file");
+    app_.add_flag("--config.check", flags_.config_check, "check the configuration and end: 0 good, 1 bad");
+    app_.add_flag("--config.print", flags_.config_print, "show the configuration with all defaults and end");
   }
 
   template <typename T>
@@ -148,8 +155,8 @@ class FlagParser::Impl {
   std::vector<CLI::App*> modes_;
 };
 
-FlagParser::FlagParser(std::string program, const std::string& description, ServiceFlags defaults)
-    : impl_(std::make_unique<Impl>(std::move(program), description, std::move(defaults))) {}
+FlagParser::FlagParser(std::string program, const std::string& description, ServiceFlags defaults, FlagSet set)
+    : impl_(std::make_unique<Impl>(std::move(program), description, std::move(defaults), set)) {}
 FlagParser::~FlagParser() = default;
 
 void FlagParser::add_flag(const std::string& name, bool& target, const std::string& help) {

@@ -25,8 +25,14 @@ struct ServiceFlags {
 /// Parses a service's command line: the common flags and those that it adds. A mistyped flag gets a suggestion.
 class FlagParser {
  public:
+  /// Which of the common flags the program has.
+  enum class FlagSet {
+    kAll,
+    kWithoutWeb,     ///< neither --web.listen-address nor --web.config.file
+    kWithoutConfig,  ///< none of --config.file, --config.check, --config.print, --web.config.file
+  };
   /// `defaults` holds what is in force when a flag is not given.
-  FlagParser(std::string program, const std::string& description, ServiceFlags defaults);
+  FlagParser(std::string program, const std::string& description, ServiceFlags defaults, FlagSet set = FlagSet::kAll);
   ~FlagParser();
   FlagParser(const FlagParser&) = delete;
   FlagParser& operator=(const FlagParser&) = delete;

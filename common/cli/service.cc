@@ -125,10 +125,10 @@ int run_service(App& app, const Logger& logger) {
 void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, const AdminHooks& hooks) {
   httpd::RouteOptions admin;
   admin.route_class = httpd::RouteClass::kAdmin;
-  server.get("/-/healthy", healthy, admin);
-  server.get("/-/ready", ready_handler(hooks.ready), admin);
+  server.get(hooks.prefix + "/-/healthy", healthy, admin);
+  server.get(hooks.prefix + "/-/ready", ready_handler(hooks.ready), admin);
   server.get(
-      "/metrics",
+      hooks.prefix + "/metrics",
       [&metrics](const httpd::HttpRequest&) {
         return httpd::HttpResponse{.status = 200,
                                    .content_type = std::string(kExpositionContentType),
@@ -138,8 +138,8 @@ void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, const AdminHo
       admin);
   if (!hooks.reload) return;
   admin.role = hooks.role;
-  server.post("/-/reload", reload_handler(hooks), admin);
-  server.handle("PUT", "/-/reload", reload_handler(hooks), admin);
+  server.post(hooks.prefix + "/-/reload", reload_handler(hooks), admin);
+  server.handle("PUT", hooks.prefix + "/-/reload", reload_handler(hooks), admin);
 }
 
 }  // namespace heal::cli

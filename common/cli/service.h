@@ -44,10 +44,11 @@ struct AdminHooks {
   std::string role;                ///< asked for by `/-/reload`
   /// After a reload: what of the files it could not bring into force, one line each; absent: nothing ever.
   std::function<std::vector<std::string>()> unapplied = nullptr;
+  std::string prefix = {};  ///< before each path: "" or "/name"
 };
 
-/// Adds `GET /-/healthy`, `GET /-/ready`, `POST|PUT /-/reload` (500 with the reason when it fails) and `GET /metrics`
-/// to `server` as admin routes. `metrics` must outlive it.
+/// Adds below the prefix `GET /-/healthy`, `GET /-/ready`, `POST|PUT /-/reload` (500 with the reason when it fails) and
+/// `GET /metrics` to `server` as admin routes. `metrics` must outlive it.
 void add_admin_routes(httpd::HttpServer& server, Metrics& metrics, const AdminHooks& hooks);
 
 }  // namespace heal::cli

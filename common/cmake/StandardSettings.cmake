@@ -9,6 +9,10 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_program(HEAL_CCACHE ccache)
 if(HEAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${HEAL_CCACHE}")
+  if(HEAL_PRECOMPILE)
+    # Without these it would not keep what is compiled with a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${HEAL_CCACHE}")
+  endif()
 endif()
 
 add_library(heal_warnings INTERFACE)
@@ -21,6 +25,10 @@ target_compile_options(heal_warnings INTERFACE
 
 add_library(heal_settings INTERFACE)
 target_include_directories(heal_settings INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")
+if(HEAL_PRECOMPILE)
+  # A precompiled header fits only units that agree on this, and the flags of some packages name it.
+  target_compile_options(heal_settings INTERFACE -pthread)
+endif()
 if(HEAL_SANITIZE)
   target_compile_options(heal_settings INTERFACE -fsanitize=${HEAL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(heal_settings INTERFACE -fsanitize=${HEAL_SANITIZE})

@@ -385,14 +385,16 @@ void read_secret(MapReader& map, std::string_view key, Secret& out) {
   const auto file_key = fmt::format("{}_file", key);
   // A secret is never shown in a message, so its value is not decoded with as_string.
   if (const auto value = map.find(key)) {
-    if (value->is_scalar() && !value->text().empty()) {
+    // To Go programs an empty text is no text.
+    if (value->is_scalar() && (!value->text().empty() || value->dialect() == Dialect::kGoYaml)) {
       out.value = value->text();
     } else {
       value->error(fmt::format("\"{}\" must be a text that is not empty", key));
     }
   }
-  if (!map.optional(file_key, out.file, as_nonempty_string)) return;
-  if (!out.value.empty())
+  const bool is_go = map.value().dialect() == Dialect::kGoYaml;
+  if (!map.optional(file_key, out.file, is_go ? as_string : as_nonempty_string)) return;
+  if (!out.value.empty() && !out.file.empty())
     map.value().key_error(*map.entry(file_key), fmt::format("\"{}\" and \"{}\" cannot both be given", key, file_key));
 }
 

@@ -7,7 +7,8 @@ namespace {
 class Crash : public EndedProcessFault {
  public:
   std::string_view kind() const override { return "crash"; }
-  Status inject(const ContainerInfo& before, const Site& site) const override {
+  std::string_view summary() const override { return "its main process is killed from outside, as a real crash"; }
+  Status inject(const ContainerInfo& before, const Recipe& /*recipe*/, const Site& site) const override {
     return site.processes.kill_main_process(site.engine, before, site.deadline, site.stop);
   }
 };

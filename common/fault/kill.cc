@@ -7,7 +7,8 @@ namespace {
 class Kill : public EndedProcessFault {
  public:
   std::string_view kind() const override { return "kill"; }
-  Status inject(const ContainerInfo& before, const Site& site) const override {
+  std::string_view summary() const override { return "SIGKILL through the engine, which does not restart it"; }
+  Status inject(const ContainerInfo& before, const Recipe& /*recipe*/, const Site& site) const override {
     return site.engine.kill(before.id, "KILL", site.deadline, site.stop);
   }
 };

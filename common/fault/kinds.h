@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "common/fault/fault.h"
 
@@ -16,5 +17,11 @@ std::unique_ptr<const Fault> make_crash();
 std::unique_ptr<const Fault> make_pause();
 /// Disconnected from all its networks. Undone with the endpoint settings that it had (aliases, fixed addresses).
 std::unique_ptr<const Fault> make_partition();
+/// In its network, by a holder: dependency, unseen, loss, http-errors, bandwidth, latency, corrupt, duplicate, reorder.
+std::vector<std::unique_ptr<const Fault>> make_network_faults();
+/// In its control groups and file systems, by a holder: cpu, memory, pids, disk.
+std::vector<std::unique_ptr<const Fault>> make_resource_faults();
+/// What Alertmanager knows of it is not told to anybody.
+std::unique_ptr<const Fault> make_silence();
 
 }  // namespace heal::fault

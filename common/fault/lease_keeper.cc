@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/ids.h"
+#include "common/fault/held_fault.h"
 #include "common/fault/protection.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
@@ -35,6 +36,11 @@ std::string describe(const ContainerInfo& info) {
                    {"status", info.status},
                    {"pid", info.pid},
                    {"started_at", to_json_value(info.started_at)}});
+}
+
+/// For the holder: all that is needed to take the lease over when the ledger is lost.
+std::string lease_label(const FaultLease& lease) {
+  return dump(Json{{"lease", to_json(lease)}, {"undo", lease.undo}, {"original", lease.original}});
 }
 
 TimelineEntry entry_of(const FaultLease& lease, WallTime now) {
@@ -120,21 +126,25 @@ void LeaseKeeper::set_max_ttl(Duration ttl) {
   max_ttl_ = ttl;
 }
 
-Result<Duration> LeaseKeeper::check_request(const FaultRequest& request) {
-  if (find_fault(request.kind) == nullptr) {
+Result<LeaseKeeper::Wish> LeaseKeeper::check_request(const FaultRequest& request) {
+  Wish wish;
+  wish.fault = find_fault(request.kind);
+  if (wish.fault == nullptr) {
     return make_error(ErrorCode::kInvalid, "unknown fault \"{}\", expected one of {}", request.kind,
                       fmt::join(fault_kinds(), ", "));
   }
+  HEAL_TRY(wish.params, read_params(request.kind, wish.fault->params(), request.params));
+  HEAL_TRY_STATUS(wish.fault->check_params(wish.params));
   MutexLock lock(mutex_);
-  const Duration ttl = request.ttl.value_or(std::min(options_.default_ttl, max_ttl_));
-  if (ttl <= 0s || ttl > max_ttl_) {
+  wish.ttl = request.ttl.value_or(std::min(options_.default_ttl, max_ttl_));
+  if (wish.ttl <= 0s || wish.ttl > max_ttl_) {
     return make_error(ErrorCode::kInvalid, "a fault may last from 1ms to {}, not {}", format_duration(max_ttl_),
-                      format_duration(ttl));
+                      format_duration(wish.ttl));
   }
   if (request.target.kind != "container") {
     return make_error(ErrorCode::kInvalid, "only containers can be broken, not {}", request.target.str());
   }
-  return ttl;
+  return wish;
 }
 
 Status LeaseKeeper::check_free(const TargetId& target) {
@@ -160,14 +170,27 @@ Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, cons
   return info;
 }
 
+Result<LeaseKeeper::Plan> LeaseKeeper::plan(const FaultRequest& request, const Wish& wish, const std::string& lease,
+                                            const std::stop_token& stop) {
+  Plan plan;
+  HEAL_TRY(plan.before, find_victim(request, stop));
+  plan.recipe = Recipe::of(plan.before);
+  plan.recipe.lease = lease;
+  plan.recipe.params = wish.params;
+  const auto resolve = [&](const Site& site) { return wish.fault->resolve(plan.before, plan.recipe, site); };
+  HEAL_TRY_STATUS(at_site(request.target, 0s, stop, resolve));
+  return plan;
+}
+
 Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& stop) {
-  HEAL_TRY([[maybe_unused]] const Duration ttl, check_request(request));
+  HEAL_TRY(const Wish wish, check_request(request));
   end_healed(request.target, stop);
   {
     MutexLock lock(mutex_);
     HEAL_TRY_STATUS(check_free(request.target));
   }
-  HEAL_TRY([[maybe_unused]] const auto info, find_victim(request, stop));
+  const std::string id = make_ulid(tools_.clock.now(), tools_.random.next(), tools_.random.next());
+  HEAL_TRY([[maybe_unused]] const Plan found, plan(request, wish, id, stop));
   return {};
 }
 
@@ -199,27 +222,31 @@ void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop
 }
 
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
-  HEAL_TRY(const Duration ttl, check_request(request));
+  HEAL_TRY(const Wish wish, check_request(request));
   end_healed(request.target, stop);
-  HEAL_TRY(Held reserved, reserve(request, ttl));
+  HEAL_TRY(Held reserved, reserve(request, wish.ttl));
   Claim claim(*this, std::move(reserved));
   Held& held = *claim.held;
-  HEAL_TRY(const ContainerInfo before, find_victim(request, stop));
-  held.lease.original = describe(before);
-  held.lease.undo = Recipe::of(before).to_text();
+  HEAL_TRY(const Plan planned, plan(request, wish, held.lease.id, stop));
+  held.lease.original = describe(planned.before);
+  held.lease.undo = planned.recipe.to_text();
   HEAL_TRY_STATUS(save(held));
-  Status applied = apply(held, before, stop);
+  Status applied = apply(held, planned, stop);
   if (applied) return held.lease;
   // Whoever asked may be gone, but the fault may be there.
   (void)revert_claimed(held, {});
   return std::move(applied).error();
 }
 
-Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::stop_token& stop) {
-  HEAL_TRY(const auto engine, engine_of(held.lease.target));
+Status LeaseKeeper::apply(Held& held, const Plan& plan, const std::stop_token& stop) {
+  const Fault& fault = *find_fault(held.lease.kind);
+  const std::string label = lease_label(held.lease);
+  const auto inject = [&](Site site) {
+    site.label = label;
+    return fault.inject(plan.before, plan.recipe, site);
+  };
   const Duration left = held.due - tools_.clock.steady_now();
-  const Site site{*engine, tools_.processes, call_deadline(), stop, left};
-  Status injected = find_fault(held.lease.kind)->inject(before, site);
+  Status injected = at_site(held.lease.target, left, stop, inject);
   if (!injected) {
     if (is_outcome_unknown(injected.error())) held.settled = tools_.clock.steady_now() + options_.settle;
     return injected;
@@ -230,7 +257,14 @@ Status LeaseKeeper::apply(Held& held, const ContainerInfo& before, const std::st
                       held.lease.kind);
   }
   held.lease.state = State::kApplied;
-  return save(held);
+  HEAL_TRY_STATUS(save(held));
+  const auto mark = [&](Site site) {
+    site.label = label;
+    return set_mark(plan.recipe, site);
+  };
+  // Without the mark the fault is undone all the same: it is for a ledger that is lost.
+  if (fault.needs_mark()) (void)at_site(held.lease.target, held.due - tools_.clock.steady_now(), stop, mark);
+  return {};
 }
 
 Deadline LeaseKeeper::call_deadline() {
@@ -239,23 +273,31 @@ Deadline LeaseKeeper::call_deadline() {
   return closes_ ? std::min(*closes_, usual) : usual;
 }
 
-Status LeaseKeeper::at_site(const Held& held, const std::stop_token& stop, const SiteWork& work) {
+Status LeaseKeeper::at_site(const TargetId& target, Duration left, const std::stop_token& stop, const SiteWork& work) {
+  HEAL_TRY(const auto engine, engine_of(target));
+  const auto alertmanager = tools_.alertmanager ? tools_.alertmanager() : nullptr;
+  return work(
+      {*engine, tools_.processes, tools_.clock, tools_.holder, alertmanager.get(), call_deadline(), stop, "", left});
+}
+
+Status LeaseKeeper::undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work) {
   const Fault* fault = find_fault(held.lease.kind);
   if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
   HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
-  HEAL_TRY(const auto engine, engine_of(held.lease.target));
-  return work(*fault, recipe, {*engine, tools_.processes, call_deadline(), stop, 0s});
+  return at_site(held.lease.target, 0s, stop, [&](const Site& site) { return work(*fault, recipe, site); });
 }
 
 Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) {
-  return at_site(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) -> Status {
+  return undo_work(held, stop, [&](const Fault& fault, const Recipe& recipe, const Site& site) -> Status {
     HEAL_TRY_STATUS(fault.undo(recipe, site));
-    return fault.verify_undone(recipe, site);
+    HEAL_TRY_STATUS(fault.verify_undone(recipe, site));
+    const bool is_marked = fault.needs_mark() && !site.holder.image.empty();
+    return is_marked ? remove_holder(held.lease.id, site) : Status();
   });
 }
 
 Status LeaseKeeper::verify_gone(const Held& held, const std::stop_token& stop) {
-  return at_site(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) {
+  return undo_work(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) {
     return fault.verify_undone(recipe, site);
   });
 }
@@ -409,19 +451,6 @@ std::optional<SteadyTime> LeaseKeeper::revert_due(const std::stop_token& stop) {
     if (!next || held.due < *next) next = held.due;
   }
   return next;
-}
-
-void LeaseKeeper::run(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    std::stop_source wake;
-    {
-      MutexLock lock(mutex_);
-      wake_ = wake;
-    }
-    const auto next = revert_due(stop);
-    const std::stop_callback on_stop(stop, [&wake] { wake.request_stop(); });
-    tools_.clock.sleep_until(next.value_or(SteadyTime::max()), wake.get_token());
-  }
 }
 
 }  // namespace heal::fault

@@ -13,6 +13,7 @@
 #include "common/base/result.h"
 #include "common/fault/fault.h"
 #include "common/model/fault_lease.h"
+#include "common/port/alertmanager_api.h"
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/host_processes.h"
@@ -27,6 +28,7 @@ struct FaultRequest {
   TargetId target;
   std::optional<Duration> ttl;  ///< after it the fault is undone; absent: LeaseOptions::default_ttl
   std::string owner;            ///< who asks
+  Params params = {};           ///< of the kind, see Fault::params()
 };
 
 struct LeaseOptions {
@@ -51,12 +53,19 @@ struct LeaseTools {
   HostProcesses& processes;
   /// The engine of this name in the present configuration; null when there is none.
   std::function<std::shared_ptr<ContainerEngine>(const std::string&)> engine;
+  HolderProgram holder = {};
+  /// The Alertmanager of the present configuration; null, or no function: there is none.
+  std::function<std::shared_ptr<AlertmanagerApi>()> alertmanager = {};
+  /// The names of the engines of the present configuration; no function: none are searched for faults whose lease is
+  /// lost.
+  std::function<std::vector<std::string>()> engines = {};
 };
 
 /// Breaks containers on purpose, for a bounded time. A lease is durable before anything is touched; the fault is undone
 /// at its deadline, on request, and after a restart of the service: at once where it is not known to have been applied,
 /// at its deadline otherwise. Undoing is verified and tried again, with growing pauses, until it succeeded. At most one
-/// fault per target. Every change of a lease is an entry of the journal (kind "fault", no incident). Thread-safe.
+/// fault per target. A fault whose lease is lost is found by the label of its holder. Every change of a lease is an
+/// entry of the journal (kind "fault", no incident). Thread-safe.
 class LeaseKeeper {
  public:
   /// Takes over the leases in the store. Errors: the store's.
@@ -90,6 +99,9 @@ class LeaseKeeper {
   void run(const std::stop_token& stop);
   /// One pass of run(): undoes what is due now. Gives when the next one is.
   std::optional<SteadyTime> revert_due(const std::stop_token& stop);
+  /// Takes over the faults whose holders tell of a lease that is not known here, and removes holders that nobody needs
+  /// any more. run() does it at its begin, and again until every engine has answered. True when all have.
+  bool adopt_marks(const std::stop_token& stop);
 
  private:
   struct Held {
@@ -106,18 +118,33 @@ class LeaseKeeper {
       : tools_(std::move(tools)), options_(std::move(options)), max_ttl_(options_.max_ttl) {}
 
   void take_over(FaultLease lease);
-  /// How long the fault may last, when the request can be granted at all.
-  Result<Duration> check_request(const FaultRequest& request);
+  /// What was asked for, checked as far as can be without looking at anything.
+  struct Wish {
+    const Fault* fault = nullptr;
+    Duration ttl{};
+    Params params;
+  };
+  Result<Wish> check_request(const FaultRequest& request);
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::stop_token& stop);
   /// A new lease in held_, not saved and busy: for the Claim that adopts it.
   Result<Held> reserve(const FaultRequest& request, Duration ttl);
-  Status apply(Held& held, const ContainerInfo& before, const std::stop_token& stop);
+  /// The container as it is, and what it takes to break it and to undo that.
+  struct Plan {
+    ContainerInfo before;
+    Recipe recipe;
+  };
+  Result<Plan> plan(const FaultRequest& request, const Wish& wish, const std::string& lease,
+                    const std::stop_token& stop);
+  Status apply(Held& held, const Plan& plan, const std::stop_token& stop);
   /// Ends the lease on `target` when its fault is gone already (healed by a playbook), so that a new one can begin.
   void end_healed(const TargetId& target, const std::stop_token& stop);
-  using SiteWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
-  Status at_site(const Held& held, const std::stop_token& stop, const SiteWork& work);
+  using SiteWork = std::function<Status(const Site&)>;
+  Status at_site(const TargetId& target, Duration left, const std::stop_token& stop, const SiteWork& work);
+  using UndoWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
+  Status undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work);
+  void adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop);
   /// Of one call that begins now.
   Deadline call_deadline() HEAL_EXCLUDES(mutex_);
   Status undo_once(const Held& held, const std::stop_token& stop);

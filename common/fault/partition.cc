@@ -19,6 +19,7 @@ std::vector<std::string> missing_networks(const Recipe& recipe, const ContainerI
 class Partition : public Fault {
  public:
   std::string_view kind() const override { return "partition"; }
+  std::string_view summary() const override { return "taken off its networks"; }
 
   Status check(const ContainerInfo& before) const override {
     HEAL_TRY_STATUS(check_running(before));
@@ -29,7 +30,7 @@ class Partition : public Fault {
     return {};
   }
 
-  Status inject(const ContainerInfo& before, const Site& site) const override {
+  Status inject(const ContainerInfo& before, const Recipe& /*recipe*/, const Site& site) const override {
     for (const auto& [network, endpoint] : before.networks)
       HEAL_TRY_STATUS(site.engine.disconnect_network(before.id, network, site.deadline, site.stop));
     return {};

@@ -11,8 +11,9 @@ bool is_paused(const BrokenRun& found) {
 class Pause : public Fault {
  public:
   std::string_view kind() const override { return "pause"; }
+  std::string_view summary() const override { return "frozen"; }
   Status check(const ContainerInfo& before) const override { return check_running(before); }
-  Status inject(const ContainerInfo& before, const Site& site) const override {
+  Status inject(const ContainerInfo& before, const Recipe& /*recipe*/, const Site& site) const override {
     return site.engine.pause(before.id, site.deadline, site.stop);
   }
   Status undo(const Recipe& recipe, const Site& site) const override {

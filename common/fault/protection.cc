@@ -24,6 +24,12 @@ std::string_view image_name(std::string_view image) {
 
 }  // namespace
 
+bool is_monitoring(const ContainerInfo& container) {
+  return is_protected(label_value(container.labels, "heal.role")) ||
+         is_protected(label_value(container.labels, "com.docker.compose.service")) ||
+         is_protected(to_lower(image_name(container.image))) || is_protected(container.name);
+}
+
 Status check_may_break(const ContainerInfo& container, const std::string& own_container) {
   const auto refuse = [&](std::string_view why) {
     return make_error(ErrorCode::kRefused, "container {} may not be broken: {}", container.name, why);

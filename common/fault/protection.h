@@ -13,4 +13,7 @@ namespace heal::fault {
 /// with the reason.
 Status check_may_break(const ContainerInfo& container, const std::string& own_container);
 
+/// Whether it is a part of the monitoring, by the same marks.
+bool is_monitoring(const ContainerInfo& container);
+
 }  // namespace heal::fault

@@ -17,7 +17,8 @@ Duration grace_for(Duration left) {
 class Stop : public EndedProcessFault {
  public:
   std::string_view kind() const override { return "stop"; }
-  Status inject(const ContainerInfo& before, const Site& site) const override {
+  std::string_view summary() const override { return "stopped by the engine"; }
+  Status inject(const ContainerInfo& before, const Recipe& /*recipe*/, const Site& site) const override {
     HEAL_TRY([[maybe_unused]] const auto change,
              site.engine.stop(before.id, grace_for(site.left), site.deadline, site.stop));
     return {};

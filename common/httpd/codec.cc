@@ -64,20 +64,37 @@ bool has_control_character(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
+/// Not cpp-httplib's: that takes what follows the last `=` for the value, and refuses a second `?`. The target of a
+/// probe may have both.
+FieldList read_query(std::string_view target) {
+  const auto begin = target.find('?');
+  if (begin == std::string_view::npos) return {};
+  FieldList query;
+  for (const std::string_view field : split(target.substr(begin + 1, target.find('#') - begin - 1), '&')) {
+    if (field.empty()) continue;
+    const auto equals = field.find('=');
+    const auto decoded = [](std::string_view part) { return httplib::detail::decode_url(std::string(part), true); };
+    query.emplace_back(decoded(field.substr(0, equals)),
+                       equals == std::string_view::npos ? "" : decoded(field.substr(equals + 1)));
+  }
+  std::ranges::stable_sort(query, {}, [](const auto& field) { return field.first; });
+  return query;
+}
+
 }  // namespace
 
 std::optional<HttpRequest> read_request(const Head& head) {
   std::optional<HttpRequest> result;
-  OneShot().run(head.method + " " + head.target + " HTTP/1.1\r\n\r\n", true, 0s,
+  const std::string path = head.target.substr(0, head.target.find('?'));
+  OneShot().run(head.method + " " + path + " HTTP/1.1\r\n\r\n", true, 0s,
                 [&](const httplib::Request& parsed, httplib::Response&) {
                   result.emplace();
                   result->method = parsed.method;
                   result->path = parsed.path;
-                  for (const auto& [name, value] : parsed.params)
-                    result->query.emplace_back(name, value);
                 });
   if (!result || has_control_character(result->path)) return std::nullopt;
   result->target = head.target;
+  result->query = read_query(head.target);
   result->headers = head.headers;
   return result;
 }

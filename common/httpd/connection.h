@@ -68,6 +68,7 @@ struct Connection {
   Transport transport;
   Scope scope = Scope::kAll;
   std::string remote;
+  std::optional<PeerCredentials> peer;
   Phase phase = Phase::kHead;
   std::uint32_t interest = 0;  ///< what epoll watches
   SteadyTime deadline = SteadyTime::max();

@@ -112,7 +112,7 @@ Status remove_stale(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
-Result<Listener> bind_unix(const std::string& path, std::uint32_t mode) {
+Result<Listener> bind_unix(const std::string& path, const UnixAccess& access) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -122,11 +122,14 @@ Result<Listener> bind_unix(const std::string& path, std::uint32_t mode) {
   HEAL_TRY_STATUS(remove_stale(path, address));
   ScopedFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return errno_error(errno, "socket");
-  ::fchmod(fd.get(), mode & 0777);  // the file is never wider open than this, whatever the umask
+  ::fchmod(fd.get(), access.mode & 0777);  // the file is never wider open than this, whatever the umask
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return errno_error(errno, "bind");
   }
-  if (::chmod(path.c_str(), mode & 0777) != 0) return errno_error(errno, "chmod");
+  if (access.group && ::chown(path.c_str(), static_cast<uid_t>(-1), *access.group) != 0) {
+    return errno_error(errno, fmt::format("chown to group {}", *access.group));
+  }
+  if (::chmod(path.c_str(), access.mode & 0777) != 0) return errno_error(errno, "chmod");
   if (::listen(fd.get(), kBacklog) != 0) return errno_error(errno, "listen");
   Listener listener;
   struct stat info {};
@@ -167,9 +170,9 @@ bool is_loopback(const ListenAddress& address) {
   return ::inet_pton(AF_INET6, address.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-Result<Listener> bind_listener(const ListenAddress& address, std::uint32_t unix_mode) {
+Result<Listener> bind_listener(const ListenAddress& address, const UnixAccess& access) {
   if (!address.unix_path.empty()) {
-    return bind_unix(address.unix_path, unix_mode).with_context("listen on unix:{}", address.unix_path);
+    return bind_unix(address.unix_path, access).with_context("listen on unix:{}", address.unix_path);
   }
   return bind_tcp(address).with_context("listen on {}:{}", address.host, address.port);
 }

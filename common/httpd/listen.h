@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,9 +35,15 @@ struct Listener {
   std::uint64_t inode = 0;
 };
 
+/// Who may use a unix socket: its file's mode, and its group (absent: the process's own).
+struct UnixAccess {
+  std::uint32_t mode = 0660;
+  std::optional<std::uint32_t> group;
+};
+
 /// Binds. A unix socket file that nobody listens on any more is replaced, one that is in use is an error. SO_REUSEADDR
 /// only: with SO_REUSEPORT a second instance would take the same port in silence.
-Result<Listener> bind_listener(const ListenAddress& address, std::uint32_t unix_mode);
+Result<Listener> bind_listener(const ListenAddress& address, const UnixAccess& access);
 
 /// Removes the file of a unix socket, if it is still the one that was bound.
 void unlink_listener(const Listener& listener);

@@ -62,6 +62,13 @@ std::string json_string(std::string_view text) {
   return out + "\"";
 }
 
+/// `method_not_allowed` for 405: what a program compares.
+std::string code_word(int status) {
+  std::string word = to_lower(status_text(status));
+  std::replace(word.begin(), word.end(), ' ', '_');
+  return word;
+}
+
 bool prefers_json(const HttpRequest& request) {
   const std::string accept = to_lower(request.header("Accept"));
   if (accept.find("application/json") != std::string::npos || accept.find("+json") != std::string::npos) return true;
@@ -103,6 +110,10 @@ HttpResponse HttpResponse::html(int status, std::string body) {
 }
 
 HttpResponse HttpResponse::error(const HttpRequest& request, int status, std::string_view message) {
+  if (request.path.starts_with("/api/")) {
+    return json(status, "{\"error\":{\"code\":" + json_string(code_word(status)) +
+                            ",\"message\":" + json_string(message) + "}}\n");
+  }
   if (prefers_json(request)) return json(status, "{\"error\":" + json_string(message) + "}\n");
   return text(status, to_valid_utf8(message) + "\n");
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,15 @@ namespace heal::httpd {
 
 /// Header fields in the order in which they came, or query parameters by name and then in the order in which they came.
 using FieldList = std::vector<std::pair<std::string, std::string>>;
+
+/// The process at the other end of a unix socket when it connected, as the kernel says (SO_PEERCRED). Its pid is 0 when
+/// it lives in a PID namespace that cannot be seen from ours.
+struct PeerCredentials {
+  std::uint32_t uid = 0, gid = 0;
+  std::int32_t pid = 0;
+
+  bool operator==(const PeerCredentials&) const = default;
+};
 
 /// A request whose head and body have been read whole and within the limits. Value type.
 struct HttpRequest {
@@ -24,6 +34,7 @@ struct HttpRequest {
   std::string remote;  ///< the client's address without port, "unix" for a unix socket
   std::string route;   ///< the pattern of the route that took it
   bool is_tls = false;
+  std::optional<PeerCredentials> peer;  ///< of a unix socket's client
 
   /// The first header of that name (case does not matter); "" when there is none.
   std::string_view header(std::string_view name) const;
@@ -46,7 +57,7 @@ struct HttpResponse {
   static HttpResponse text(int status, std::string body);
   static HttpResponse json(int status, std::string body);
   static HttpResponse html(int status, std::string body);
-  /// `{"error": message}` when `request` prefers JSON (its Accept names it, or its body is JSON), else plain text.
+  /// Below /api/ `{"error": {"code", "message"}}`; else `{"error": message}` if JSON is preferred, else plain text.
   static HttpResponse error(const HttpRequest& request, int status, std::string_view message);
 
   bool operator==(const HttpResponse&) const = default;

@@ -44,6 +44,14 @@ std::string remote_of(const sockaddr_storage& storage) {
   return text;
 }
 
+std::optional<PeerCredentials> peer_of(int fd, const sockaddr_storage& storage) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (storage.ss_family == AF_INET || storage.ss_family == AF_INET6) return std::nullopt;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
+}
+
 ScopedFd open_spare() {
   return ScopedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
@@ -157,8 +165,7 @@ void Reactor::handle_mail(const Mail& mail) {
     case Mail::Kind::kDenied:
       return verified(connection, mail);
     case Mail::Kind::kCut:
-      metrics_->rejected(RejectReason::kSlowReader);
-      return close(connection);
+      return cut(connection);
     default:
       return stream(connection, mail);
   }
@@ -181,7 +188,7 @@ void Reactor::accept_from(const Listener& listener, Scope scope) {
     ScopedFd fd(
         ::accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&storage), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
-      adopt(std::move(fd), remote_of(storage), scope);
+      adopt(std::move(fd), storage, scope);
       continue;
     }
     if (errno == EMFILE || errno == ENFILE) return shed_connection(listener);
@@ -208,7 +215,7 @@ bool Reactor::make_room() {
   return true;
 }
 
-void Reactor::adopt(ScopedFd fd, std::string remote, Scope scope) {
+void Reactor::adopt(ScopedFd fd, const sockaddr_storage& client, Scope scope) {
   if (connections_.size() - doomed_.size() >= limits_.connections && !make_room()) {
     metrics_->rejected(RejectReason::kConnections);
     const auto response = write_response(HttpResponse::text(503, "too many connections\n"), {.closes = true});
@@ -216,9 +223,11 @@ void Reactor::adopt(ScopedFd fd, std::string remote, Scope scope) {
     return;
   }
   const Id id = next_id_++;
+  const auto peer = peer_of(fd.get(), client);
   auto connection = std::make_unique<Connection>(id, std::move(fd), gate_.web()->tls);
+  connection->peer = peer;
   connection->scope = scope;
-  connection->remote = std::move(remote);
+  connection->remote = remote_of(client);
   connection->idle_since = now_;
   add_to_epoll(epoll_.get(), connection->transport.fd(), id);
   connection->interest = EPOLLIN;
@@ -293,8 +302,7 @@ void Reactor::time_out(Connection& connection) {
       if (connection.transport.pending() == 0) return heartbeat(connection);
       [[fallthrough]];
     case Phase::kWriting:
-      metrics_->rejected(RejectReason::kSlowReader);
-      return close(connection);
+      return cut(connection);
     case Phase::kDraining:
       return close(connection);
     default:
@@ -310,6 +318,14 @@ void Reactor::close(Connection& connection) {
   if (connection.exchange != nullptr) connection.exchange->set_gone();
   doomed_.push_back(connection.id);
   metrics_->connections().add(-1);
+}
+
+// The reader is too slow. What the kernel still holds for it goes with the connection, and is not offered for minutes.
+void Reactor::cut(Connection& connection) {
+  metrics_->rejected(RejectReason::kSlowReader);
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(connection.transport.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close(connection);
 }
 
 void Reactor::drain(Connection& connection) {

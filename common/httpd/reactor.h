@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <sys/socket.h>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -76,12 +77,13 @@ class Reactor {
   void accept_from(const Listener& listener, Scope scope);
   void shed_connection(const Listener& listener);
   bool make_room();
-  void adopt(ScopedFd fd, std::string remote, Scope scope);
+  void adopt(ScopedFd fd, const sockaddr_storage& client, Scope scope);
   void read_from(Connection& connection);
   void write_to(Connection& connection);
   void client_left(Connection& connection);
   void time_out(Connection& connection);
   void close(Connection& connection);
+  void cut(Connection& connection);
   void drain(Connection& connection);
   void set_deadline(Connection& connection, SteadyTime when);
   void watch(Connection& connection);

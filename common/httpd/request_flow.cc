@@ -57,6 +57,7 @@ bool Reactor::begin_request(Connection& connection, std::size_t head_size) {
   if (!request) return reject(connection, {400, "unknown method or malformed path"});
   connection.request = std::move(*request);
   connection.request.remote = connection.remote;
+  connection.request.peer = connection.peer;
   connection.request.is_tls = connection.transport.is_tls();
   return apply(connection, gate_.admit(connection.request, connection.scope));
 }

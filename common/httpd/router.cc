@@ -1,21 +1,27 @@
 #include "common/httpd/router.h"
 
+#include <optional>
 #include <set>
 
 namespace heal::httpd {
 namespace {
 
-bool is_prefix(std::string_view pattern) {
-  return pattern.ends_with('*');
+/// What the `*` of `pattern` stands for in `path`: everything at the end of a pattern, one segment within it. nullopt
+/// when they do not match; "" for a pattern without one.
+std::optional<std::string_view> star_of(std::string_view pattern, std::string_view path) {
+  const auto star = pattern.find('*');
+  if (star == std::string_view::npos) return path == pattern ? std::optional(std::string_view()) : std::nullopt;
+  const std::string_view before = pattern.substr(0, star), after = pattern.substr(star + 1);
+  if (path.size() < before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after))
+    return std::nullopt;
+  const std::string_view found = path.substr(before.size(), path.size() - before.size() - after.size());
+  const bool is_segment = !found.empty() && found.find('/') == std::string_view::npos;
+  return after.empty() || is_segment ? std::optional(found) : std::nullopt;
 }
 
-bool matches(std::string_view pattern, std::string_view path) {
-  return is_prefix(pattern) ? path.starts_with(pattern.substr(0, pattern.size() - 1)) : path == pattern;
-}
-
-// Exact patterns first, then the longest prefix: the weight of a pattern that matches.
+// Exact patterns first, then the longest: the weight of a pattern that matches.
 std::size_t weight(std::string_view pattern) {
-  return is_prefix(pattern) ? pattern.size() : pattern.size() + 100'000;
+  return pattern.find('*') != std::string_view::npos ? pattern.size() : pattern.size() + 100'000;
 }
 
 bool serves(const Route& route, std::string_view method) {
@@ -27,18 +33,19 @@ bool serves(const Route& route, std::string_view method) {
 Router::Found Router::find(std::string_view method, std::string_view path) const {
   std::size_t best = 0;
   for (const auto& route : routes_) {
-    if (matches(route->pattern, path)) best = std::max(best, weight(route->pattern));
+    if (star_of(route->pattern, path)) best = std::max(best, weight(route->pattern));
   }
   Found found;
   std::set<std::string> methods;
   for (const auto& route : routes_) {
-    if (best == 0 || !matches(route->pattern, path) || weight(route->pattern) != best) continue;
+    const auto star = star_of(route->pattern, path);
+    if (!star || weight(route->pattern) != best) continue;
     methods.insert(route->method);
     if (route->method == "GET") methods.insert("HEAD");
     const bool is_better = found.route == nullptr || route->method == method;
     if (!serves(*route, method) || !is_better) continue;
     found.route = route.get();
-    if (is_prefix(route->pattern)) found.tail = path.substr(route->pattern.size() - 1);
+    found.tail = *star;
   }
   for (const auto& name : methods)
     found.allow += (found.allow.empty() ? "" : ", ") + name;

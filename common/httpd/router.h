@@ -28,6 +28,7 @@ class Router {
   };
 
   void add(std::unique_ptr<Route> route) { routes_.push_back(std::move(route)); }
+  const std::vector<std::unique_ptr<Route>>& all() const { return routes_; }
   Found find(std::string_view method, std::string_view path) const;
 
  private:

@@ -79,6 +79,7 @@ class HttpServer::Impl final : public RequestGate {
   ~Impl() override { stop(0s); }
 
   void add(Route route) { router_.add(std::make_unique<Route>(std::move(route))); }
+  const Router& router() const { return router_; }
   Status start();
   void stop(Duration grace);
 
@@ -121,7 +122,7 @@ class HttpServer::Impl final : public RequestGate {
 };
 
 Status HttpServer::Impl::bind(const ListenAddress& address, Scope scope) {
-  HEAL_TRY(auto listener, bind_listener(address, options_.unix_mode));
+  HEAL_TRY(auto listener, bind_listener(address, {options_.unix_mode, options_.unix_group}));
   addresses_.push_back(listener.address);
   if (port_ == 0) port_ = listener.port;
   reactor_.add_listener(std::move(listener), scope);
@@ -288,6 +289,13 @@ void HttpServer::handle(std::string_view method, std::string_view pattern, Handl
 void HttpServer::handle_deferred(std::string_view method, std::string_view pattern, DeferredHandler handler,
                                  RouteOptions options) {
   impl_->add({std::string(method), std::string(pattern), std::move(options), std::move(handler)});
+}
+
+std::vector<RouteInfo> HttpServer::routes() const {
+  std::vector<RouteInfo> out;
+  for (const auto& route : impl_->router().all())
+    out.push_back({route->method, route->pattern, route->options.role, route->options.auth});
+  return out;
 }
 
 Status HttpServer::start() {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,8 @@ struct ServerOptions {
   /// Further addresses that serve admin routes only.
   std::vector<std::string> admin_listen;
   std::uint32_t unix_mode = 0660;
+  /// Group that a unix socket's file is given to; absent: the process's own.
+  std::optional<std::uint32_t> unix_group;
   /// exporter-toolkit's web.config.yml: TLS, mTLS, basic auth, headers; "" for none. Read again when it changes; a
   /// change that would end authentication or TLS comes into force by reload() alone.
   std::string web_config_file;
@@ -73,6 +77,14 @@ struct RouteOptions {
   std::string name;            ///< the `handler` label of the metrics; "": the pattern
 };
 
+/// A route as it was added: for those who document or test them all.
+struct RouteInfo {
+  std::string method, pattern, role;
+  RouteAuth auth = RouteAuth::kRequired;
+
+  auto operator<=>(const RouteInfo&) const = default;
+};
+
 /// Runs on a pool and answers at once. May block for as long as a worker may be missed. An exception becomes a 500.
 using Handler = std::function<HttpResponse(const HttpRequest&)>;
 /// Runs on a pool, must be short, and hands `responder` to whoever answers (or streams) later.
@@ -84,7 +96,8 @@ using DeferredHandler = std::function<void(const HttpRequest&, Responder respond
 ///
 /// Use: create(), routes, start(), stop(). Routes must not change after start(). Methods other than GET and POST are
 /// named in handle(). HEAD is answered wherever GET is, without the body. A pattern is an exact path (`/metrics`) or a
-/// prefix that ends in `*` (`/api/v1/incidents/*`), whose rest becomes HttpRequest::tail; exact beats prefix, longer
+/// prefix that ends in `*` (`/api/v1/incidents/*`), or has a `*` for one segment within it
+/// (`/api/v1/incidents/*/approve`); what `*` stands for becomes HttpRequest::tail; exact beats those, longer
 /// beats shorter. Unknown path: 404; known path, other method: 405 with Allow.
 class HttpServer {
  public:
@@ -99,6 +112,9 @@ class HttpServer {
   void handle(std::string_view method, std::string_view pattern, Handler handler, RouteOptions options = {});
   void handle_deferred(std::string_view method, std::string_view pattern, DeferredHandler handler,
                        RouteOptions options = {});
+
+  /// All routes so far, in the order in which they were added.
+  std::vector<RouteInfo> routes() const;
 
   /// Binds every address and starts serving; the error names the address that could not be had.
   Status start();

@@ -6,6 +6,7 @@
 
 #include "common/config/decode.h"
 #include "common/config/file.h"
+#include "common/httpd/tls.h"
 
 namespace heal::httpd {
 namespace {
@@ -184,6 +185,14 @@ Result<WebConfig> load_web_config(const std::string& path) {
   if (path.empty()) return WebConfig{};
   HEAL_TRY(auto text, config::read_text_file(path, kMaxFileBytes));
   return parse_web_config(path, std::move(text));
+}
+
+Result<WebConfig> check_web_config(const std::string& path) {
+  HEAL_TRY(WebConfig config, load_web_config(path));
+  if (config.tls) {
+    HEAL_TRY_STATUS(TlsContext::create(*config.tls).with_context("{}", path));
+  }
+  return config;
 }
 
 }  // namespace heal::httpd

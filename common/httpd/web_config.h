@@ -55,4 +55,7 @@ Result<WebConfig> parse_web_config(const std::string& path, std::string text);
 /// Reads the file; "" gives the empty configuration.
 Result<WebConfig> load_web_config(const std::string& path);
 
+/// The same, and the certificates and keys that it names are tried as a server would.
+Result<WebConfig> check_web_config(const std::string& path);
+
 }  // namespace heal::httpd

@@ -6,6 +6,7 @@
 
 #include "common/base/time.h"
 #include "common/model/labels.h"
+#include "common/model/matcher.h"
 
 namespace heal {
 
@@ -34,6 +35,16 @@ struct ActiveAlert {
   std::vector<std::string> silenced_by, inhibited_by;
 
   bool operator==(const ActiveAlert&) const = default;
+};
+
+/// A silence of Alertmanager's. Alerts that all of `matchers` match are not notified between its times.
+struct Silence {
+  std::string id;  ///< Alertmanager's; "" for one that is to be made
+  std::vector<Matcher> matchers;
+  WallTime starts_at{}, ends_at{};
+  std::string created_by, comment;
+
+  bool operator==(const Silence&) const = default;
 };
 
 /// One Alertmanager webhook notification, version "4".

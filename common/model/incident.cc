@@ -46,7 +46,6 @@ bool is_terminal(IncidentState state) {
     case kSuppressed:
     case kUnmatched:
     case kFailed:
-    case kEscalated:
     case kInterrupted:
     case kCancelled:
     case kStale:

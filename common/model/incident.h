@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,7 @@ enum class IncidentState {
   kVerifying,
   kRecovered,    ///< verified; stays open until stay_healthy has passed
   kFailed,       ///< ran and is not verified, or a step failed
-  kEscalated,    ///< handed to the next rung or to a human
+  kEscalated,    ///< handed to a human; stays open until its alerts resolve or a human closes it
   kInterrupted,  ///< found half-done after a restart and its policy says that a human must look
   kCancelled,
   kStale,   ///< healthy or resolved before we acted
@@ -32,8 +33,8 @@ enum class IncidentState {
 };
 std::string_view to_string(IncidentState state);
 std::optional<IncidentState> parse_incident_state(std::string_view text);
-/// True when nothing will happen any more without new evidence: suppressed, unmatched, failed, escalated, interrupted,
-/// cancelled, stale, closed (and planned in shadow mode, which the pipeline closes itself).
+/// True when nothing will happen any more without new evidence: suppressed, unmatched, failed, interrupted, cancelled,
+/// stale, closed (and planned in shadow mode, which the pipeline closes itself).
 bool is_terminal(IncidentState state);
 
 /// The moments of an incident, from real events only; absent means unknown or not yet.
@@ -56,8 +57,9 @@ struct IncidentTimes {
 
 /// One firing of one alert, or one fault from another source, that an incident answers.
 struct Episode {
-  std::string key;     ///< `am:<fingerprint>:<startsAt>`, `manual:<id>`; unique for ever
-  std::string source;  ///< alertmanager, manual
+  std::string key;     ///< `am:<fingerprint>:<startsAt>`, `docker:…`, `schedule:…`, `manual:<id>`; unique for ever.
+                       ///< Further incidents that the same event began by a route with `continue` have `#2`, `#3` …
+  std::string source;  ///< alertmanager, docker, schedule, manual
   std::string name;    ///< alertname or what stands for it
   Labels labels;
   Labels annotations;
@@ -70,6 +72,9 @@ struct Episode {
 
   bool operator==(const Episode&) const = default;
 };
+
+/// Of a storm's incident not every episode is named in it: it is written anew with each.
+inline constexpr std::size_t kMostEpisodeKeys = 256;
 
 /// One target's trouble, from first evidence to the end. At most one open incident per target.
 struct Incident {
@@ -84,9 +89,15 @@ struct Incident {
   std::string plan_hash;      ///< SHA-256 of the rendered plan; "" before planning
   std::uint64_t attempt = 0;  ///< how many times steps were begun in this incident
   IncidentTimes times;
-  std::vector<std::string> episode_keys;
-  std::string requested_by;  ///< user of a manual heal; "" for automatic ones
+  std::vector<std::string> episode_keys;  ///< the first one's, then the newest, kMostEpisodeKeys in all
+  std::string requested_by;               ///< user of a manual heal; "" for automatic ones
+  std::optional<std::int64_t> exit_code;  ///< of the process that ended, when that is what failed
+  std::string failure_reason;             ///< why it failed, as far as the source or the engine knows; "" when unknown
 
+  void add_episode(const std::string& key) {
+    if (episode_keys.size() == kMostEpisodeKeys) episode_keys.erase(episode_keys.begin() + 1);
+    episode_keys.push_back(key);
+  }
   bool operator==(const Incident&) const = default;
 };
 

@@ -80,6 +80,8 @@ std::string_view to_string(ProbeReason reason) {
       return "redirect";
     case ProbeReason::kCredentials:
       return "credentials";
+    case ProbeReason::kBusy:
+      return "busy";
     case ProbeReason::kCancelled:
       return "cancelled";
     case ProbeReason::kOther:

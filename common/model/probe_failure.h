@@ -46,6 +46,7 @@ enum class ProbeReason {
   kCompression,        ///< the body cannot be decompressed as configured
   kRedirect,           ///< a redirect that cannot be followed
   kCredentials,        ///< a file with credentials cannot be read
+  kBusy,               ///< the deadline passed before this program had the time for it
   kCancelled,          ///< the program is shutting down
   kOther,              ///< an operating-system error that has no better name
 };

@@ -4,6 +4,8 @@
 
 #include <re2/re2.h>
 
+#include "common/base/text.h"
+
 namespace heal {
 namespace {
 
@@ -36,10 +38,16 @@ bool Regex::full_match(std::string_view text) const {
 }
 
 bool Regex::search(std::string_view text) const {
-  return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled_->regex);
+  if (RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), compiled_->regex)) return true;
+  return !is_utf8(text) && RE2::PartialMatch(to_valid_utf8(text), compiled_->regex);
 }
 
 std::vector<std::string> Regex::captures(std::string_view text) const {
+  std::vector<std::string> found = captures_of(text);
+  return found.empty() && !is_utf8(text) ? captures_of(to_valid_utf8(text)) : found;
+}
+
+std::vector<std::string> Regex::captures_of(std::string_view text) const {
   const auto count = static_cast<std::size_t>(compiled_->regex.NumberOfCapturingGroups()) + 1;
   std::vector<re2::StringPiece> pieces(count);
   const re2::StringPiece input(text.data(), text.size());

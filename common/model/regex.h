@@ -19,6 +19,7 @@ class Regex {
 
   /// True when the whole of `text` matches.
   bool full_match(std::string_view text) const;
+  // As in Go, a byte that is no UTF-8 is the one character U+FFFD to search() and captures().
   /// True when some part of `text` matches.
   bool search(std::string_view text) const;
   /// The first match in `text` and its groups (0 is the whole match; a group that took no part is ""); empty: no match.
@@ -30,6 +31,7 @@ class Regex {
   bool operator==(const Regex& other) const { return pattern() == other.pattern(); }
 
  private:
+  std::vector<std::string> captures_of(std::string_view text) const;
   struct Compiled;
   explicit Regex(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
   std::shared_ptr<const Compiled> compiled_;

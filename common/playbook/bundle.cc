@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/playbook/expansion.h"
+#include "common/playbook/promql.h"
 
 namespace heal::playbook {
 namespace {
@@ -149,6 +150,40 @@ void check_routes(const HealConfig& config, const Playbooks& playbooks, const So
   }
 }
 
+void check_schedule(const HealConfig& config, const Schedule& schedule, const Playbooks& playbooks,
+                    const Sources& sources, Diagnostics& diagnostics) {
+  const auto report = [&](const SourceSpan& span, const std::string& message, const std::string& hint = {}) {
+    sources.report(diagnostics, Severity::kError, span, fmt::format("schedule {}: {}", schedule.name, message), hint);
+  };
+  if (schedule.check.check.kind == Check::Kind::kPromql && !config.prometheus)
+    report(schedule.check.span, "it asks Prometheus, but heal.yml has no \"prometheus\"");
+  std::vector<std::string> names;
+  for (const auto& [name, ignored] : playbooks)
+    names.push_back(name);
+  const auto found = playbooks.find(schedule.playbook);
+  if (found == playbooks.end())
+    return report(schedule.playbook_span, fmt::format("there is no playbook \"{}\"", schedule.playbook),
+                  config::suggestion(schedule.playbook, names));
+  const Params given(schedule.params.begin(), schedule.params.end());
+  if (const auto bound = bind_params(found->second.params, given); !bound)
+    report(schedule.span, bound.error().message());
+}
+
+/// Every step of a playbook: its own, what undoes them, and those of on_resolved.
+std::vector<const StepSpec*> all_steps(const Playbook& playbook) {
+  std::vector<const StepSpec*> out;
+  const auto add = [&](const std::vector<StepSpec>& steps) {
+    for (const auto& step : steps) {
+      out.push_back(&step);
+      for (const auto& undo : step.undo)
+        out.push_back(&undo);
+    }
+  };
+  add(playbook.steps);
+  if (playbook.on_resolved) add(playbook.on_resolved->steps);
+  return out;
+}
+
 /// The first check of `kind` in a playbook; nullptr when there is none.
 const CheckSpec* find_check(const Playbook& playbook, Check::Kind kind) {
   const auto is_it = [kind](const CheckSpec& spec) { return spec.check.kind == kind; };
@@ -157,44 +192,86 @@ const CheckSpec* find_check(const Playbook& playbook, Check::Kind kind) {
     return found == checks.end() ? nullptr : &*found;
   };
   if (const auto* found = find_in(playbook.before)) return found;
-  for (const auto& step : playbook.steps) {
-    if (step.wait_for && is_it(*step.wait_for)) return &*step.wait_for;
+  for (const StepSpec* step : all_steps(playbook)) {
+    if (step->wait_for && is_it(*step->wait_for)) return &*step->wait_for;
+  }
+  if (playbook.on_resolved) {
+    if (const auto* found = find_in(playbook.on_resolved->checks)) return found;
   }
   return playbook.verify ? find_in(playbook.verify->checks) : nullptr;
 }
 
+Status check_listed(const std::vector<std::string>& list, const Template& text, const char* key) {
+  if (!text.is_literal() || std::find(list.begin(), list.end(), text.text()) != list.end()) return {};
+  return make_error(ErrorCode::kRefused, "{} is not under {} in heal.yml", text.text(), key);
+}
+
 /// What a step needs from heal.yml, as far as it can be told before places are filled in.
 Status check_step(const HealConfig& config, const StepSpec& step) {
-  if (step.kind == "command") {
-    const auto& argv = std::get<std::vector<Template>>(step.arguments.at("argv"));
-    const auto& allowed = config.allow.commands;
-    if (std::find(allowed.begin(), allowed.end(), argv[0].text()) == allowed.end())
-      return make_error(ErrorCode::kRefused, "{} is not under allow.commands in heal.yml", argv[0].text());
+  const auto text = [&](const char* name) { return std::get<Template>(step.arguments.at(name)); };
+  const auto program = [&] { return std::get<std::vector<Template>>(step.arguments.at("argv"))[0]; };
+  const AllowLists& allow = config.allow;
+  if (step.kind == "command") return check_listed(allow.commands, program(), "allow.commands");
+  if (step.kind == "docker.exec") return check_listed(allow.exec, program(), "allow.exec");
+  if (step.kind == "ansible.playbook") return check_listed(allow.ansible, text("playbook"), "allow.ansible");
+  if (step.kind == "haproxy.server") return check_listed(allow.haproxy, text("socket"), "allow.haproxy");
+  if (step.kind == "host.drop_caches") return check_listed(allow.host, Template::literal("drop_caches"), "allow.host");
+  if (step.kind == "notify.email" && !config.notify.email)
+    return make_error(ErrorCode::kRefused, "heal.yml says nothing under notify.email");
+  if (step.kind == "notify.webhook") {
+    std::vector<std::string> names;
+    for (const auto& [name, webhook] : config.notify.webhooks)
+      names.push_back(name);
+    return check_listed(names, text("to"), "notify.webhooks");
   }
-  if (step.kind == "http.request") {
-    const auto& url = std::get<Template>(step.arguments.at("url"));
-    if (url.is_literal()) return check_host_allowed(config.allow, url.text());
-  }
+  if (step.kind == "http.request" && text("url").is_literal()) return check_host_allowed(allow, text("url").text());
   return {};
+}
+
+/// Samples from before the last step prove nothing.
+void check_reach(const Playbook& playbook, const Sources& sources, Diagnostics& diagnostics) {
+  if (!playbook.verify) return;
+  for (const CheckSpec& spec : playbook.verify->checks) {
+    if (spec.check.kind != Check::Kind::kPromql || !spec.address.is_literal()) continue;
+    const auto reads = promql_reads(spec.address.text());
+    if (!reads) {
+      sources.report(diagnostics, Severity::kWarning, spec.span,
+                     fmt::format("this can never be verified: {}", reads.error().message()));
+    } else if (reads->looks_back >= playbook.verify->within) {
+      sources.report(
+          diagnostics, Severity::kWarning, spec.span,
+          fmt::format("this can never be verified: the query looks back {}, and must not see what was before "
+                      "the last step, but verification ends after {}",
+                      format_duration(reads->looks_back), format_duration(playbook.verify->within)),
+          "a shorter range, or a longer \"within\"");
+    }
+  }
 }
 
 void check_playbook(const HealConfig& config, const Playbook& playbook, const Sources& sources,
                     Diagnostics& diagnostics) {
-  for (const auto& step : playbook.steps) {
-    if (const auto allowed = check_step(config, step); !allowed)
-      sources.report(diagnostics, Severity::kError, step.span, allowed.error().message());
+  for (const StepSpec* step : all_steps(playbook)) {
+    if (const auto allowed = check_step(config, *step); !allowed)
+      sources.report(diagnostics, Severity::kError, step->span, allowed.error().message());
   }
   const auto* promql = find_check(playbook, Check::Kind::kPromql);
   if (!config.prometheus && promql != nullptr)
     sources.report(diagnostics, Severity::kError, promql->span,
                    fmt::format("playbook {} asks Prometheus, but heal.yml has no \"prometheus\"", playbook.name),
                    "for example: prometheus: {url: \"http://prometheus:9090\"}");
+  check_reach(playbook, sources, diagnostics);
   const auto* alert = find_check(playbook, Check::Kind::kAlert);
   if (config.alertmanagers.empty() && alert != nullptr)
     sources.report(diagnostics, Severity::kError, alert->span,
                    fmt::format("playbook {} asks Alertmanager, but heal.yml has no \"alertmanagers\"", playbook.name),
                    "for example: alertmanagers: [{url: \"http://alertmanager:9093\"}]");
   const auto& evidence = playbook.guards.fresh_evidence;
+  const bool pages = !playbook.escalate.empty() && playbook.escalate.back() == kPageRung;
+  if (pages && config.alertmanagers.empty())
+    sources.report(diagnostics, Severity::kError, playbook.name_span,
+                   fmt::format("playbook {} calls a human through Alertmanager, but heal.yml has no \"alertmanagers\"",
+                               playbook.name),
+                   "for example: alertmanagers: [{url: \"http://alertmanager:9093\"}]");
   const bool cannot_ask = evidence.state == GuardSwitch::kOn && evidence.on_error == OnError::kBlock;
   if (config.alertmanagers.empty() && cannot_ask)
     sources.report(diagnostics, Severity::kWarning, playbook.name_span,
@@ -203,12 +280,60 @@ void check_playbook(const HealConfig& config, const Playbook& playbook, const So
                    "give \"alertmanagers\", or switch the guard off");
 }
 
+/// Whether every rung of the ladder can be climbed with what the first playbook is given.
+void check_ladder(const Playbook& playbook, const Playbooks& playbooks, const Sources& sources,
+                  Diagnostics& diagnostics) {
+  std::vector<std::string> names{std::string(kPageRung)};
+  for (const auto& [name, ignored] : playbooks)
+    names.push_back(name);
+  const auto report = [&](const std::string& message, const std::string& hint = {}) {
+    sources.report(diagnostics, Severity::kError, playbook.name_span, message, hint);
+  };
+  for (const auto& rung : playbook.escalate) {
+    if (rung == kPageRung) continue;
+    const auto found = playbooks.find(rung);
+    if (found == playbooks.end()) {
+      report(fmt::format("playbook {} escalates to \"{}\", which is no playbook", playbook.name, rung),
+             config::suggestion(rung, names));
+      continue;
+    }
+    for (const auto& spec : found->second.params) {
+      const bool is_given = std::any_of(playbook.params.begin(), playbook.params.end(),
+                                        [&](const ParamSpec& own) { return own.name == spec.name; });
+      if (!is_given && !spec.default_value)
+        report(
+            fmt::format("playbook {} escalates to {}, which needs the param \"{}\"", playbook.name, rung, spec.name));
+    }
+  }
+}
+
+/// What goes to heal-webhook by Alertmanager's routes often goes to nobody else: what a playbook cannot mend would be
+/// known to nobody.
+void check_paging(const HealConfig& config, const Playbook& playbook, const Sources& sources,
+                  Diagnostics& diagnostics) {
+  const auto begins_it = [&](const auto& source) { return source.playbook == playbook.name; };
+  const bool is_first = std::any_of(config.routes.begin(), config.routes.end(), begins_it) ||
+                        std::any_of(config.schedules.begin(), config.schedules.end(), begins_it);
+  const bool pages = !playbook.escalate.empty() && playbook.escalate.back() == kPageRung;
+  if (!is_first || playbook.mode != Mode::kAuto || pages || config.alertmanagers.empty()) return;
+  sources.report(diagnostics, Severity::kWarning, playbook.name_span,
+                 fmt::format("playbook {} acts by itself and never calls a human when it fails", playbook.name),
+                 playbook.escalate.empty() ? "escalate: [page]" : "end its \"escalate\" with page");
+}
+
 void check_together(const HealConfig& config, const Playbooks& playbooks, const Sources& sources,
                     Diagnostics& diagnostics) {
   for (const auto& [name, playbook] : playbooks)
     check_playbook(config, playbook, sources, diagnostics);
+  for (const auto& [name, playbook] : playbooks)
+    check_ladder(playbook, playbooks, sources, diagnostics);
   // With a playbook missing because it is broken, complaints about its absence would only hide the cause.
-  if (!diagnostics.has_errors()) check_routes(config, playbooks, sources, diagnostics);
+  if (diagnostics.has_errors()) return;
+  check_routes(config, playbooks, sources, diagnostics);
+  for (const auto& [name, playbook] : playbooks)
+    check_paging(config, playbook, sources, diagnostics);
+  for (const auto& schedule : config.schedules)
+    check_schedule(config, schedule, playbooks, sources, diagnostics);
 }
 
 /// Whether the service could read what heal.yml names. Never says what is in the files.

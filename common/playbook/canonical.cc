@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "common/base/digest.h"
 #include "common/base/redact.h"
-#include "common/playbook/quoted.h"
+#include "common/base/url.h"
+#include "common/playbook/quotes.h"
 
 namespace heal::playbook {
 namespace {
@@ -15,10 +17,10 @@ namespace {
 using Members = std::map<std::string, std::string>;
 
 std::string json(const std::string& text) {
-  return quoted(text);
+  return in_quotes(text);
 }
 std::string json(std::string_view text) {
-  return quoted(text);
+  return in_quotes(text);
 }
 std::string json(std::int64_t number) {
   return std::to_string(number);
@@ -67,6 +69,15 @@ std::string json(const std::map<std::string, std::string>& map) {
   return object(members);
 }
 
+/// What is left out is still part of what the hash covers.
+std::string json_covered(const std::string& text, const std::string& shown) {
+  return shown == text ? json(text) : json(fmt::format("{} sha256:{}", shown, sha256_hex(text)));
+}
+
+std::string json_of_text(const std::string& name, const std::string& text) {
+  return json_covered(text, shown_text(name, text));
+}
+
 std::string json(const Condition& condition) {
   const auto op = std::string(to_string(condition.op));
   return object({{"value", json(condition.value)},
@@ -76,7 +87,10 @@ std::string json(const Condition& condition) {
 std::string json(const Check& check) {
   Members out{{"check", json(to_string(check.kind))}};
   if (check.wanted == Check::Wanted::kFailing) out["is"] = json(std::string_view("failing"));
-  if (!check.address.empty()) out["address"] = json(check.address);
+  if (!check.address.empty()) {
+    const bool is_url = check.kind == Check::Kind::kHttp;
+    out["address"] = is_url ? json_of_text("url", check.address) : json(check.address);
+  }
   if (!check.status.empty()) out["status"] = json(check.status);
   if (check.body) out["body"] = json(check.body->pattern());
   if (check.kind == Check::Kind::kPromql) {
@@ -85,14 +99,16 @@ std::string json(const Check& check) {
   }
   if (!check.state.empty()) out["state"] = json(check.state);
   if (check.target) out["target"] = json(check.target->str());
-  if (check.health) out["health"] = json(check.health->str());
+  if (check.health) out["health"] = json_covered(check.health->str(), check.health->shown());
   return object(out);
 }
 
 std::string json(const Arguments& arguments) {
   Members out;
-  for (const auto& [name, value] : arguments.all())
-    out[name] = std::visit([](const auto& v) { return json(v); }, value);
+  for (const auto& [name, value] : arguments.all()) {
+    const auto* text = std::get_if<std::string>(&value);
+    out[name] = text != nullptr ? json_of_text(name, *text) : std::visit([](const auto& v) { return json(v); }, value);
+  }
   return object(out);
 }
 
@@ -108,6 +124,8 @@ std::string json(const PlannedStep& step) {
   if (!step.when.empty()) out["when"] = list(step.when);
   if (!step.that.empty()) out["that"] = list(step.that);
   if (step.wait_for) out["wait_for"] = json(*step.wait_for);
+  if (!step.undo.empty()) out["undo"] = json(step.undo.front());
+  if (step.restores) out["restores"] = json(true);
   return object(out);
 }
 
@@ -121,6 +139,14 @@ std::string json(const Verification& verify) {
 
 }  // namespace
 
+std::string shown_text(const std::string& name, const std::string& text) {
+  if (name == "url") {
+    const bool is_cut = text.find_first_of("?#") != std::string::npos;
+    return is_cut ? fmt::format("{}?{}", public_url(text), kRedacted) : public_url(text);
+  }
+  return name == "body" ? redact_line(text) : text;
+}
+
 std::string canonical_json(const Plan& plan) {
   Members params;
   for (const auto& [name, value] : plan.params)
@@ -129,6 +155,11 @@ std::string canonical_json(const Plan& plan) {
               {"params", object(params)},        {"before", list(plan.before)},
               {"steps", list(plan.steps)},       {"stay_healthy", json(plan.stay_healthy)}};
   if (plan.verify) out["verify"] = json(*plan.verify);
+  if (plan.on_failure != OnFailure::kUndo) out["on_failure"] = json(to_string(plan.on_failure));
+  if (!plan.escalate.empty()) out["escalate"] = json(plan.escalate);
+  if (plan.on_resolved) {
+    out["on_resolved"] = object({{"checks", json(plan.on_resolved->checks)}, {"steps", list(plan.on_resolved->steps)}});
+  }
   return object(out);
 }
 

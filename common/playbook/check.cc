@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/base/url.h"
 #include "common/config/decode.h"
 
 namespace heal::playbook {
@@ -20,6 +21,10 @@ Result<HealthCheck> parse_health_check(std::string_view text) {
                       "tcp://host:port): {}",
                       *problem);
   return HealthCheck{HealthCheck::Kind::kHttp, std::string(text)};
+}
+
+std::string HealthCheck::shown() const {
+  return kind == Kind::kTcp ? str() : public_url(address);
 }
 
 std::string_view to_string(Comparison comparison) {
@@ -81,9 +86,9 @@ std::string Check::str() const {
   const auto of = target ? fmt::format(" of {}", target->str()) : std::string();
   switch (kind) {
     case Kind::kHealth:
-      return fmt::format("health{}{}{}", of, health ? fmt::format(" ({})", health->str()) : "", suffix);
+      return fmt::format("health{}{}{}", of, health ? fmt::format(" ({})", health->shown()) : "", suffix);
     case Kind::kHttp: {
-      auto out = fmt::format("http {}", address);
+      auto out = fmt::format("http {}", public_url(address));
       if (!status.empty()) out += fmt::format(" answers {}", fmt::join(status, " or "));
       if (body) out += fmt::format(" with a body like \"{}\"", body->pattern());
       return out + suffix;

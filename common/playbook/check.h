@@ -21,6 +21,8 @@ struct HealthCheck {
   std::string address;  ///< the URL, or host:port
 
   std::string str() const { return kind == Kind::kTcp ? "tcp://" + address : address; }
+  /// For messages and print-outs: without what may be a secret in the URL.
+  std::string shown() const;
   bool operator==(const HealthCheck&) const = default;
 };
 /// `http://…`, `https://…` or `tcp://host:port`; kInvalid otherwise.
@@ -49,7 +51,8 @@ struct Check {
   std::optional<TargetId> target;     ///< kContainer: which one, kHealth: whose; a plan always has it for these
   std::optional<HealthCheck> health;  ///< kHealth in a plan: what the inventory says
 
-  /// `health of container/local/nginx (http://nginx/healthz)`, `promql up{job="x"} == 1`, …
+  /// `health of container/local/nginx (http://nginx/healthz)`, `promql up{job="x"} == 1`, … without what may be a
+  /// secret in a URL.
   std::string str() const;
   bool operator==(const Check&) const = default;
 };

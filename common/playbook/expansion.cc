@@ -86,6 +86,26 @@ Result<std::string> url_part(std::string_view before, const std::string& value) 
   return make_error(ErrorCode::kInvalid, "\"{}\" is not a host or host:port", printable(value, 80));
 }
 
+/// Whether JSON text that begins with `before` goes on inside of a string.
+bool is_inside_string(std::string_view before) {
+  bool is_inside = false;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i] == '"') is_inside = !is_inside;
+    if (before[i] == '\\' && is_inside) ++i;
+  }
+  return is_inside;
+}
+
+/// Templates let no control character through, so that quotes and backslashes are all that there is.
+std::string escape_json(const std::string& value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 bool has_dot_segment(std::string_view url) {
   const auto scheme_end = url.find("://");
   auto path = url.substr(scheme_end == std::string_view::npos ? 0 : scheme_end + 3);
@@ -117,6 +137,13 @@ Result<std::string> expand_query(const Template& text, const Scope& scope) {
     if (value.find_first_of("\"\\'`") == std::string::npos) return value;
     return make_error(ErrorCode::kInvalid, "\"{}\" holds a quote or a backslash and cannot be put into a query",
                       printable(value, 80));
+  });
+}
+
+Result<std::string> expand_json(const Template& text, const Scope& scope) {
+  return text.expand(scope, [](std::string_view before, const std::string& value) -> Result<std::string> {
+    if (is_inside_string(before)) return escape_json(value);
+    return make_error(ErrorCode::kInvalid, "a place in JSON must stand inside of double quotes");
   });
 }
 

@@ -19,6 +19,9 @@ Result<std::string> expand_url(const Template& text, const Scope& scope);
 /// A query: a value must not hold a quote or a backslash, by which it could leave its string.
 Result<std::string> expand_query(const Template& text, const Scope& scope);
 
+/// JSON: a place must stand inside of a string; its value is escaped.
+Result<std::string> expand_json(const Template& text, const Scope& scope);
+
 /// One element of argv: a value that begins with a dash is refused where it would be the beginning of the element.
 Result<std::string> expand_argument(const Template& text, const Scope& scope);
 

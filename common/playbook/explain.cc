@@ -2,6 +2,7 @@
 
 #include "common/base/redact.h"
 #include "common/base/text.h"
+#include "common/playbook/canonical.h"
 #include "common/playbook/plan.h"
 
 namespace heal::playbook {
@@ -37,7 +38,12 @@ std::string show(const ArgumentValue& value) {
   return std::visit(Show(), value);
 }
 
-std::string show(const GuardSettings& guards) {
+std::string show(const std::string& name, const ArgumentValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr ? show(shown_text(name, *text)) : show(value);
+}
+
+std::string show(const GuardSettings& guards, const std::string& group) {
   const auto on_error = [](OnError choice) {
     return choice == OnError::kAllow ? " (goes on when it cannot tell)" : "";
   };
@@ -52,6 +58,17 @@ std::string show(const GuardSettings& guards) {
   out += budget.state == GuardSwitch::kOff ? ", budget off"
                                            : fmt::format(", at most {} heals in {}{}", budget.attempts,
                                                          format_duration(budget.window), on_error(budget.on_error));
+  const auto& in_flight = guards.in_flight;
+  if (in_flight.state == GuardSwitch::kOn)
+    out += fmt::format(", at most {} of the group and {} in all at a time", in_flight.per_group, in_flight.total);
+  const auto& flap = guards.flap;
+  if (flap.state == GuardSwitch::kOn)
+    out += fmt::format(", not when healed {} times in {}", flap.heals, format_duration(flap.window));
+  const auto& population = guards.population;
+  if (population.state == GuardSwitch::kOn && !group.empty()) {
+    out += fmt::format(", only while at most {} % of group {} (at least {}) are unhealthy{}", population.percent, group,
+                       population.at_least, on_error(population.on_error));
+  }
   return out + "\n";
 }
 
@@ -62,18 +79,40 @@ std::string show_conditions(const char* word, const std::vector<Condition>& cond
   return out;
 }
 
-std::string show(const PlannedStep& step, std::size_t number) {
-  auto out = fmt::format("  {}. {}: {}", number, step.name, step.kind);
+std::string show_doing(const PlannedStep& step) {
+  auto out = step.restores ? step.kind + " as it was" : step.kind;
   if (step.target) out += " " + step.target->str();
   if (step.wait_for) out += " " + step.wait_for->str();
   for (const auto& [name, value] : step.arguments.all())
-    out += fmt::format(" {}={}", name, show(value));
+    out += fmt::format(" {}={}", name, show(name, value));
   out += fmt::format(" (timeout {}", format_duration(step.timeout));
   if (step.retry.attempts > 1)
     out += fmt::format(", {} attempts, backoff {}", step.retry.attempts, format_duration(step.retry.backoff));
   if (step.effect == Effect::kChanges) out += fmt::format(", after a crash: {}", to_string(step.on_unknown));
-  out += ")\n";
-  return out + show_conditions("when", step.when) + show_conditions("that", step.that);
+  return out + ")\n";
+}
+
+std::string show(const PlannedStep& step, std::size_t number) {
+  auto out = fmt::format("  {}. {}: {}", number, step.name, show_doing(step));
+  out += show_conditions("when", step.when) + show_conditions("that", step.that);
+  for (const auto& undo : step.undo)
+    out += "     undo " + show_doing(undo);
+  return out;
+}
+
+std::string show_aftermath(const Plan& plan) {
+  std::string out;
+  if (plan.on_failure == OnFailure::kKeep) out += "when it fails, nothing is undone\n";
+  if (!plan.escalate.empty()) out += fmt::format("when it fails, go on with: {}\n", fmt::join(plan.escalate, ", "));
+  if (!plan.on_resolved) return out;
+  out += fmt::format("once every alert has resolved and, within {}, {} of these is true:\n",
+                     format_duration(plan.on_resolved->checks.within),
+                     plan.on_resolved->checks.mode == Verification::Mode::kAll ? "all" : "any");
+  for (const auto& check : plan.on_resolved->checks.checks)
+    out += fmt::format("  - {}\n", check.str());
+  for (std::size_t i = 0; i < plan.on_resolved->steps.size(); ++i)
+    out += show(plan.on_resolved->steps[i], i + 1);
+  return out;
 }
 
 std::string show(const Verification& verify) {
@@ -92,7 +131,7 @@ std::string explain(const Plan& plan) {
                          plan.hash);
   for (const auto& [name, value] : plan.params)
     out += fmt::format("param {} = {}\n", name, show(value));
-  out += show(plan.guards);
+  out += show(plan.guards, plan.population_group);
   if (!plan.before.empty()) out += "before, all must be true:\n";
   for (const auto& check : plan.before)
     out += fmt::format("  - {}\n", check.str());
@@ -100,7 +139,8 @@ std::string explain(const Plan& plan) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i)
     out += show(plan.steps[i], i + 1);
   out += plan.verify ? show(*plan.verify) : "no verification: it cannot be proved that this helps\n";
-  return out + fmt::format("then it must stay healthy for {}\n", format_duration(plan.stay_healthy));
+  out += fmt::format("then it must stay healthy for {}\n", format_duration(plan.stay_healthy));
+  return out + show_aftermath(plan);
 }
 
 }  // namespace heal::playbook

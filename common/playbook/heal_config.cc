@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/model/ip_address.h"
 #include "common/playbook/reading.h"
 
 namespace heal::playbook {
@@ -17,6 +18,14 @@ using config::Value;
 std::optional<std::string> as_absolute_path(const Value& value) {
   if (value.is_scalar() && value.text().substr(0, 1) == "/") return value.text();
   value.must_be("an absolute path");
+  return std::nullopt;
+}
+
+/// `unix:/run/haproxy/admin.sock` or `host:port`.
+std::optional<std::string> as_socket(const Value& value) {
+  const auto text = config::as_string(value).value_or("");
+  if (text.starts_with("unix:/") || config::is_host_port(text)) return text;
+  value.must_be("unix:/absolute/path or host:port");
   return std::nullopt;
 }
 
@@ -43,11 +52,54 @@ std::optional<std::string> as_allowed_host(const Value& value) {
   return std::nullopt;
 }
 
-EngineConfig read_engine(const Value& value) {
+/// `127.0.0.1:2375`, `[::1]:2375`, `localhost:2375`.
+bool is_loopback(std::string_view host_port) {
+  auto host = host_port.substr(0, host_port.rfind(':'));
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const auto address = IpAddress::parse(host);
+  if (!address) return host == "localhost";
+  return address->is_v6() ? address->str() == "::1" : address->bytes[0] == 127;
+}
+
+/// Whoever reaches an engine is root on its machine: without certificates both ways only on this one.
+void check_tcp_engine(MapReader& map, const EngineConfig& engine) {
+  const Value& value = map.value();
+  if (engine.cert_file.empty() != engine.key_file.empty()) {
+    value.error("\"cert_file\" and \"key_file\" belong together");
+  } else if (engine.cert_file.empty() && !engine.ca_file.empty()) {
+    value.error(
+        "\"ca_file\" needs \"cert_file\" and \"key_file\": an engine that asks for no certificate obeys everyone");
+  } else if (engine.insecure && !engine.cert_file.empty()) {
+    value.error("\"insecure\" is for plain TCP, not for an engine with certificates");
+  } else if (engine.cert_file.empty() && !engine.tcp.empty() && !engine.insecure && !is_loopback(engine.tcp)) {
+    value.error(fmt::format("plain TCP to {} would let everyone on the way command that engine", engine.tcp),
+                "give ca_file, cert_file and key_file, or say insecure: true");
+  }
+}
+
+/// Notes the file that `key` names, if it is given.
+void note_file(MapReader& map, std::string key, NamedFile::Content content, std::vector<NamedFile>& files) {
+  const auto value = map.find(key);
+  if (value && value->is_scalar() && !value->text().empty())
+    files.push_back({std::move(key), value->text(), content, value->span()});
+}
+
+EngineConfig read_engine(const Value& value, std::vector<NamedFile>& files) {
   EngineConfig out;
   MapReader map(value, "an engine");
-  map.required("unix", out.unix_socket, as_absolute_path);
+  const bool has_unix = map.optional("unix", out.unix_socket, as_absolute_path) || map.has("unix");
+  const bool has_tcp = map.optional("tcp", out.tcp, config::as_host_port) || map.has("tcp");
+  map.optional("ca_file", out.ca_file, config::as_nonempty_string);
+  map.optional("cert_file", out.cert_file, config::as_nonempty_string);
+  map.optional("key_file", out.key_file, config::as_nonempty_string);
+  for (const char* key : {"ca_file", "cert_file", "key_file"})
+    note_file(map, key, NamedFile::Content::kCertificates, files);
+  map.optional("insecure", out.insecure, config::as_bool);
   map.finish();
+  if (map.is_map() && has_unix == has_tcp) value.error("an engine needs either \"unix\" or \"tcp\"");
+  if (has_tcp && !has_unix) check_tcp_engine(map, out);
+  const bool has_tls_keys = map.has("ca_file") || map.has("cert_file") || map.has("key_file") || map.has("insecure");
+  if (has_unix && !has_tcp && has_tls_keys) value.error("certificates and \"insecure\" are for engines on \"tcp\"");
   return out;
 }
 
@@ -60,15 +112,8 @@ void read_engines(const Value& value, HealConfig& out) {
     if (!is_identifier(entry.key))
       value.key_error(entry,
                       fmt::format("\"{}\" is not a name of a-z, 0-9, - and _ (at most 64)", printable(entry.key, 60)));
-    out.engines[entry.key] = read_engine(value.child(entry));
+    out.engines[entry.key] = read_engine(value.child(entry), out.named_files);
   }
-}
-
-/// Notes the file that `key` names, if it is given.
-void note_file(MapReader& map, std::string key, NamedFile::Content content, std::vector<NamedFile>& files) {
-  const auto value = map.find(key);
-  if (value && value->is_scalar() && !value->text().empty())
-    files.push_back({std::move(key), value->text(), content, value->span()});
 }
 
 std::optional<HttpEndpoint> read_endpoint(const Value& value, std::string what, std::vector<NamedFile>& files) {
@@ -145,12 +190,18 @@ void read_allow(const Value& value, HealConfig& out) {
   MapReader map(value, "\"allow\"");
   map.optional("commands", out.allow.commands, config::as_list(as_absolute_path));
   map.optional("hosts", out.allow.hosts, config::as_list(as_allowed_host));
+  map.optional("exec", out.allow.exec, config::as_list(as_absolute_path));
+  map.optional("ansible", out.allow.ansible, config::as_list(as_absolute_path));
+  map.optional("haproxy", out.allow.haproxy, config::as_list(as_socket));
+  const config::as_enum<std::string> host_words({std::pair<std::string, std::string>("drop_caches", "drop_caches")});
+  map.optional("host", out.allow.host, config::as_list(host_words));
   map.finish();
 }
 
-void read_defaults(const Value& value, HealConfig& out) {
+void read_defaults(const Value& value, HealConfig& out, std::optional<Value>& route) {
   MapReader map(value, "\"defaults\"");
   if (const auto guards = map.find("guards")) read_guards(*guards, out.guards);
+  route = map.find("route");
   map.finish();
 }
 
@@ -160,6 +211,31 @@ void read_faults(const Value& value, HealConfig& out) {
   map.optional("max_ttl", out.faults.max_ttl, config::as_positive_duration);
   map.optional("helper_image", out.faults.helper_image, config::as_nonempty_string);
   map.finish();
+}
+
+/// What is kept for less time would be gone before anybody could look at it.
+constexpr Duration kLeastRetention = std::chrono::hours(1);
+
+std::optional<Duration> as_retention(const Value& value) {
+  const auto read = config::as_positive_duration(value);
+  if (!read || *read >= kLeastRetention) return read;
+  value.error("\"incidents\" must be at least 1h", "90d keeps them for three months");
+  return std::nullopt;
+}
+
+void read_retention(const Value& value, HealConfig& out) {
+  MapReader map(value, "\"retention\"");
+  map.optional("incidents", out.retention.incidents, as_retention);
+  map.finish();
+}
+
+void read_notify_section(const Value& value, HealConfig& out) {
+  FileNotes files;
+  out.notify = read_notify(value, files);
+  for (const auto& [key, file] : files) {
+    const auto content = key == "ca_file" ? NamedFile::Content::kCertificates : NamedFile::Content::kSecret;
+    out.named_files.push_back({key, file.text(), content, file.span()});
+  }
 }
 
 void read_users(const Value& value, HealConfig& out) {
@@ -174,18 +250,15 @@ void read_users(const Value& value, HealConfig& out) {
   }
 }
 
-std::optional<Route> read_route(const Value& value) {
-  Route out;
-  out.span = value.span();
+/// What `defaults.route` and a route have in common.
+void read_route_body(MapReader& map, Route& out) {
   const References labels{{"labels"}, nullptr, nullptr};
   const References event{{"labels", "annotations"}, nullptr, nullptr};
-  MapReader map(value, "a route");
-  map.required("match", out.match, config::as_matcher_list);
-  if (const auto name = map.find_required("playbook")) {
+  if (const auto name = map.find("playbook")) {
     out.playbook = as_identifier(*name).value_or("");
     out.playbook_span = name->span();
   }
-  if (const auto target = map.find_required("target")) {
+  if (const auto target = map.find("target")) {
     out.target = read_template(*target, labels).value_or(Template());
     out.target_span = target->span();
     if (out.target.is_literal() && !out.target.text().empty()) as_target(*target);
@@ -197,25 +270,41 @@ std::optional<Route> read_route(const Value& value) {
       out.param_spans[entry.key] = params->key_span(entry);
     }
   }
+  map.optional("windows", out.windows, read_time_windows);
+}
+
+Route read_route_defaults(const Value& value) {
+  Route out;
+  MapReader map(value, "the defaults of routes");
+  read_route_body(map, out);
+  map.finish();
+  return out;
+}
+
+std::optional<Route> read_route(const Value& value, const Route& defaults) {
+  Route out = defaults;
+  out.span = value.span();
+  MapReader map(value, "a route");
+  map.required("match", out.match, config::as_matcher_list);
+  read_route_body(map, out);
+  if (defaults.playbook.empty()) map.find_required("playbook");
   bool goes_on = false;
   map.optional("continue", goes_on, config::as_bool);
-  if (const auto next = map.find("continue"); goes_on && next)
-    next->warning(
-        "of several routes that take an alert only the first acts yet; the others are shown by \"playbook plan\"");
   out.next = goes_on ? Route::Next::kContinue : Route::Next::kStop;
   map.finish();
   return map.is_map() ? std::optional(out) : std::nullopt;
 }
 
-void read_routes(const Value& value, HealConfig& out) {
-  out.routes = config::as_list(read_route)(value).value_or(std::vector<Route>());
+void read_routes(const Value& value, const Route& defaults, HealConfig& out) {
+  const auto read = [&defaults](const Value& item) { return read_route(item, defaults); };
+  out.routes = config::as_list(read)(value).value_or(std::vector<Route>());
   const auto items = value.items();
   for (std::size_t i = 0; i < out.routes.size() && out.routes.size() == items.size(); ++i) {
     const auto& entries = items[i].node().entries;
     const bool says_all = std::any_of(entries.begin(), entries.end(), [](const config::MapEntry& entry) {
       return entry.key == "match" && entry.value.kind == config::NodeKind::kList && entry.value.items.empty();
     });
-    if (says_all && out.routes[i].next == Route::Next::kStop && i + 1 < items.size())
+    if (says_all && out.routes[i].windows.empty() && out.routes[i].next == Route::Next::kStop && i + 1 < items.size())
       items[i + 1].warning("this route is never asked: the one before it matches every alert");
   }
 }
@@ -232,14 +321,22 @@ void read_sections(MapReader& map, HealConfig& out) {
   if (const auto playbooks = map.find("playbooks")) out.playbooks_span = playbooks->span();
   if (const auto inventory = map.find("inventory")) read_inventory(*inventory, out);
   if (const auto allow = map.find("allow")) read_allow(*allow, out);
-  if (const auto defaults = map.find("defaults")) read_defaults(*defaults, out);
-  if (const auto routes = map.find("routes")) read_routes(*routes, out);
-  if (const auto retention = map.find("retention"))
-    retention->error("\"retention\" is not available yet", "leave it out: incidents are kept for good");
+  std::optional<Value> route_defaults;
+  if (const auto defaults = map.find("defaults")) read_defaults(*defaults, out, route_defaults);
+  const Route defaults = route_defaults ? read_route_defaults(*route_defaults) : Route();
+  read_safety(map, out.safety);
+  if (const auto routes = map.find("routes")) read_routes(*routes, defaults, out);
+  std::vector<std::string> engines;
+  for (const auto& [name, engine] : out.engines)
+    engines.push_back(name);
+  if (const auto sources = map.find("sources")) out.sources = read_sources(*sources, engines, out.named_files);
+  if (const auto schedules = map.find("schedules")) out.schedules = read_schedules(*schedules);
+  if (const auto retention = map.find("retention")) read_retention(*retention, out);
   std::int64_t workers = out.workers;
   map.optional("workers", workers, config::as_integer(1, 256));
   out.workers = static_cast<std::uint32_t>(workers);
   if (const auto faults = map.find("faults")) read_faults(*faults, out);
+  if (const auto notify = map.find("notify")) read_notify_section(*notify, out);
   if (const auto users = map.find("users")) read_users(*users, out);
 }
 

@@ -14,13 +14,22 @@
 #include "common/model/target.h"
 #include "common/playbook/check.h"
 #include "common/playbook/guards.h"
+#include "common/playbook/notify.h"
+#include "common/playbook/safety.h"
+#include "common/playbook/sources.h"
 #include "common/playbook/text_template.h"
+#include "common/playbook/windows.h"
 
 namespace heal::playbook {
 
-/// A container engine.
+/// A container engine: on a unix socket, or on TCP.
 struct EngineConfig {
   std::string unix_socket = "/var/run/docker.sock";
+  std::string tcp;        ///< `host:port`; "" for the socket
+  std::string ca_file;    ///< PEM, against which the engine's certificate is checked; "" for the system's bundle
+  std::string cert_file;  ///< PEM, our certificate and its key; "" for plain TCP
+  std::string key_file;
+  bool insecure = false;  ///< plain TCP to another machine was asked for
   bool operator==(const EngineConfig&) const = default;
 };
 
@@ -63,6 +72,10 @@ struct Inventory {
 struct AllowLists {
   std::vector<std::string> commands;  ///< absolute paths of programs
   std::vector<std::string> hosts;     ///< `host` (any port) or `host:port`, lower case
+  std::vector<std::string> exec;      ///< absolute paths of programs inside of containers
+  std::vector<std::string> ansible;   ///< absolute paths of Ansible's playbooks
+  std::vector<std::string> haproxy;   ///< runtime sockets: `unix:/path` or `host:port`
+  std::vector<std::string> host;      ///< what may be done to this machine: drop_caches
   bool operator==(const AllowLists&) const = default;
 };
 
@@ -73,15 +86,21 @@ struct FaultSettings {
   bool operator==(const FaultSettings&) const = default;
 };
 
+struct RetentionSettings {
+  std::optional<Duration> incidents;  ///< how long those that are over are kept; absent: for good
+  bool operator==(const RetentionSettings&) const = default;
+};
+
 enum class Role { kIngest, kView, kOperate, kApprove };
 std::string_view to_string(Role role);
 
 /// One entry of `routes:`: the first that matches decides, and `continue` lets the next ones be asked too.
 struct Route {
   enum class Next { kStop, kContinue };
-  std::vector<Matcher> match;  ///< all must match; empty only when written as `match: []`
+  std::vector<Matcher> match;       ///< all must match; empty only when written as `match: []`
+  std::vector<TimeWindow> windows;  ///< it takes events only while one of them is open; empty: always
   std::string playbook;
-  Template target;                         ///< over labels.*
+  Template target;                         ///< over labels.*; empty: the target that the event knows itself
   std::map<std::string, Template> params;  ///< over labels.* and annotations.*
   Next next = Next::kStop;
   SourceSpan span;
@@ -109,10 +128,15 @@ struct HealConfig {
   std::vector<std::string> playbooks{"playbooks/*.yml"};  ///< files, folders, globs, relative to heal.yml
   Inventory inventory;
   AllowLists allow;
-  GuardSettings guards;  ///< `defaults.guards`
+  GuardSettings guards;   ///< `defaults.guards`
+  SafetySettings safety;  ///< `lever`, `storm`
   std::vector<Route> routes;
+  SourcesConfig sources;
+  std::vector<Schedule> schedules;
   std::uint32_t workers = 4;  ///< heals that may run at the same time
+  RetentionSettings retention;
   FaultSettings faults;
+  NotifySettings notify;
   std::map<std::string, std::vector<Role>, std::less<>> users;  ///< name (of web.config.yml) → roles
   std::string file;                                             ///< where it was read; relative names start there
   std::vector<NamedFile> named_files;                           ///< all that stand above; not read when parsing

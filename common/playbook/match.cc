@@ -9,6 +9,20 @@
 namespace heal::playbook {
 namespace {
 
+std::string explain_windows(const Route& route, WallTime now, RouteDecision::Verdict& verdict) {
+  if (route.windows.empty()) return "";
+  std::vector<std::string> closed;
+  for (const auto& window : route.windows) {
+    if (window.contains(now)) return fmt::format(", in its window {}", window.str());
+    closed.push_back(window.str());
+  }
+  verdict = RouteDecision::Verdict::kNoMatch;
+  return fmt::format(", but {} not open at {}",
+                     closed.size() == 1 ? fmt::format("its window {} is", closed.front())
+                                        : fmt::format("its windows {} are", fmt::join(closed, "; ")),
+                     format_rfc3339(now));
+}
+
 std::string explain_match(const Route& route, const Labels& labels, RouteDecision::Verdict& verdict) {
   verdict = RouteDecision::Verdict::kTaken;
   if (route.match.empty()) return "matches every alert";
@@ -27,9 +41,14 @@ std::string explain_match(const Route& route, const Labels& labels, RouteDecisio
   return fmt::format("{} match{}", fmt::join(held, ", "), held.size() == 1 ? "es" : "");
 }
 
+Result<TargetId> expand_target(const Route& route, const Scope& scope) {
+  HEAL_TRY(const auto text, route.target.expand(scope).with_context("target of the route at {}", route.span.str()));
+  return TargetId::parse(text).with_context("target of the route at {}", route.span.str());
+}
+
 }  // namespace
 
-std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels& labels) {
+std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels& labels, WallTime now) {
   std::vector<RouteDecision> out;
   bool is_decided = false;
   for (std::size_t i = 0; i < routes.size(); ++i) {
@@ -40,7 +59,8 @@ std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels&
       decision.verdict = RouteDecision::Verdict::kNotAsked;
       decision.explanation = fmt::format("{}: not asked: a route before it decided", route.span.str());
     } else {
-      const auto why = explain_match(route, labels, decision.verdict);
+      auto why = explain_match(route, labels, decision.verdict);
+      if (decision.verdict == RouteDecision::Verdict::kTaken) why += explain_windows(route, now, decision.verdict);
       decision.explanation = fmt::format("{}: {}", route.span.str(), why);
       const bool is_taken = decision.verdict == RouteDecision::Verdict::kTaken;
       if (is_taken) decision.explanation += fmt::format(": playbook {}", route.playbook);
@@ -51,7 +71,8 @@ std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels&
   return out;
 }
 
-Result<RoutedHeal> resolve_route(const Route& route, const Labels& labels, const Labels& annotations) {
+Result<RoutedHeal> resolve_route(const Route& route, const Labels& labels, const Labels& annotations,
+                                 const std::optional<TargetId>& known) {
   Scope scope;
   for (const auto& [name, value] : labels)
     scope["labels." + name] = value;
@@ -59,8 +80,14 @@ Result<RoutedHeal> resolve_route(const Route& route, const Labels& labels, const
     scope["annotations." + name] = value;
   RoutedHeal out;
   out.playbook = route.playbook;
-  HEAL_TRY(const auto target, route.target.expand(scope).with_context("target of the route at {}", route.span.str()));
-  HEAL_TRY(out.target, TargetId::parse(target).with_context("target of the route at {}", route.span.str()));
+  if (route.target.text().empty()) {
+    if (!known)
+      return make_error(ErrorCode::kNotFound, "the route at {} has no \"target\", and the event does not know its own",
+                        route.span.str());
+    out.target = *known;
+  } else {
+    HEAL_TRY(out.target, expand_target(route, scope));
+  }
   for (const auto& [name, text] : route.params) {
     HEAL_TRY(out.params[name], text.expand(scope).with_context("param {} of the route at {}", name, route.span.str()));
   }

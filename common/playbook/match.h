@@ -24,8 +24,8 @@ struct RouteDecision {
   bool operator==(const RouteDecision&) const = default;
 };
 
-/// Asks every route in order. The chosen ones are those with kTaken.
-std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels& labels);
+/// Asks every route in order; `now` decides about their windows. The chosen ones are those with kTaken.
+std::vector<RouteDecision> match(const std::vector<Route>& routes, const Labels& labels, WallTime now);
 
 /// What a route wants to be done.
 struct RoutedHeal {
@@ -35,8 +35,9 @@ struct RoutedHeal {
   bool operator==(const RoutedHeal&) const = default;
 };
 
-/// Expands a route's target and params. kInvalid or kNotFound with the reason when a label is missing or what comes out
-/// is no target.
-Result<RoutedHeal> resolve_route(const Route& route, const Labels& labels, const Labels& annotations);
+/// Expands a route's target and params; a route without a target takes `known`, the event's own. kInvalid or kNotFound
+/// with the reason when a label is missing, what comes out is no target, or neither knows one.
+Result<RoutedHeal> resolve_route(const Route& route, const Labels& labels, const Labels& annotations,
+                                 const std::optional<TargetId>& known = {});
 
 }  // namespace heal::playbook

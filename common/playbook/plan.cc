@@ -68,7 +68,21 @@ class Planner {
     if (spec.wait_for) {
       HEAL_TRY(out.wait_for, plan_check(*spec.wait_for));
     }
-    HEAL_TRY_STATUS(check_rules(out));
+    HEAL_TRY_STATUS(check_rules(*kind, out));
+    out.restores = spec.restores;
+    for (const auto& undo : spec.undo) {
+      HEAL_TRY(auto planned, step(undo).with_context("undo"));
+      out.undo.push_back(std::move(planned));
+    }
+    return out;
+  }
+
+  Result<std::vector<PlannedStep>> steps(const std::vector<StepSpec>& specs) const {
+    std::vector<PlannedStep> out;
+    for (const auto& spec : specs) {
+      HEAL_TRY(auto planned, step(spec).with_context("step {}", spec.name));
+      out.push_back(std::move(planned));
+    }
     return out;
   }
 
@@ -107,7 +121,11 @@ class Planner {
   }
 
   Result<ArgumentValue> argument_value(const ArgumentTemplate& given, const ArgumentSpec& argument) const {
-    if (const auto* text = std::get_if<Template>(&given)) return expand_typed(*text, argument.type, scope_);
+    if (const auto* text = std::get_if<Template>(&given)) {
+      if (argument.shape != ArgumentShape::kJsonText) return expand_typed(*text, argument.type, scope_);
+      HEAL_TRY(auto json, expand_json(*text, scope_));
+      return ArgumentValue(std::move(json));
+    }
     if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&given)) return ArgumentValue(*numbers);
     if (const auto* templates = std::get_if<std::vector<Template>>(&given)) {
       std::vector<std::string> texts;
@@ -129,23 +147,13 @@ class Planner {
   }
 
   /// What heal.yml allows, and what arguments must be to each other.
-  Status check_rules(const PlannedStep& step) const {
-    if (step.kind == "command") return check_command(step.arguments.texts("argv"));
-    if (step.kind == "http.request")
-      return check_host_allowed(config_.allow, step.arguments.text("url")).with_context("argument url");
+  Status check_rules(const StepKind& kind, PlannedStep& step) const {
+    if (kind.rule != nullptr) HEAL_TRY_STATUS(kind.rule(config_, step));
     const bool waits_for_grace = step.arguments.has("grace") && step.arguments.duration("grace") >= step.timeout;
     if (waits_for_grace)
       return make_error(ErrorCode::kInvalid, "the timeout {} is not longer than the grace {}",
                         format_duration(step.timeout), format_duration(step.arguments.duration("grace")));
     return {};
-  }
-
-  Status check_command(const std::vector<std::string>& argv) const {
-    const auto& allowed = config_.allow.commands;
-    const bool is_allowed = !argv.empty() && std::find(allowed.begin(), allowed.end(), argv[0]) != allowed.end();
-    if (is_allowed) return {};
-    return make_error(ErrorCode::kRefused, "{} is not under allow.commands in heal.yml",
-                      argv.empty() ? "an empty command" : argv[0]);
   }
 
   Result<Check> plan_check(const CheckSpec& spec) const {
@@ -209,24 +217,48 @@ Result<Verification> plan_verification(const Planner& planner, const Verificatio
   return out;
 }
 
+Result<std::string> population_group(const PopulationGuard& guard, const std::string& own, const Scope& scope) {
+  if (guard.state == GuardSwitch::kOff || guard.group.text().empty()) return own;
+  HEAL_TRY(auto group, guard.group.expand(scope).with_context("guard population: group"));
+  if (group.empty()) return make_error(ErrorCode::kInvalid, "guard population: \"group\" comes out empty");
+  return group;
+}
+
+Result<PlannedResolved> plan_resolved(const Planner& planner, const ResolvedSpec& spec,
+                                      const std::optional<Verification>& verify) {
+  PlannedResolved out;
+  if (verify) out.checks = *verify;
+  if (!spec.checks.empty()) {
+    out.checks.mode = Verification::Mode::kAll;
+    HEAL_TRY(out.checks.checks, planner.checks(spec.checks, "check"));
+  }
+  out.checks.within = spec.within;
+  HEAL_TRY(out.steps, planner.steps(spec.steps));
+  return out;
+}
+
 Result<Plan> fill_in(const HealConfig& config, const Playbook& playbook, const PlanInput& input) {
-  if (playbook.mode == Mode::kApprove) return Error(ErrorCode::kRefused, "mode approve is not available yet");
   Plan out;
   out.playbook = playbook.name;
   out.mode = playbook.mode;
   out.target = input.target.id;
   out.guards = playbook.guards;
   out.stay_healthy = playbook.stay_healthy;
+  out.on_failure = playbook.on_failure;
+  out.approval = playbook.approval;
+  out.escalate = playbook.escalate;
   HEAL_TRY(out.params, bind_params(playbook.params, input.params));
   out.scope = make_scope(input, out.params);
+  out.group = input.target.group;
+  HEAL_TRY(out.population_group, population_group(playbook.guards.population, out.group, out.scope));
   const Planner planner(config, input, out.scope);
   HEAL_TRY(out.before, planner.checks(playbook.before, "before"));
-  for (const auto& spec : playbook.steps) {
-    HEAL_TRY(auto step, planner.step(spec).with_context("step {}", spec.name));
-    out.steps.push_back(std::move(step));
-  }
+  HEAL_TRY(out.steps, planner.steps(playbook.steps));
   if (playbook.verify) {
     HEAL_TRY(out.verify, plan_verification(planner, *playbook.verify));
+  }
+  if (playbook.on_resolved) {
+    HEAL_TRY(out.on_resolved, plan_resolved(planner, *playbook.on_resolved, out.verify).with_context("on_resolved"));
   }
   return out;
 }

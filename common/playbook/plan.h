@@ -37,8 +37,18 @@ struct PlannedStep {
   OnUnknown on_unknown = OnUnknown::kHalt;
   Idempotence idempotence = Idempotence::kNotIdempotent;
   Effect effect = Effect::kChanges;
+  std::vector<PlannedStep> undo;  ///< what takes it back: one, or none
+  bool restores = false;          ///< an undo: the kind puts back what it found
 
   bool operator==(const PlannedStep&) const = default;
+};
+
+/// What is done once every alert has resolved.
+struct PlannedResolved {
+  Verification checks;  ///< what must be true first
+  std::vector<PlannedStep> steps;
+
+  bool operator==(const PlannedResolved&) const = default;
 };
 
 /// Everything a heal will do. Two plans with the same hash do the same.
@@ -48,10 +58,16 @@ struct Plan {
   TargetId target;
   Params params;
   GuardSettings guards;
+  std::string group;             ///< the target's own; "" for none
+  std::string population_group;  ///< whose members the population guard counts; "": the target stands alone
   std::vector<Check> before;
   std::vector<PlannedStep> steps;
   std::optional<Verification> verify;
   Duration stay_healthy{};
+  OnFailure on_failure = OnFailure::kUndo;
+  ApprovalSettings approval;          ///< not part of the hash
+  std::vector<std::string> escalate;  ///< the playbooks (and kPageRung) that follow when this plan fails
+  std::optional<PlannedResolved> on_resolved;
   Scope scope;  ///< labels, annotations, params and target: what conditions see besides steps.*
   /// JSON object with sorted keys: what the hash is of. Values of secret headers and variables (see is_secret_name())
   /// stand in it as "<secret>": it is stored and shown.

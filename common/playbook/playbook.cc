@@ -15,21 +15,11 @@ void read_mode(MapReader& map, Mode& mode) {
   if (!value) {
     if (map.is_map())
       map.value().warning("\"mode\" is not given, so nothing will be done: it is shadow",
-                          "write mode: shadow, or auto");
+                          "write mode: shadow, approve or auto");
     return;
   }
   const config::as_enum<Mode> words({{"shadow", Mode::kShadow}, {"approve", Mode::kApprove}, {"auto", Mode::kAuto}});
   mode = words(*value).value_or(Mode::kShadow);
-  if (mode == Mode::kApprove) value->error("mode approve is not available yet", "use shadow or auto");
-}
-
-/// Keys of a later release, which may stand there as long as they hold nothing.
-void refuse_not_yet(MapReader& map) {
-  for (const auto* key : {"escalate", "on_resolved"}) {
-    const auto value = map.find(key);
-    const bool is_empty = value && value->is_list() && value->node().items.empty();
-    if (value && !is_empty) value->error(fmt::format("\"{}\" is not available yet", key), "leave it out, or empty: []");
-  }
 }
 
 void read_verify(MapReader& map, const References& references, Playbook& out) {
@@ -62,7 +52,7 @@ Playbook read_playbook(const Value& value, const GuardSettings& defaults) {
   if (const auto steps = map.find_required("steps")) out.steps = read_steps(*steps, out.params);
   read_verify(map, references, out);
   map.optional("stay_healthy", out.stay_healthy, config::as_duration);
-  refuse_not_yet(map);
+  read_aftermath(map, references, out);
   map.finish();
   return out;
 }
@@ -81,6 +71,10 @@ std::string_view to_string(Mode mode) {
   return "shadow";
 }
 
+std::string_view to_string(OnFailure on_failure) {
+  return on_failure == OnFailure::kUndo ? "undo" : "keep";
+}
+
 std::optional<Playbook> parse_playbook(const std::string& text, const std::string& file, const GuardSettings& defaults,
                                        config::Diagnostics& diagnostics) {
   const config::Source source(file, text);
@@ -89,6 +83,7 @@ std::optional<Playbook> parse_playbook(const std::string& text, const std::strin
   if (!root) return std::nullopt;
   auto out = read_playbook(Value(*root, source, diagnostics, config::Dialect::kStrict, "the file"), defaults);
   out.file = file;
+  out.text = text;
   if (diagnostics.errors() != errors_before) return std::nullopt;
   return out;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,10 +18,37 @@ namespace heal::playbook {
 /// How far a playbook may go by itself.
 enum class Mode {
   kShadow,   ///< plan and record what would be done; never act
-  kApprove,  ///< wait for a human; not available yet: a file that says so is refused
+  kApprove,  ///< plan, ask all guards, and wait for a human
   kAuto,
 };
 std::string_view to_string(Mode mode);
+
+/// What happens to the steps that ran when a later one fails or verification says that it did not help.
+enum class OnFailure {
+  kUndo,  ///< those that declare an undo are undone, the last first
+  kKeep,  ///< everything stays as it is
+};
+std::string_view to_string(OnFailure on_failure);
+
+/// Who must agree, and for how long the plan may wait for it.
+struct ApprovalSettings {
+  Duration ttl = 15min;
+  std::uint32_t approvers = 1;  ///< different users
+
+  bool operator==(const ApprovalSettings&) const = default;
+};
+
+/// What is done once every alert of a verified heal has resolved.
+struct ResolvedSpec {
+  std::vector<CheckSpec> checks;  ///< all must pass first; empty: verify's
+  Duration within = 5min;         ///< they may take this long; then a human is asked, and the steps are not run
+  std::vector<StepSpec> steps;
+
+  bool operator==(const ResolvedSpec&) const = default;
+};
+
+/// The rung of a ladder that is no playbook: a human is called.
+inline constexpr std::string_view kPageRung = "page";
 
 /// One playbook file, checked. Immutable after reading.
 struct Playbook {
@@ -33,8 +61,13 @@ struct Playbook {
   std::vector<StepSpec> steps;  ///< never empty
   std::optional<VerificationSpec> verify;
   Duration stay_healthy = 30s;  ///< how long it must stay healthy before the incident is closed
-  std::string file;             ///< where it was read
-  SourceSpan name_span;         ///< where its name stands
+  OnFailure on_failure = OnFailure::kUndo;
+  ApprovalSettings approval;
+  std::vector<std::string> escalate;  ///< names of playbooks, tried in order when this one fails; kPageRung last
+  std::optional<ResolvedSpec> on_resolved;
+  std::string text;      ///< of the file: what runs keeps the version that it began with
+  std::string file;      ///< where it was read
+  SourceSpan name_span;  ///< where its name stands
 
   bool operator==(const Playbook&) const = default;
 };

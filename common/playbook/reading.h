@@ -46,6 +46,9 @@ CheckSpec read_wait_check(config::MapReader& map, Check::Kind kind, const Refere
 
 std::optional<VerificationSpec> read_verification(const config::Value& value, const References& references);
 
+/// Reads `approval`, `on_failure`, `escalate` and `on_resolved` of a playbook whose params and verification are known.
+void read_aftermath(config::MapReader& map, const References& references, Playbook& out);
+
 /// Reads `params:`.
 std::vector<ParamSpec> read_params(const config::Value& value);
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,7 +23,7 @@ namespace heal::playbook {
 enum class OnUnknown {
   kProbe,  ///< ask the world: run the playbook's verification, go on when it passes, otherwise a human must look
   kRerun,  ///< run it again; idempotent kinds only
-  kUndo,   ///< undo it; not available yet
+  kUndo,   ///< undo it and what was done before it; only for steps that have an undo
   kHalt,   ///< a human must look
 };
 std::string_view to_string(OnUnknown on_unknown);
@@ -36,6 +38,7 @@ enum class ArgumentShape {
   kTextList,     ///< list of templates → texts, each template exactly one element
   kIntegerList,  ///< list of whole numbers, or one
   kTextMap,      ///< name → template
+  kJsonText,     ///< JSON as text; a place must stand inside of a string, and its value stays in there
 };
 
 struct ArgumentSpec {
@@ -45,6 +48,9 @@ struct ArgumentSpec {
   std::optional<std::string> default_value{};  ///< scalars, as it would be written
   enum class Need { kOptional, kRequired } need = Need::kOptional;
 };
+
+struct HealConfig;
+struct PlannedStep;
 
 /// Everything the planner knows about a kind of step. What a kind *does* lives in remedy/action/, one file per kind.
 struct StepKind {
@@ -59,6 +65,12 @@ struct StepKind {
   enum class Body { kArguments, kCheck, kConditions } body = Body::kArguments;
   std::vector<ArgumentSpec> arguments;
   std::vector<std::string> outputs;  ///< names that conditions may ask for as steps.<name>.<output>
+  /// The kind that takes back what this one does (`undo: inverse`), with the arguments that both have. Its own name:
+  /// the action itself restores what it found (ActionKind::restore). "": there is none.
+  std::string inverse{};
+  /// What heal.yml must allow, and what arguments must be to each other; may complete them. Asked when a plan is made:
+  /// kRefused or kInvalid, then there is none. nullptr: everything is allowed.
+  Status (*rule)(const HealConfig& config, PlannedStep& step) = nullptr;
 };
 
 /// The registry, in a fixed order.
@@ -68,8 +80,17 @@ const StepKind* find_step_kind(std::string_view name);
 
 struct Retry {
   std::uint32_t attempts = 1;  ///< in all, the first one included
-  Duration backoff = 1s;       ///< before the second; doubles each time
+  Duration backoff = 1s;       ///< before the second; doubles each time, up to five minutes (or itself, when longer)
   bool operator==(const Retry&) const = default;
+
+  /// How long to wait after try `number` (from 1).
+  Duration pause_after(std::size_t number) const {
+    const Duration most = std::max<Duration>(backoff, 5min);
+    Duration pause = backoff;
+    for (std::size_t i = 1; i < number && pause < most; ++i)
+      pause *= 2;
+    return std::min(pause, most);
+  }
 };
 
 /// An argument as written in a playbook.
@@ -88,12 +109,14 @@ struct StepSpec {
   Duration timeout{};
   Retry retry;
   OnUnknown on_unknown = OnUnknown::kHalt;
+  std::vector<StepSpec> undo;  ///< one, or none
+  bool restores = false;       ///< this is an undo in which the kind restores what it found
   SourceSpan span;
 
   bool operator==(const StepSpec&) const = default;
 };
 
-/// Reads `steps:`. Unknown kinds, arguments, references and names used twice are reported.
+/// Reads `steps:` (and `on_resolved`'s). Unknown kinds, arguments, references and names used twice are reported.
 std::vector<StepSpec> read_steps(const config::Value& value, const std::vector<ParamSpec>& params);
 
 }  // namespace heal::playbook

@@ -39,6 +39,10 @@ std::optional<ArgumentTemplate> read_argument(const Value& value, const Argument
       check_literal(value, *text, spec.type);
       return ArgumentTemplate(*text);
     }
+    case ArgumentShape::kJsonText: {
+      const auto text = as_template(value);
+      return text ? std::optional<ArgumentTemplate>(*text) : std::nullopt;
+    }
     case ArgumentShape::kTextList: {
       auto list = config::as_list(as_template)(value);
       if (!list) return std::nullopt;
@@ -84,6 +88,15 @@ void check_command(const Value& value, const StepSpec& step) {
   const auto& path = std::get<Template>(directory->second);
   if (!path.is_literal() || path.text().substr(0, 1) != "/")
     value.error("\"working_directory\" must be an absolute path without {{ }}");
+}
+
+/// Files are named by who wrote the playbook, never by an event.
+void check_literal_path(const Value& value, const StepSpec& step, const char* name) {
+  const auto found = step.arguments.find(name);
+  if (found == step.arguments.end()) return;
+  const auto& path = std::get<Template>(found->second);
+  if (!path.is_literal() || path.text().substr(0, 1) != "/")
+    value.error(fmt::format("\"{}\" must be an absolute path without {{{{ }}}}", name));
 }
 
 void check_text_map(const Value& value, const StepSpec& step, const char* name) {
@@ -171,7 +184,8 @@ void read_on_unknown(MapReader& map, const StepKind& kind, StepSpec& step) {
                                           {"undo", OnUnknown::kUndo},
                                           {"halt", OnUnknown::kHalt}});
   step.on_unknown = words(*value).value_or(kind.on_unknown);
-  if (step.on_unknown == OnUnknown::kUndo) value->error("\"on_unknown: undo\" is not available yet");
+  if (step.on_unknown == OnUnknown::kUndo && !map.has("undo"))
+    value->error("\"on_unknown: undo\" needs an \"undo\" in the step");
   if (step.on_unknown == OnUnknown::kRerun && kind.idempotence == Idempotence::kNotIdempotent)
     value->error(fmt::format("{} is not repeatable: \"on_unknown: rerun\" could do it twice", kind.name),
                  "use probe (look whether it helped) or halt (a human must look)");
@@ -218,6 +232,75 @@ void read_name(MapReader& map, const std::map<std::string, const StepKind*>& ear
     map.find("name")->error(fmt::format("the name \"{}\" is taken by an earlier step", step.name));
 }
 
+/// What a step and an undo have in common: their kind, its arguments, and how it is run.
+void read_doing(MapReader& map, const StepKind& kind, const Value& body, const References& references, StepSpec& step) {
+  step.kind = kind.name;
+  step.timeout = kind.timeout;
+  map.optional("timeout", step.timeout, config::as_positive_duration);
+  if (const auto retry = map.find("retry")) step.retry = read_retry(*retry);
+  read_on_unknown(map, kind, step);
+  if (const auto target = map.find("target")) {
+    References in_target = references;
+    in_target.steps = nullptr;
+    step.target = read_template(*target, in_target).value_or(Template());
+    if (kind.target_kinds.empty()) target->error(fmt::format("{} has no use for a target", kind.name));
+  }
+  read_arguments(body, kind, references, step);
+  check_command(body, step);
+  check_text_map(body, step, "headers");
+  check_text_map(body, step, "headers_files");
+  check_headers_files(body, step);
+  check_text_map(body, step, "env");
+  check_literal_path(body, step, "playbook");
+  check_literal_path(body, step, "pid_file");
+  check_literal_path(body, step, "cgroup");
+  check_grace(body, step);
+}
+
+/// `undo: inverse`: what the kind declares, with the step's own target and arguments.
+StepSpec inverse_of(const StepSpec& step, const StepKind& kind) {
+  const StepKind& inverse = *find_step_kind(kind.inverse);
+  StepSpec undo;
+  undo.name = step.name;
+  undo.kind = inverse.name;
+  undo.timeout = std::max(inverse.timeout, step.timeout);
+  undo.restores = inverse.name == kind.name;
+  undo.on_unknown = undo.restores ? OnUnknown::kRerun : inverse.on_unknown;
+  undo.target = step.target;
+  undo.span = step.span;
+  for (const auto& argument : inverse.arguments) {
+    if (const auto found = step.arguments.find(argument.name); found != step.arguments.end())
+      undo.arguments.insert(*found);
+  }
+  return undo;
+}
+
+void read_undo(const Value& value, const StepKind& kind, const References& references, StepSpec& step) {
+  if (!value.is_map()) {
+    const config::as_enum<std::string> words({std::pair<std::string, std::string>("inverse", "inverse")});
+    if (!words(value)) return;
+    if (!kind.inverse.empty()) return step.undo.push_back(inverse_of(step, kind));
+    value.error(fmt::format("{} has no inverse", kind.name),
+                "say what undoes it, for example undo: {docker.start: {}}");
+    return;
+  }
+  StepSpec undo;
+  undo.name = step.name;
+  undo.span = value.span();
+  MapReader map(value, "\"undo\"");
+  for (const auto* key : {"timeout", "retry", "on_unknown", "target"})
+    map.has(key);
+  const auto found = find_kind(map);
+  if (!found) return report_no_kind(map);
+  References in_undo = references;
+  in_undo.steps = nullptr;
+  read_doing(map, *found->first, found->second, in_undo, undo);
+  if (undo.target.text().empty() && !found->first->target_kinds.empty()) undo.target = step.target;
+  if (found->first->effect == Effect::kReads) value.error(fmt::format("{} undoes nothing", found->first->name));
+  map.finish();
+  step.undo.push_back(std::move(undo));
+}
+
 /// nullopt when the kind could not be found out.
 std::optional<StepSpec> read_step(const Value& value, const References& references) {
   StepSpec step;
@@ -225,34 +308,17 @@ std::optional<StepSpec> read_step(const Value& value, const References& referenc
   MapReader map(value, "a step");
   if (!map.is_map()) return std::nullopt;
   read_name(map, *references.steps, step);
-  for (const auto* key : {"when", "timeout", "retry", "on_unknown", "target"})
+  for (const auto* key : {"when", "timeout", "retry", "on_unknown", "target", "undo"})
     map.has(key);
-  if (map.has("undo")) map.value().key_error(*map.entry("undo"), "\"undo\" is not available yet");
   const auto found = find_kind(map);
   if (!found) {
     report_no_kind(map);
     return std::nullopt;
   }
   const auto& [kind, body] = *found;
-  step.kind = kind->name;
-  step.timeout = kind->timeout;
-  map.optional("timeout", step.timeout, config::as_positive_duration);
-  if (const auto retry = map.find("retry")) step.retry = read_retry(*retry);
-  read_on_unknown(map, *kind, step);
+  read_doing(map, *kind, body, references, step);
   if (const auto when = map.find("when")) step.when = read_conditions(*when, references);
-  if (const auto target = map.find("target")) {
-    References in_target = references;
-    in_target.steps = nullptr;
-    step.target = read_template(*target, in_target).value_or(Template());
-    if (kind->target_kinds.empty()) target->error(fmt::format("{} has no use for a target", kind->name));
-  }
-  read_arguments(body, *kind, references, step);
-  check_command(body, step);
-  check_text_map(body, step, "headers");
-  check_text_map(body, step, "headers_files");
-  check_headers_files(body, step);
-  check_text_map(body, step, "env");
-  check_grace(body, step);
+  if (const auto undo = map.find("undo")) read_undo(*undo, *kind, references, step);
   map.finish();
   return step;
 }

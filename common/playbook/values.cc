@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -27,12 +28,12 @@ constexpr std::array<std::pair<ValueType, std::string_view>, 9> kTypeNames{
      {ValueType::kTarget, "target"},
      {ValueType::kContainerName, "container_name"}}};
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}\"", printable(text, 80));
 }
 
 Error unfit(std::string_view text, std::string_view expected) {
-  return make_error(ErrorCode::kInvalid, "{} is not {}", quoted(text), expected);
+  return make_error(ErrorCode::kInvalid, "{} is not {}", in_quotes(text), expected);
 }
 
 /// Docker's own rule for names, less "..".
@@ -50,12 +51,12 @@ Result<std::string> check_string(const TypeSpec& spec, std::string_view text) {
                         });
   if (!is_plain) return unfit(text, "a text without control characters");
   if (text.size() > spec.max_length)
-    return make_error(ErrorCode::kInvalid, "{} is {} bytes long (at most {} are allowed)", quoted(text), text.size(),
+    return make_error(ErrorCode::kInvalid, "{} is {} bytes long (at most {} are allowed)", in_quotes(text), text.size(),
                       spec.max_length);
   const bool is_word = spec.words.empty() || std::find(spec.words.begin(), spec.words.end(), text) != spec.words.end();
   if (!is_word) return unfit(text, fmt::format("one of {}", fmt::join(spec.words, ", ")));
   if (spec.pattern && !spec.pattern->full_match(text))
-    return make_error(ErrorCode::kInvalid, "{} does not match the pattern \"{}\"", quoted(text),
+    return make_error(ErrorCode::kInvalid, "{} does not match the pattern \"{}\"", in_quotes(text),
                       spec.pattern->pattern());
   return std::string(text);
 }
@@ -135,7 +136,7 @@ Result<std::string> check_value(const TypeSpec& spec, std::string_view text) {
       return unfit(text, "host:port or [v6]:port");
     case ValueType::kUrl:
       if (const auto problem = config::http_url_problem(text))
-        return make_error(ErrorCode::kInvalid, "{} is not a URL that can be used: {}", quoted(redact_line(text)),
+        return make_error(ErrorCode::kInvalid, "{} is not a URL that can be used: {}", in_quotes(redact_line(text)),
                           *problem);
       return std::string(text);
     case ValueType::kTarget: {
@@ -195,6 +196,20 @@ const std::vector<std::int64_t>& Arguments::integers(std::string_view name) cons
 }
 const std::map<std::string, std::string>& Arguments::text_map(std::string_view name) const {
   return argument<std::map<std::string, std::string>>(values_, name);
+}
+
+Result<std::int64_t> parse_size(std::string_view text) {
+  const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = parse_int(text.substr(0, end));
+  const std::string unit = to_lower(text.substr(end));
+  const int shift = unit.empty()                   ? 0
+                    : unit == "k" || unit == "kib" ? 10
+                    : unit == "m" || unit == "mib" ? 20
+                    : unit == "g" || unit == "gib" ? 30
+                                                   : -1;
+  const bool is_size = number && shift >= 0 && *number <= (std::numeric_limits<std::int64_t>::max() >> shift);
+  if (!is_size) return make_error(ErrorCode::kInvalid, "\"{}\" is not a size such as 500MiB", printable(text, 60));
+  return *number << shift;
 }
 
 }  // namespace heal::playbook

@@ -47,6 +47,9 @@ struct TypeSpec {
 /// what was expected otherwise. No type lets a control character through.
 Result<std::string> check_value(const TypeSpec& spec, std::string_view text);
 
+/// `500MiB`, `2g`, `1048576` as bytes: k, m, g and KiB, MiB, GiB are powers of 1024. kInvalid.
+Result<std::int64_t> parse_size(std::string_view text);
+
 /// One declared parameter of a playbook.
 struct ParamSpec {
   std::string name;

@@ -33,7 +33,7 @@ class ContainerEngine {
   virtual Result<Version> version(Deadline deadline, std::stop_token stop) = 0;
 
   /// All containers, also stopped ones. The engine's list knows less than inspect(): pid, oom_killed, error,
-  /// restart_count, restart_policy, started_at, finished_at and memory_limit_bytes keep their defaults.
+  /// restart_count, restart_policy, started_at, finished_at, memory_limit_bytes and limits keep their defaults.
   virtual Result<std::vector<ContainerInfo>> list(Deadline deadline, std::stop_token stop) = 0;
   virtual Result<ContainerInfo> inspect(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
   /// kConflict when the container is not running: the engine would answer with zeros.
@@ -54,6 +54,21 @@ class ContainerEngine {
                       std::stop_token stop) = 0;
   virtual Status pause(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
   virtual Status unpause(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
+  /// Sets the limits that are given. The engine keeps them over restarts, and has no way to take a memory limit away
+  /// again: kInvalid for one below its minimum (6 MiB), or that does not go with the container's other limits.
+  virtual Status update(const std::string& container, const ContainerLimits& limits, Deadline deadline,
+                        std::stop_token stop) = 0;
+  /// Runs a program in the container and waits for its end. kConflict when the container does not run. A program that
+  /// is not waited for (kTimeout, kCancelled) runs on.
+  virtual Result<ExecOutcome> exec(const std::string& container, const ExecSpec& spec, Deadline deadline,
+                                   std::stop_token stop) = 0;
+  /// Creates, without starting, a container `name` like `container`: image (by its name), configuration, limits,
+  /// networks and volumes, those without a name included; marked with kReplacesLabel. Gives its id. kConflict when the
+  /// name is taken, or when `container` removes itself at its end.
+  virtual Result<std::string> clone(const std::string& container, const std::string& name, Deadline deadline,
+                                    std::stop_token stop) = 0;
+  virtual Status rename(const std::string& container, const std::string& name, Deadline deadline,
+                        std::stop_token stop) = 0;
   virtual Status disconnect_network(const std::string& container, const std::string& network, Deadline deadline,
                                     std::stop_token stop) = 0;
   /// `endpoint`: the JSON object that inspect().networks gave, so that aliases and fixed addresses come back.

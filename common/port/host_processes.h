@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
@@ -19,5 +22,13 @@ class HostProcesses {
   virtual Status kill_main_process(ContainerEngine& engine, const ContainerInfo& container, Deadline deadline,
                                    std::stop_token stop) = 0;
 };
+
+/// What such a helper container runs when nothing else is said.
+inline const std::vector<std::string> kKillHelperProgram{"heal-webhook", "fault-helper", "kill"};
+
+/// The helper container that kills process `pid` of the container with id `container_id`: the host's PID namespace,
+/// CAP_KILL, no network and nothing else. Whoever filters an engine's API lets exactly this pass.
+ContainerSpec kill_helper_spec(const std::string& image, const std::string& container_id, std::int64_t pid,
+                               const std::vector<std::string>& program = kKillHelperProgram);
 
 }  // namespace heal

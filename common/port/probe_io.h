@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,7 +68,8 @@ struct HttpHop {
   TlsSettings tls;        ///< server_name is not looked at
   std::string proxy_url;  ///< "" for none; http, https, socks5
   std::vector<std::pair<std::string, std::string>> proxy_headers;
-  enum class Versions { kHttp1, kHttp1And2 };
+  /// kHttp2 speaks it on a plain connection from the first byte; over TLS the server may still choose HTTP/1.1.
+  enum class Versions { kHttp1, kHttp1And2, kHttp2 };
   Versions versions = Versions::kHttp1And2;
 };
 
@@ -79,12 +81,30 @@ struct HttpHopHead {
   std::optional<TlsFacts> tls;  ///< when the answer came over TLS
 };
 
+/// TLS handshakes that run at once are limited; how one that was asked for stands.
+struct TlsTurn {
+  bool is_waiting = false;  ///< it has not begun yet
+  Duration waited{};        ///< for its turn; in no other duration
+
+  bool operator==(const TlsTurn&) const = default;
+};
+
+/// How many TLS handshakes there are.
+struct TlsHandshakes {
+  std::size_t in_flight = 0;  ///< within the limit
+  std::size_t slow = 0;       ///< begun as well, kept waiting by their servers, and not counted any more
+  std::size_t waiting = 0;    ///< for their turn
+
+  bool operator==(const TlsHandshakes&) const = default;
+};
+
 /// Durations of the steps of one hop; zero for a step that was not reached.
 struct HttpHopTimings {
   bool tcp_connected = false;
   bool connected = false;  ///< ready to send: TLS done where there is TLS
   bool responded = false;  ///< the first byte of the answer came
   Duration connect{}, tls{}, processing{}, transfer{};
+  TlsTurn tls_turn;
 };
 
 /// Is told what happens on a hop, on the loop thread. The exchange must not be destroyed inside on_head and on_body.
@@ -95,6 +115,8 @@ class HttpHopObserver {
   /// kStop ends the exchange: on_done(nullopt) follows.
   virtual Next on_head(HttpHopHead head) = 0;
   virtual Next on_body(std::string_view bytes) = 0;
+  /// A header that came behind the body.
+  virtual void on_trailer(std::string_view /*name*/, std::string_view /*value*/) {}
   /// Exactly once, the last call; nullopt when the answer was complete or on_* said kStop.
   virtual void on_done(std::optional<ProbeFailure> failure) = 0;
 };
@@ -105,8 +127,26 @@ class HttpExchange : public PendingIo {
   virtual HttpHopTimings timings() const = 0;
 };
 
-/// A TCP connection whose steps are done one at a time; the next may be started when the callback of the one before
-/// has run. Destroying it closes the connection and silences the callbacks. Loop thread only.
+/// One ICMP echo request (ping).
+struct EchoRequest {
+  IpAddress to;
+  std::optional<IpAddress> source;
+  int hop_limit = 0;  ///< TTL; 0: the system's
+  enum class Fragments { kAllowed, kForbidden };
+  Fragments fragments = Fragments::kAllowed;  ///< IPv4 only
+  std::string payload;
+};
+
+struct EchoReply {
+  Duration rtt{};                ///< by the kernel's receive time where it tells
+  std::optional<int> hop_limit;  ///< what was left of the reply's TTL
+
+  bool operator==(const EchoReply&) const = default;
+};
+
+/// A TCP connection, or a connected UDP socket, whose steps are done one at a time; the next may be started when the
+/// callback of the one before has run. Destroying it closes the connection and silences the callbacks. Loop thread
+/// only.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
@@ -118,13 +158,17 @@ class ByteStream {
   virtual void connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) = 0;
   /// `settings.server_name` is asked for and verified.
   virtual void start_tls(const TlsSettings& settings, TlsDone done) = 0;
+  /// Of the handshake that start_tls() asked for last.
+  virtual TlsTurn tls_turn() const { return {}; }
+  /// UDP: one datagram.
   virtual void write(std::string bytes, Done done) = 0;
+  /// UDP: one datagram, cut at 16 KiB.
   virtual void read(ReadDone done) = 0;
 };
 
-/// Asynchronous network I/O for probers: one event loop on one thread. post(), now() and prepare_tls() may be called
-/// from anywhere; the rest, and every callback, belongs to the loop thread. Callbacks never run inside the call that
-/// asked for them. No deadlines here: who starts something cancels it in time.
+/// Asynchronous network I/O for probers: one event loop on one thread. post(), now(), prepare_tls() and
+/// tls_handshakes() may be called from anywhere; the rest, and every callback, belongs to the loop thread. Callbacks
+/// never run inside the call that asked for them. No deadlines here: who starts something cancels it in time.
 class ProbeIo {
  public:
   virtual ~ProbeIo() = default;
@@ -133,6 +177,7 @@ class ProbeIo {
   virtual void post(std::function<void()> task) = 0;
   /// Reads and checks the files of `settings` so that later use is cheap. kInvalid or kNotFound names the file.
   virtual Status prepare_tls(const TlsSettings& settings) = 0;
+  virtual TlsHandshakes tls_handshakes() const { return {}; }
 
   [[nodiscard]] virtual std::unique_ptr<PendingIo> call_at(SteadyTime when, std::function<void()> task) = 0;
   using Resolved = std::function<void(std::optional<ProbeFailure>, std::vector<IpAddress>)>;
@@ -142,6 +187,17 @@ class ProbeIo {
   /// `observer` must outlive the exchange.
   [[nodiscard]] virtual std::unique_ptr<HttpExchange> exchange(HttpHop hop, HttpHopObserver& observer) = 0;
   [[nodiscard]] virtual std::unique_ptr<ByteStream> open_stream() = 0;
+  /// The same over UDP; it speaks no TLS.
+  [[nodiscard]] virtual std::unique_ptr<ByteStream> open_datagrams() = 0;
+
+  using EchoDone = std::function<void(std::optional<ProbeFailure>, EchoReply)>;
+  /// Sends an echo request and waits for its reply, for ever if need be. Fails in phase connect when no socket or
+  /// source can be had, in phase send when it cannot be sent, in phase response when a router or the host says that it
+  /// did not arrive.
+  [[nodiscard]] virtual std::unique_ptr<PendingIo> echo(EchoRequest request, EchoDone done) = 0;
+
+  /// A number that nobody can foresee, for the ids of messages. From anywhere.
+  virtual std::uint16_t random_id() = 0;
 };
 
 }  // namespace heal

@@ -3,6 +3,7 @@
 #include <map>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -10,12 +11,18 @@
 
 namespace heal {
 
+/// Stands in an argument for the name of the file with ProcessSpec::private_text.
+inline constexpr std::string_view kPrivateFile = "{private file}";
+
 /// A program to run: never through a shell.
 struct ProcessSpec {
   std::vector<std::string> argv;                   ///< argv[0] is an absolute path
   std::map<std::string, std::string> environment;  ///< all of it: nothing is inherited
   std::string working_directory = "/";
-  std::string input;                     ///< written to stdin, which is then closed
+  std::string input;  ///< written to stdin, which is then closed
+  /// What must not stand in argv, which everybody on the machine can read: when not empty it is in a file that only
+  /// this user can read, for as long as run() lasts, and kPrivateFile in argv becomes its name.
+  std::string private_text;
   std::size_t max_output_bytes = 65536;  ///< of stdout and of stderr each; the rest is read and dropped
   Duration kill_grace = 2s;              ///< between SIGTERM and SIGKILL to the whole group at the deadline or a stop
 };
@@ -33,6 +40,7 @@ struct ProcessOutcome {
   std::string output, errors;
   bool output_truncated = false, errors_truncated = false;
   Duration duration{};
+  std::size_t left_over = 0;  ///< processes that it left running, and that were killed
 
   bool ok() const { return end == End::kExited && exit_code == 0; }
 };

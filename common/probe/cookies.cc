@@ -32,6 +32,14 @@ bool path_covers(std::string_view cookie_path, std::string_view path) {
   return path.size() == cookie_path.size() || cookie_path.ends_with('/') || path[cookie_path.size()] == '/';
 }
 
+/// What may be sent back: a control character could end the header.
+bool is_plain(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte >= 0x7f;
+  });
+}
+
 }  // namespace
 
 bool CookieJar::fits(const Cookie& cookie, const Url& url) {
@@ -50,7 +58,7 @@ void CookieJar::store(const Url& url, std::string_view set_cookie) {
   cookie.value = trim(parts.front().substr(equals + 1));
   cookie.domain = to_lower(url.host);
   cookie.path = default_path(url);
-  if (cookie.name.empty()) return;
+  if (cookie.name.empty() || !is_plain(cookie.name) || !is_plain(cookie.value)) return;
   bool deleted = false;
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const std::size_t at = std::min(parts[i].find('='), parts[i].size());

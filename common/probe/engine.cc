@@ -1,5 +1,6 @@
 #include "common/probe/engine.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -36,9 +37,27 @@ struct Active {
   std::unique_ptr<PendingIo> timer;
 };
 
-std::unique_ptr<ProbeRun> make_run(Active& active, ProbeIo& io) {
-  if (active.request.module->prober == "tcp") return make_tcp_run(active.request, io, active.log);
-  return make_http_run(active.request, io, active.log);
+/// A prober: how a run of it is made, and the TLS settings that it uses; nullptr for none.
+struct Prober {
+  std::string_view name;
+  std::unique_ptr<ProbeRun> (*make_run)(const ProbeRequest&, ProbeIo&, RunLog&);
+  const TlsSettings* (*tls)(const Module&);
+};
+
+constexpr std::array kProbers = {
+    Prober{"http", make_http_run, [](const Module& module) { return &module.http.tls; }},
+    Prober{"tcp", make_tcp_run, [](const Module& module) { return &module.tcp.tls_config; }},
+    Prober{"dns", make_dns_run, [](const Module& module) { return &module.dns.tls_config; }},
+    Prober{"icmp", make_icmp_run, [](const Module&) -> const TlsSettings* { return nullptr; }},
+    Prober{"grpc", make_grpc_run, [](const Module& module) { return &module.grpc.tls_config; }},
+};
+
+const Prober& prober_of(const Module& module) {
+  for (const Prober& prober : kProbers) {
+    if (prober.name == module.prober) return prober;
+  }
+  HEAL_CHECK(false, "modules are read with a known prober");
+  return kProbers.front();
 }
 
 ProbeResult result_of(Active& active, RunOutcome outcome, Duration duration) {
@@ -66,13 +85,15 @@ ProbeResult result_of(Active& active, RunOutcome outcome, Duration duration) {
 /// The probes of one loop. All but the constructor on the loop thread.
 class Engine::Loop {
  public:
-  Loop(ProbeIo& io, std::shared_ptr<std::atomic<std::size_t>> in_flight) : io_(io), in_flight_(std::move(in_flight)) {}
+  Loop(ProbeIo& io, std::shared_ptr<std::atomic<std::size_t>> in_flight, LagObserver on_lag)
+      : io_(io), in_flight_(std::move(in_flight)), on_lag_(std::move(on_lag)) {}
 
   void begin(std::shared_ptr<Active> active, Deadline deadline) {
     const std::uint64_t id = next_id_++;
     Active& probe = *active;
+    if (on_lag_ && !stopped_) on_lag_(io_.now() - probe.begun);
     active_.emplace(id, std::move(active));
-    probe.run = make_run(probe, io_);
+    probe.run = prober_of(*probe.request.module).make_run(probe.request, io_, probe.log);
     probe.log.info("Beginning probe", {{"probe", probe.request.module->prober},
                                        {"timeout_seconds", fmt::format("{:.3f}", to_seconds(deadline - probe.begun))}});
     probe.timer = io_.call_at(deadline, [this, id] { abort(id, ProbeReason::kTimeout); });
@@ -111,6 +132,7 @@ class Engine::Loop {
 
   ProbeIo& io_;
   const std::shared_ptr<std::atomic<std::size_t>> in_flight_;
+  const LagObserver on_lag_;
   std::uint64_t next_id_ = 1;
   bool stopped_ = false;
   std::unordered_map<std::uint64_t, std::shared_ptr<Active>> active_;
@@ -140,10 +162,11 @@ class Event {
 
 }  // namespace
 
-Engine::Engine(std::vector<ProbeIo*> loops, Clock& clock) : loops_(std::move(loops)), clock_(clock) {
+Engine::Engine(std::vector<ProbeIo*> loops, Clock& clock, const LagObserver& on_lag)
+    : loops_(std::move(loops)), clock_(clock) {
   HEAL_CHECK(!loops_.empty(), "an engine needs a loop");
   for (ProbeIo* io : loops_)
-    states_.push_back(std::make_shared<Loop>(*io, in_flight_));
+    states_.push_back(std::make_shared<Loop>(*io, in_flight_, on_lag));
 }
 
 Engine::~Engine() {
@@ -175,9 +198,10 @@ void Engine::stop() {
 }
 
 Status Engine::prepare(const Module& module) {
-  const TlsSettings& settings = module.prober == "tcp" ? module.tcp.tls_config : module.http.tls;
+  const TlsSettings* settings = prober_of(module).tls(module);
+  if (settings == nullptr) return {};
   for (ProbeIo* io : loops_)
-    HEAL_TRY_STATUS(io->prepare_tls(settings));
+    HEAL_TRY_STATUS(io->prepare_tls(*settings));
   return {};
 }
 

@@ -22,8 +22,12 @@ class Engine {
   /// Runs once, on a loop thread: be short, do not block, do not stop() the engine.
   using Callback = std::function<void(ProbeResult)>;
 
-  /// `loops` (at least one) and `clock` must outlive the engine.
-  Engine(std::vector<ProbeIo*> loops, Clock& clock);
+  /// Is told for every probe how long its loop took to get to it: what a busy loop adds to every measured phase. Runs
+  /// on loop threads.
+  using LagObserver = std::function<void(Duration)>;
+
+  /// `loops` (at least one), `clock` and what `on_lag` refers to must outlive the engine.
+  Engine(std::vector<ProbeIo*> loops, Clock& clock, const LagObserver& on_lag = nullptr);
   /// stop()s.
   ~Engine();
   Engine(const Engine&) = delete;

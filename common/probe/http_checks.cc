@@ -87,7 +87,10 @@ std::optional<std::int64_t> parse_http_date(std::string_view text) {
   for (const char* form : kForms) {
     std::tm parts{};
     const char* end = strptime(date.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return timegm(&parts);
+    // strptime takes days of one digit too; only asctime's form, the last one, has them.
+    const std::size_t day = date.find_first_of("0123456789");
+    const bool two_digits = day + 1 < date.size() && std::isdigit(static_cast<unsigned char>(date[day + 1])) != 0;
+    if (end != nullptr && *end == '\0' && (two_digits || form == kForms.back())) return timegm(&parts);
   }
   return std::nullopt;
 }

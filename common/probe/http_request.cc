@@ -9,11 +9,6 @@
 namespace heal::probe {
 namespace {
 
-/// The first word is what blackbox_exporter sends, because access rules of servers know it.
-std::string user_agent() {
-  return fmt::format("Blackbox Exporter/0.23.0 (compatible; heal-exporter/{})", kVersion);
-}
-
 bool is_token_char(unsigned char c) {
   return std::isalnum(c) != 0 ||
          std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
@@ -38,6 +33,10 @@ std::string with_scheme(const std::string& target) {
 }
 
 }  // namespace
+
+std::string user_agent() {
+  return fmt::format("Blackbox Exporter/0.23.0 (compatible; heal-exporter/{})", kVersion);
+}
 
 std::string canonical_header_name(std::string_view name) {
   if (!std::all_of(name.begin(), name.end(), [](char c) { return is_token_char(static_cast<unsigned char>(c)); })) {
@@ -101,10 +100,15 @@ void RequestChain::add_sensitive_headers(HeaderList& headers) const {
     const std::string canonical = canonical_header_name(name);
     if (is_sensitive(canonical)) headers.emplace_back(canonical, value);
   }
-  if (!header_values(headers, "Authorization").empty()) return;
-  if (!authorization_.empty()) {
+  if (settings_->oauth2 && !authorization_.empty()) {
+    std::erase_if(headers, [](const auto& header) { return header.first == "Authorization"; });
     headers.emplace_back("Authorization", authorization_);
-  } else if (!url_.userinfo.empty()) {
+  }
+  if (!header_values(headers, "Authorization").empty()) return;
+  // As in Go, what the URL says wins over the module.
+  if (url_.userinfo.empty()) {
+    if (!authorization_.empty()) headers.emplace_back("Authorization", authorization_);
+  } else {
     const std::size_t colon = url_.userinfo.find(':');
     const std::string user = percent_decoded(url_.userinfo.substr(0, colon)).value_or("");
     const std::string password =

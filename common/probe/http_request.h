@@ -19,6 +19,9 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 /// `user-agent` → `User-Agent`: the spelling in which Go programs send and compare header names; names that are no
 /// header names stay as they are.
 std::string canonical_header_name(std::string_view name);
+/// What probes call themselves. The first word is what blackbox_exporter sends, because access rules of servers know
+/// it.
+std::string user_agent();
 /// All values of a header, name compared without case.
 std::vector<std::string_view> header_values(const HeaderList& headers, std::string_view name);
 

@@ -6,6 +6,7 @@
 #include "common/probe/body_reader.h"
 #include "common/probe/http_checks.h"
 #include "common/probe/http_request.h"
+#include "common/probe/oauth2_fetch.h"
 #include "common/probe/run.h"
 #include "common/probe/tls_families.h"
 
@@ -20,6 +21,8 @@ Result<std::string> authorization_of(const Credentials& credentials) {
   std::string secret;
   if (credentials.secret.is_set()) {
     HEAL_TRY(secret, config::load_secret(credentials.secret, "."));
+  } else if (credentials.kind == Credentials::Kind::kToken) {
+    return std::string();
   }
   if (credentials.kind == Credentials::Kind::kToken) return fmt::format("{} {}", credentials.type, secret);
   return fmt::format("Basic {}", base64(fmt::format("{}:{}", credentials.username, secret)));
@@ -37,7 +40,10 @@ class HttpRun : public ProbeRun, private HttpHopObserver {
  private:
   void resolve_target();
   void first_request();
+  void fetch_token();
   void request();
+  /// The host that is asked now, by the name that was used for it.
+  const std::string& named_host() const { return chain_->at_first_host() ? chain_->target_host() : chain_->url().host; }
   void resolve_redirect();
   void try_next_address();
   void send(const std::optional<SocketAddress>& address);
@@ -61,10 +67,13 @@ class HttpRun : public ProbeRun, private HttpHopObserver {
   Done done_;
   AddressPick pick_;
   std::optional<RequestChain> chain_;
+  std::optional<OAuth2Fetch> token_;
+  std::string authorization_;  ///< from token_
   std::unique_ptr<HttpExchange> exchange_;
   std::unique_ptr<PendingIo> redirect_lookup_;
   std::optional<SteadyTime> redirect_lookup_begun_;
-  std::vector<IpAddress> addresses_;  ///< of the redirect's host, still to be tried
+  std::optional<IpAddress> picked_;   ///< address of the first host
+  std::vector<IpAddress> addresses_;  ///< of the host that is asked now, still to be tried
   ProbePhase phase_ = ProbePhase::kTarget;
 
   std::optional<HttpHopHead> head_;  ///< of the hop that runs
@@ -100,14 +109,15 @@ void HttpRun::resolve_target() {
     resolve_sum_ += pick_.lookup_time();
     if (failure) return fail(*std::move(failure));
     chain_->set_first_address(ip);
-    addresses_ = {ip};
+    picked_ = ip;
     first_request();
   });
 }
 
 void HttpRun::first_request() {
   // Files that cannot be used fail the probe of an http target too.
-  const bool has_files = !settings_.tls.ca_file.empty() || !settings_.tls.cert_file.empty();
+  const bool has_files =
+      !settings_.tls.ca_file.empty() || !settings_.tls.cert_file.empty() || !settings_.tls.key_file.empty();
   const Status prepared = has_files ? io_.prepare_tls(settings_.tls) : Status();
   if (!prepared.has_value()) {
     log_.error("Error generating HTTP client", {{"err", prepared.error().str()}});
@@ -120,7 +130,22 @@ void HttpRun::first_request() {
     return fail({ProbePhase::kSend, ProbeReason::kCredentials, authorization.error().str()});
   }
   chain_->set_authorization(*std::move(authorization));
+  if (settings_.oauth2) return fetch_token();
   request();
+}
+
+void HttpRun::fetch_token() {
+  phase_ = ProbePhase::kSend;
+  token_.emplace(*settings_.oauth2, io_, log_);
+  token_->start([this](Result<std::string> authorization) {
+    if (!authorization.has_value()) {
+      return fail(
+          {ProbePhase::kSend, ProbeReason::kCredentials, fmt::format("oauth2: {}", authorization.error().message())});
+    }
+    authorization_ = *authorization;
+    chain_->set_authorization(*std::move(authorization));
+    request();
+  });
 }
 
 void HttpRun::request() {
@@ -128,16 +153,19 @@ void HttpRun::request() {
   if (!settings_.proxy_url.empty()) {
     // The proxy connects; what can be judged here is the address that it is told, or the name.
     const std::optional<IpAddress> told = IpAddress::parse(chain_->url().host);
-    const bool first = chain_->at_first_host();
-    if (!request_.policy->allows(first ? chain_->target_host() : chain_->url().host, told,
-                                 chain_->url().effective_port())) {
-      return fail({ProbePhase::kTarget, ProbeReason::kNotAllowed, "allow_targets does not hold this target"});
+    if (std::optional<std::string> refusal =
+            request_.policy->refusal(named_host(), told, chain_->url().effective_port())) {
+      return fail({ProbePhase::kTarget, ProbeReason::kNotAllowed, *std::move(refusal)});
     }
     return send(told && chain_->url().scheme == "https"
                     ? std::optional(SocketAddress{*told, chain_->url().effective_port()})
                     : std::nullopt);
   }
-  if (chain_->at_first_host() && !addresses_.empty()) return try_next_address();
+  // The picked address serves every request to the first host, also one that a redirect leads back to it.
+  if (chain_->at_first_host() && picked_) {
+    addresses_ = {*picked_};
+    return try_next_address();
+  }
   resolve_redirect();
 }
 
@@ -155,13 +183,9 @@ void HttpRun::resolve_redirect() {
 
 void HttpRun::try_next_address() {
   const SocketAddress address{addresses_.front(), chain_->url().effective_port()};
-  // The picked address serves every request that stays at the first host.
-  if (!chain_->at_first_host()) addresses_.erase(addresses_.begin());
-  const std::string& host = chain_->at_first_host() ? chain_->target_host() : chain_->url().host;
-  if (!request_.policy->allows(host, address.ip, address.port)) {
-    return fail(
-        {ProbePhase::kTarget, ProbeReason::kNotAllowed,
-         fmt::format("allow_targets does not hold {} at {}", host, join_host_port(address.ip.str(), address.port))});
+  addresses_.erase(addresses_.begin());
+  if (std::optional<std::string> refusal = request_.policy->refusal(named_host(), address.ip, address.port)) {
+    return fail({ProbePhase::kTarget, ProbeReason::kNotAllowed, *std::move(refusal)});
   }
   send(address);
 }
@@ -180,6 +204,10 @@ HttpHopObserver::Next HttpRun::on_head(HttpHopHead head) {
   phase_ = ProbePhase::kResponse;
   head_ = std::move(head);
   chain_->take_cookies(head_->headers);
+  // A token that was withdrawn before its time must not fail every probe until then.
+  if (head_->status == 401 && settings_.oauth2 && settings_.oauth2->tokens) {
+    settings_.oauth2->tokens->drop(authorization_);
+  }
   const bool redirect = RequestChain::is_redirect(head_->status, head_->headers);
   bool refused = false;
   if (redirect) {
@@ -237,10 +265,10 @@ void HttpRun::follow_redirect() {
     return fail({ProbePhase::kResponse, ProbeReason::kRedirect, followed.error().message()});
   }
   head_.reset();
+  addresses_.clear();
   if (!chain_->at_first_host()) {
     log_.info("Address does not match first address, not sending TLS ServerName",
               {{"address", chain_->url().authority()}});
-    addresses_.clear();
   }
   request();
 }
@@ -254,7 +282,10 @@ void HttpRun::judge_body(std::optional<ProbeFailure> transfer_failure) {
     unreadable = ProbeFailure{ProbePhase::kBody, ProbeReason::kRegexp, "the body of a redirect is not read"};
   }
   if (unreadable) log_.info("Failed to read HTTP response body", {{"err", unreadable->message}});
-  if (check) {
+  // What is no gzip from its first bytes on is found before blackbox_exporter looks at expressions.
+  const bool no_gzip = unreadable && unreadable->reason == ProbeReason::kCompression && body_->size() == 0 &&
+                       compression_of(settings_.compression) == Compression::kGzip;
+  if (check && !no_gzip) {
     if (unreadable) {
       failed_by_regexp_ = true;
     } else {
@@ -293,10 +324,12 @@ void HttpRun::fail(ProbeFailure failure) {
 
 void HttpRun::abort(ProbeReason reason) {
   if (finished_) return;
+  TlsTurn turn = token_ ? token_->tls_turn() : TlsTurn();
   if (exchange_ && !redirecting_) {
     const HttpHopTimings so_far = exchange_->timings();
     if (phase_ == ProbePhase::kConnect && so_far.tcp_connected) phase_ = ProbePhase::kTls;
     if (phase_ == ProbePhase::kTls && so_far.connected) phase_ = ProbePhase::kResponse;
+    turn = so_far.tls_turn;
     add_timings();
   }
   if (redirect_lookup_begun_ && phase_ == ProbePhase::kResolve) resolve_sum_ += io_.now() - *redirect_lookup_begun_;
@@ -304,7 +337,7 @@ void HttpRun::abort(ProbeReason reason) {
     resolve_known_ = true;
     resolve_sum_ += pick_.lookup_time();
   }
-  ProbeFailure failure{phase_, reason, reason == ProbeReason::kTimeout ? "the deadline passed" : "stopped"};
+  ProbeFailure failure = aborted(phase_, reason, turn);
   if (!final_) return fail(std::move(failure));
   judge_body(std::move(failure));
   finish();
@@ -316,6 +349,7 @@ void HttpRun::finish() {
   // No callback may come any more.
   exchange_.reset();
   redirect_lookup_.reset();
+  if (token_) token_->cancel();
   pick_.cancel();
   done_({failure_, families()});
 }

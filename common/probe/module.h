@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,6 +43,26 @@ struct Credentials {
   bool operator==(const Credentials&) const = default;
 };
 
+class OAuth2Tokens;
+
+/// Where the token of a request comes from: client credentials of OAuth 2.0. Source: RFC 6749, 4.4.
+struct OAuth2Settings {
+  std::string client_id;
+  config::Secret client_secret;
+  std::vector<std::string> scopes;
+  std::string token_url;
+  std::vector<std::pair<std::string, std::string>> endpoint_params;
+  TlsSettings tls;
+  std::string proxy_url;
+  std::shared_ptr<OAuth2Tokens> tokens;  ///< what was obtained, for all probes of the module; no part of its value
+
+  bool operator==(const OAuth2Settings& other) const {
+    return client_id == other.client_id && client_secret == other.client_secret && scopes == other.scopes &&
+           token_url == other.token_url && endpoint_params == other.endpoint_params && tls == other.tls &&
+           proxy_url == other.proxy_url;
+  }
+};
+
 enum class Compression { kNone, kGzip, kDeflate, kBrotli, kIdentity, kUnknown };
 
 /// The `http:` section of a module: blackbox.yml's keys and defaults.
@@ -59,6 +80,7 @@ struct HttpSettings {
   std::vector<Regex> fail_if_body_matches, fail_if_body_not_matches;
   std::vector<HeaderAssertion> fail_if_header_matches, fail_if_header_not_matches;
   Credentials credentials;
+  std::optional<OAuth2Settings> oauth2;
   TlsSettings tls;
   std::string proxy_url;
   std::vector<std::pair<std::string, std::string>> proxy_headers;
@@ -88,13 +110,75 @@ struct TcpSettings {
   bool operator==(const TcpSettings&) const = default;
 };
 
+/// A regular expression that is compiled if it can be: blackbox_exporter reads any and fails the probe that needs it.
+struct LateRegex {
+  std::string text;
+  std::optional<Regex> compiled;
+
+  bool operator==(const LateRegex& other) const { return text == other.text; }
+};
+
+/// Tests of the records of one section of a DNS answer, held against their zone-file text.
+struct DnsValidation {
+  std::vector<LateRegex> fail_if_matches;       ///< some record matches some of them
+  std::vector<LateRegex> fail_if_all_match;     ///< every record matches every one of them
+  std::vector<LateRegex> fail_if_not_matches;   ///< some record misses some of them, or there is no record
+  std::vector<LateRegex> fail_if_none_matches;  ///< no record matches any of them
+
+  bool operator==(const DnsValidation&) const = default;
+};
+
+/// The `dns:` section of a module. Words are kept as written; "" is the default.
+struct DnsSettings {
+  IpChoice ip;
+  std::string source_ip_address;
+  std::string query_name, query_type, query_class;  ///< ANY and IN by default
+  bool recursion_desired = true;
+  std::string transport_protocol;  ///< udp by default
+  bool dns_over_tls = false;
+  TlsSettings tls_config;
+  std::optional<std::vector<std::string>> valid_rcodes;  ///< NOERROR by default
+  DnsValidation answer, authority, additional;
+
+  bool operator==(const DnsSettings&) const = default;
+};
+
+/// The `icmp:` section of a module. The last three keys are our own.
+struct IcmpSettings {
+  IpChoice ip;
+  std::string source_ip_address;
+  int payload_size = 0;  ///< bytes; 0: the greeting of 28 bytes
+  bool dont_fragment = false;
+  int ttl = 64;     ///< 0: the system's
+  int packets = 1;  ///< echo requests of one probe; success is the first one's
+  Duration packet_interval = std::chrono::milliseconds(50);
+  Duration packet_timeout = std::chrono::seconds(1);  ///< after which one behind the first counts as lost
+
+  bool operator==(const IcmpSettings&) const = default;
+};
+
+/// The `grpc:` section of a module.
+struct GrpcSettings {
+  /// Without a section, as in blackbox_exporter, there is no fallback to the other family.
+  IpChoice ip{AddressFamily::kV6, false};
+  std::string service;
+  bool tls = false;
+  TlsSettings tls_config;
+  std::vector<std::pair<std::string, std::string>> metadata;
+
+  bool operator==(const GrpcSettings&) const = default;
+};
+
 /// A named way of probing. Immutable once read.
 struct Module {
   std::string name;
-  std::string prober;  ///< "http" or "tcp"
+  std::string prober;  ///< "http", "tcp", "dns", "icmp" or "grpc"
   Duration timeout{};  ///< zero: none of its own
   HttpSettings http;
   TcpSettings tcp;
+  DnsSettings dns;
+  IcmpSettings icmp;
+  GrpcSettings grpc;
 
   bool operator==(const Module&) const = default;
 };

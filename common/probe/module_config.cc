@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "common/base/text.h"
+#include "common/probe/go_scalars.h"
 #include "common/probe/http_request.h"
+#include "common/probe/module_decode.h"
 #include "common/probe/url.h"
 
 namespace heal::probe {
@@ -13,48 +15,6 @@ namespace {
 
 using config::MapReader;
 using config::Value;
-
-/// Keys that blackbox_exporter has, in this or a later version, and that cannot be honoured here yet.
-void refuse(MapReader& map, std::initializer_list<const char*> keys) {
-  for (const char* key : keys) {
-    if (!map.has(key)) continue;
-    map.value().key_error(*map.entry(key), fmt::format("\"{}\" is not supported by heal-exporter", key),
-                          "remove it; it is not ignored, because a probe without it would say something else");
-  }
-}
-
-std::optional<AddressFamily> as_family(const Value& value) {
-  return config::as_enum<AddressFamily>({{"ip4", AddressFamily::kV4}, {"ip6", AddressFamily::kV6}})(value);
-}
-
-void read_ip_choice(MapReader& map, IpChoice& ip) {
-  map.optional("preferred_ip_protocol", ip.preferred, as_family);
-  map.optional("ip_protocol_fallback", ip.fallback, config::as_bool);
-}
-
-std::optional<std::optional<TlsVersion>> as_tls_version(const Value& value) {
-  const std::optional<TlsVersion> version = config::as_enum<TlsVersion>({{"TLS10", TlsVersion::kTls10},
-                                                                         {"TLS11", TlsVersion::kTls11},
-                                                                         {"TLS12", TlsVersion::kTls12},
-                                                                         {"TLS13", TlsVersion::kTls13}})(value);
-  if (!version) return std::nullopt;
-  return std::optional(version);
-}
-
-std::optional<TlsSettings> as_tls_settings(const Value& value) {
-  TlsSettings settings;
-  MapReader map(value, "a tls_config");
-  map.optional("ca_file", settings.ca_file, config::as_string);
-  map.optional("cert_file", settings.cert_file, config::as_string);
-  map.optional("key_file", settings.key_file, config::as_string);
-  map.optional("server_name", settings.server_name, config::as_string);
-  map.optional("insecure_skip_verify", settings.insecure_skip_verify, config::as_bool);
-  map.optional("min_version", settings.min_version, as_tls_version);
-  map.optional("max_version", settings.max_version, as_tls_version);
-  refuse(map, {"ca", "cert", "key", "ca_ref", "cert_ref", "key_ref"});
-  map.finish();
-  return settings;
-}
 
 std::optional<HeaderAssertion> as_header_assertion(const Value& value) {
   MapReader map(value, "a header assertion");
@@ -71,75 +31,55 @@ std::optional<HeaderAssertion> as_header_assertion(const Value& value) {
     if (!compiled) return std::nullopt;
     return std::optional(std::move(compiled));
   });
-  map.optional("allow_missing", allow_missing, config::as_bool);
+  map.optional("allow_missing", allow_missing, as_go_bool);
   map.finish();
   if (!regexp || header.empty()) return std::nullopt;
   return HeaderAssertion{std::move(header), *std::move(regexp), allow_missing};
 }
 
-std::optional<int> as_int(const Value& value) {
-  const std::optional<std::int64_t> number =
-      config::as_integer(std::numeric_limits<int>::min(), std::numeric_limits<int>::max())(value);
-  return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
+/// A header's value must be one line: anything else would add headers.
+bool is_header(const std::string& name, const std::string& text) {
+  return !name.empty() && (name + text).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
 }
 
-/// A header's value must be one line: anything else would add headers.
 std::optional<std::vector<std::pair<std::string, std::string>>> as_headers(const Value& value) {
-  const auto map = config::as_string_map(value);
-  if (!map) return std::nullopt;
-  for (const auto& [name, text] : *map) {
-    if (name.empty() || (name + text).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+  if (!value.is_map()) {
+    value.must_be("a map of texts");
+    return std::nullopt;
+  }
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const auto& entry : value.node().entries) {
+    const Value child = value.child(entry);
+    const std::optional<std::string> read = child.is_null() ? std::string() : config::as_string(child);
+    if (!read) continue;
+    const std::string &name = entry.key, &text = *read;
+    headers.emplace_back(name, text);
+    if (!is_header(name, text)) {
       value.error(fmt::format("header \"{}\" must have a name and be one line", printable(name)));
       return std::nullopt;
     }
   }
-  return std::vector<std::pair<std::string, std::string>>(map->begin(), map->end());
+  std::sort(headers.begin(), headers.end());
+  return headers;
 }
 
-std::optional<std::string> as_proxy_url(const Value& value) {
-  std::optional<std::string> url = config::as_string(value);
-  if (!url || url->empty()) return url;
-  const bool known = url->starts_with("http://") || url->starts_with("https://") || url->starts_with("socks5://");
-  if (known && url->find_first_of(" \t\r\n") == std::string::npos) return url;
-  value.error(fmt::format("{} must begin with http://, https:// or socks5://", value.name()));
-  return std::nullopt;
-}
-
-// ---- authentication
-
-void read_basic_auth(const Value& value, Credentials& credentials) {
-  MapReader map(value, "a basic_auth");
-  credentials.kind = Credentials::Kind::kBasic;
-  map.optional("username", credentials.username, config::as_string);
-  config::read_secret(map, "password", credentials.secret);
-  refuse(map, {"username_file", "username_ref", "password_ref"});
-  map.finish();
-}
-
-void read_authorization(const Value& value, Credentials& credentials) {
-  MapReader map(value, "an authorization");
-  credentials.kind = Credentials::Kind::kToken;
-  map.optional("type", credentials.type, config::as_string);
-  config::read_secret(map, "credentials", credentials.secret);
-  refuse(map, {"credentials_ref"});
-  map.finish();
-  credentials.type = std::string(trim(credentials.type));
-  if (credentials.type.empty()) credentials.type = "Bearer";
-  if (to_lower(credentials.type) == "basic") value.error("authorization cannot be of type \"basic\"", "use basic_auth");
-}
-
-void read_credentials(MapReader& map, Credentials& credentials) {
-  const std::optional<Value> basic = map.find("basic_auth");
-  const std::optional<Value> authorization = map.find("authorization");
-  if (basic) read_basic_auth(*basic, credentials);
-  if (authorization) read_authorization(*authorization, credentials);
-  config::Secret token;
-  config::read_secret(map, "bearer_token", token);
-  if (token.is_set()) credentials = {Credentials::Kind::kToken, "", "Bearer", token};
-  const int ways = (basic ? 1 : 0) + (authorization ? 1 : 0) + (token.is_set() ? 1 : 0);
-  if (ways > 1) {
-    map.value().error("at most one of basic_auth, authorization, bearer_token and bearer_token_file can be given");
+/// Name → list of values.
+std::optional<std::vector<std::pair<std::string, std::string>>> as_proxy_headers(const Value& value) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  MapReader map(value, "a proxy_connect_header");
+  for (const auto& [entry, child] : map.rest()) {
+    if (child.is_null()) continue;
+    const auto values = config::as_list(config::as_string)(child);
+    for (const std::string& text : values.value_or(std::vector<std::string>())) {
+      if (is_header(entry->key, text)) {
+        headers.emplace_back(entry->key, text);
+      } else {
+        // The value is a secret.
+        value.key_error(*entry, fmt::format("header \"{}\" must have a name and be one line", printable(entry->key)));
+      }
+    }
   }
+  return headers;
 }
 
 // ---- compression
@@ -183,10 +123,10 @@ void check_accept_encoding(const MapReader& map, const HttpSettings& settings) {
 // ---- sections
 
 void read_http_assertions(MapReader& map, HttpSettings& settings) {
-  map.optional("valid_status_codes", settings.valid_status_codes, config::as_list(as_int));
+  map.optional("valid_status_codes", settings.valid_status_codes, config::as_list(as_go_int()));
   map.optional("valid_http_versions", settings.valid_http_versions, config::as_list(config::as_string));
-  map.optional("fail_if_ssl", settings.fail_if_ssl, config::as_bool);
-  map.optional("fail_if_not_ssl", settings.fail_if_not_ssl, config::as_bool);
+  map.optional("fail_if_ssl", settings.fail_if_ssl, as_go_bool);
+  map.optional("fail_if_not_ssl", settings.fail_if_not_ssl, as_go_bool);
   map.optional("fail_if_body_matches_regexp", settings.fail_if_body_matches, config::as_list(config::as_regex));
   map.optional("fail_if_body_not_matches_regexp", settings.fail_if_body_not_matches, config::as_list(config::as_regex));
   map.optional("fail_if_header_matches", settings.fail_if_header_matches, config::as_list(as_header_assertion));
@@ -202,20 +142,23 @@ std::optional<HttpSettings> as_http_settings(const Value& value) {
   if (settings.method.find_first_of(" \t\r\n") != std::string::npos) map.value().error("\"method\" must be one word");
   map.optional("headers", settings.headers, as_headers);
   map.optional("body", settings.body, config::as_string);
-  map.optional("body_size_limit", settings.body_size_limit, config::as_byte_size);
+  map.optional("body_size_limit", settings.body_size_limit, as_base2_bytes);
   map.optional("compression", settings.compression, config::as_string);
-  map.optional("follow_redirects", settings.follow_redirects, config::as_bool);
+  map.optional("follow_redirects", settings.follow_redirects, as_go_bool);
   bool no_follow = false;
-  if (map.optional("no_follow_redirects", no_follow, config::as_bool)) settings.follow_redirects = !no_follow;
+  if (map.optional("no_follow_redirects", no_follow, as_go_bool)) settings.follow_redirects = !no_follow;
   read_http_assertions(map, settings);
-  read_credentials(map, settings.credentials);
+  read_credentials(map, settings);
   map.optional("tls_config", settings.tls, as_tls_settings);
   map.optional("proxy_url", settings.proxy_url, as_proxy_url);
-  map.optional("proxy_connect_header", settings.proxy_headers, as_headers);
-  map.optional("skip_resolve_phase_with_proxy", settings.skip_resolve_phase_with_proxy, config::as_bool);
-  map.optional("enable_http2", settings.enable_http2, config::as_bool);
-  refuse(map, {"oauth2", "body_file", "http_headers", "enable_http3", "no_proxy", "proxy_from_environment",
-               "fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel"});
+  map.optional("proxy_connect_header", settings.proxy_headers, as_proxy_headers);
+  if (!settings.proxy_headers.empty() && settings.proxy_url.empty()) {
+    map.value().key_error(*map.entry("proxy_connect_header"), "\"proxy_connect_header\" needs \"proxy_url\"");
+  }
+  map.optional("skip_resolve_phase_with_proxy", settings.skip_resolve_phase_with_proxy, as_go_bool);
+  map.optional("enable_http2", settings.enable_http2, as_go_bool);
+  refuse_keys(map, {"body_file", "http_headers", "enable_http3", "no_proxy", "proxy_from_environment",
+                    "fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel"});
   map.finish();
   check_accept_encoding(map, settings);
   return settings;
@@ -230,8 +173,8 @@ std::optional<QueryResponse> as_query_response(const Value& value) {
     return std::optional(std::move(compiled));
   });
   map.optional("send", step.send, config::as_string);
-  map.optional("starttls", step.starttls, config::as_bool);
-  refuse(map, {"expect_bytes", "labels"});
+  map.optional("starttls", step.starttls, as_go_bool);
+  refuse_keys(map, {"expect_bytes", "labels"});
   map.finish();
   return step;
 }
@@ -242,20 +185,24 @@ std::optional<TcpSettings> as_tcp_settings(const Value& value) {
   read_ip_choice(map, settings.ip);
   map.optional("source_ip_address", settings.source_ip_address, config::as_string);
   map.optional("query_response", settings.query_response, config::as_list(as_query_response));
-  map.optional("tls", settings.tls, config::as_bool);
+  map.optional("tls", settings.tls, as_go_bool);
   map.optional("tls_config", settings.tls_config, as_tls_settings);
   map.finish();
   return settings;
 }
 
 std::optional<std::string> as_prober(const Value& value) {
-  for (const char* later : {"icmp", "dns", "grpc", "unix", "websocket"}) {
+  for (const char* later : {"unix", "websocket"}) {
     if (value.is_scalar() && value.text() == later) {
-      value.error(fmt::format("prober \"{}\" is not supported by heal-exporter", later), "it has http and tcp");
+      value.error(fmt::format("prober \"{}\" is not supported by heal-exporter", later),
+                  "it has http, tcp, dns, icmp and grpc");
       return std::nullopt;
     }
   }
-  return config::as_enum<std::string>({{"http", "http"}, {"tcp", "tcp"}})(value);
+  std::vector<std::pair<std::string, std::string>> words;
+  for (const char* prober : {"http", "tcp", "dns", "icmp", "grpc"})
+    words.emplace_back(prober, prober);
+  return config::as_enum<std::string>(std::move(words))(value);
 }
 
 Module read_module(const std::string& name, const Value& value) {
@@ -263,10 +210,13 @@ Module read_module(const std::string& name, const Value& value) {
   module.name = name;
   MapReader map(value, "a module");
   map.required("prober", module.prober, as_prober);
-  map.optional("timeout", module.timeout, config::as_go_duration);
+  map.optional("timeout", module.timeout, as_go_timeout);
   map.optional("http", module.http, as_http_settings);
   map.optional("tcp", module.tcp, as_tcp_settings);
-  refuse(map, {"icmp", "dns", "grpc", "unix", "websocket"});
+  map.optional("dns", module.dns, as_dns_settings);
+  map.optional("icmp", module.icmp, as_icmp_settings);
+  map.optional("grpc", module.grpc, as_grpc_settings);
+  refuse_keys(map, {"unix", "websocket"});
   map.finish();
   return module;
 }

@@ -142,6 +142,31 @@ void write_credentials(YamlWriter& out, const Credentials& credentials) {
   }
 }
 
+std::string masked_url(const std::string& url);
+
+void write_oauth2(YamlWriter& out, const OAuth2Settings& oauth2) {
+  out.open("oauth2");
+  out.scalar("client_id", oauth2.client_id);
+  out.secret("client_secret", oauth2.client_secret);
+  if (!oauth2.scopes.empty()) out.open("scopes");
+  for (const std::string& scope : oauth2.scopes)
+    out.element(scope);
+  if (!oauth2.scopes.empty()) out.close();
+  out.scalar("token_url", masked_url(oauth2.token_url));
+  if (!oauth2.endpoint_params.empty()) out.open("endpoint_params");
+  for (const auto& [name, value] : oauth2.endpoint_params) {
+    if (is_secret_header(name)) {
+      out.raw(yaml_scalar(name), "<secret>");
+    } else {
+      out.scalar(yaml_scalar(name), value);
+    }
+  }
+  if (!oauth2.endpoint_params.empty()) out.close();
+  out.text("proxy_url", masked_url(oauth2.proxy_url));
+  write_tls(out, oauth2.tls);
+  out.close();
+}
+
 /// A proxy's URL without the password that it may hold.
 std::string masked_url(const std::string& url) {
   const std::size_t scheme = url.find("://");
@@ -175,12 +200,16 @@ void write_http(YamlWriter& out, const HttpSettings& http) {
   write_assertions(out, "fail_if_header_matches", http.fail_if_header_matches);
   write_assertions(out, "fail_if_header_not_matches", http.fail_if_header_not_matches);
   write_credentials(out, http.credentials);
+  if (http.oauth2) write_oauth2(out, *http.oauth2);
   write_tls(out, http.tls);
   out.text("proxy_url", masked_url(http.proxy_url));
   if (!http.proxy_headers.empty()) {
     out.open("proxy_connect_header");
-    for (const auto& [name, value] : http.proxy_headers)
-      out.raw(yaml_scalar(name), "<secret>");
+    std::string last;
+    for (const auto& [name, value] : http.proxy_headers) {
+      if (name != last) out.raw(yaml_scalar(name), "[<secret>]");
+      last = name;
+    }
     out.close();
   }
   if (http.skip_resolve_phase_with_proxy) out.flag("skip_resolve_phase_with_proxy", true);
@@ -206,6 +235,82 @@ void write_tcp(YamlWriter& out, const TcpSettings& tcp) {
   }
   out.flag("tls", tcp.tls);
   write_tls(out, tcp.tls_config);
+  out.close();
+}
+
+void write_late_regexps(YamlWriter& out, std::string_view key, const std::vector<LateRegex>& regexps) {
+  if (regexps.empty()) return;
+  out.open(key);
+  for (const LateRegex& regexp : regexps)
+    out.element(regexp.text);
+  out.close();
+}
+
+void write_validation(YamlWriter& out, std::string_view key, const DnsValidation& validation) {
+  if (validation == DnsValidation{}) return;
+  out.open(key);
+  write_late_regexps(out, "fail_if_matches_regexp", validation.fail_if_matches);
+  write_late_regexps(out, "fail_if_all_match_regexp", validation.fail_if_all_match);
+  write_late_regexps(out, "fail_if_not_matches_regexp", validation.fail_if_not_matches);
+  write_late_regexps(out, "fail_if_none_matches_regexp", validation.fail_if_none_matches);
+  out.close();
+}
+
+void write_dns(YamlWriter& out, const DnsSettings& dns) {
+  // A section that was not written has no name to ask for, and could not be read back.
+  if (dns.query_name.empty()) return;
+  out.open("dns");
+  write_ip(out, dns.ip);
+  out.text("source_ip_address", dns.source_ip_address);
+  out.scalar("query_name", dns.query_name);
+  out.text("query_type", dns.query_type);
+  out.text("query_class", dns.query_class);
+  out.flag("recursion_desired", dns.recursion_desired);
+  out.text("transport_protocol", dns.transport_protocol);
+  out.flag("dns_over_tls", dns.dns_over_tls);
+  write_tls(out, dns.tls_config);
+  if (dns.valid_rcodes && dns.valid_rcodes->empty()) out.raw("valid_rcodes", "[]");
+  if (dns.valid_rcodes && !dns.valid_rcodes->empty()) {
+    out.open("valid_rcodes");
+    for (const std::string& word : *dns.valid_rcodes)
+      out.element(word);
+    out.close();
+  }
+  write_validation(out, "validate_answer_rrs", dns.answer);
+  write_validation(out, "validate_authority_rrs", dns.authority);
+  write_validation(out, "validate_additional_rrs", dns.additional);
+  out.close();
+}
+
+void write_icmp(YamlWriter& out, const IcmpSettings& icmp) {
+  out.open("icmp");
+  write_ip(out, icmp.ip);
+  out.text("source_ip_address", icmp.source_ip_address);
+  if (icmp.payload_size > 0) out.raw("payload_size", fmt::format("{}", icmp.payload_size));
+  out.flag("dont_fragment", icmp.dont_fragment);
+  out.raw("ttl", fmt::format("{}", icmp.ttl));
+  if (icmp.packets > 1) {
+    out.raw("packets", fmt::format("{}", icmp.packets));
+    out.raw("packet_interval", go_duration(icmp.packet_interval));
+    out.raw("packet_timeout", go_duration(icmp.packet_timeout));
+  }
+  out.close();
+}
+
+void write_grpc(YamlWriter& out, const GrpcSettings& grpc) {
+  out.open("grpc");
+  write_ip(out, grpc.ip);
+  out.text("service", grpc.service);
+  out.flag("tls", grpc.tls);
+  write_tls(out, grpc.tls_config);
+  if (!grpc.metadata.empty()) out.open("metadata");
+  for (std::size_t i = 0; i < grpc.metadata.size(); ++i) {
+    const auto& [name, value] = grpc.metadata[i];
+    if (i > 0 && grpc.metadata[i - 1].first != name) out.close();
+    if (i == 0 || grpc.metadata[i - 1].first != name) out.open(yaml_scalar(name));
+    out.element(is_secret_header(name) ? "<secret>" : value);
+  }
+  if (!grpc.metadata.empty()) out.close(), out.close();
   out.close();
 }
 
@@ -250,6 +355,9 @@ std::string module_yaml(const Module& module, int indent) {
   if (module.timeout > Duration::zero()) out.raw("timeout", go_duration(module.timeout));
   if (module.prober == "http") write_http(out, module.http);
   if (module.prober == "tcp") write_tcp(out, module.tcp);
+  if (module.prober == "dns") write_dns(out, module.dns);
+  if (module.prober == "icmp") write_icmp(out, module.icmp);
+  if (module.prober == "grpc") write_grpc(out, module.grpc);
   return out.take();
 }
 

@@ -39,6 +39,20 @@ std::string shown_target(std::string_view target) {
   return std::string(target.substr(0, begin)).append("***").append(target.substr(begin + at));
 }
 
+ProbeFailure aborted(ProbePhase phase, ProbeReason reason, const TlsTurn& turn) {
+  if (reason != ProbeReason::kTimeout) return {phase, reason, "stopped"};
+  if (!turn.is_waiting) return {phase, reason, "the deadline passed"};
+  return {ProbePhase::kTls, ProbeReason::kBusy,
+          "the deadline passed before its TLS handshake could begin: too many others were in flight"};
+}
+
+Result<std::optional<IpAddress>> source_address(const std::string& text) {
+  if (text.empty()) return std::optional<IpAddress>();
+  std::optional<IpAddress> address = IpAddress::parse(text);
+  if (!address) return make_error(ErrorCode::kInvalid, "source_ip_address \"{}\" is not an address", printable(text));
+  return address;
+}
+
 SampleFamily gauge_family(std::string name, std::string help, double value) {
   return {std::move(name), std::move(help), {Sample{{}, value}}};
 }

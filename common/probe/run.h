@@ -2,11 +2,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/base/result.h"
+#include "common/model/ip_address.h"
 #include "common/model/probe_failure.h"
 #include "common/model/probe_result.h"
 #include "common/port/clock.h"
@@ -63,10 +66,19 @@ class ProbeRun {
 /// A target as it may be shown: without the user information of its URL, which may hold a password.
 std::string shown_target(std::string_view target);
 
+/// The failure of a run that was aborted in `phase`; `turn`: of the TLS handshake that was asked for last.
+ProbeFailure aborted(ProbePhase phase, ProbeReason reason, const TlsTurn& turn = {});
+
+/// A module's source_ip_address; nullopt inside for none. kInvalid when it is not an address.
+Result<std::optional<IpAddress>> source_address(const std::string& text);
+
 /// A gauge family of one value.
 SampleFamily gauge_family(std::string name, std::string help, double value);
 
 std::unique_ptr<ProbeRun> make_http_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 std::unique_ptr<ProbeRun> make_tcp_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
+std::unique_ptr<ProbeRun> make_dns_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
+std::unique_ptr<ProbeRun> make_icmp_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
+std::unique_ptr<ProbeRun> make_grpc_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 
 }  // namespace heal::probe

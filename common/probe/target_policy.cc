@@ -20,6 +20,13 @@ bool is_name_pattern(std::string_view text) {
   });
 }
 
+/// Who answers when `address` is connected to: the unspecified address leads to this host.
+IpAddress reached_by(const IpAddress& address) {
+  const bool unspecified = address.raw().find_first_not_of('\0') == std::string_view::npos;
+  if (!unspecified) return address;
+  return *IpAddress::parse(address.is_v6() ? "::1" : "127.0.0.1");
+}
+
 }  // namespace
 
 Result<TargetPolicy::Entry> TargetPolicy::parse_entry(std::string_view text) {
@@ -35,6 +42,8 @@ Result<TargetPolicy::Entry> TargetPolicy::parse_entry(std::string_view text) {
     }
     host = std::move(parts.host);
   }
+  // As in refusal(): the root's dot names the same host.
+  if (host.ends_with('.')) host.pop_back();
   Result<IpNetwork> network = IpNetwork::parse(host);
   if (network.has_value()) {
     entry.network = *std::move(network);
@@ -49,25 +58,55 @@ Result<TargetPolicy::Entry> TargetPolicy::parse_entry(std::string_view text) {
   return entry;
 }
 
-Result<TargetPolicy> TargetPolicy::create(const std::vector<std::string>& entries) {
-  TargetPolicy policy;
-  policy.restricted_ = true;
-  for (const std::string& text : entries) {
+Result<std::vector<TargetPolicy::Entry>> TargetPolicy::parse_entries(const std::vector<std::string>& texts) {
+  std::vector<Entry> entries;
+  for (const std::string& text : texts) {
     HEAL_TRY(Entry entry, parse_entry(text));
-    policy.entries_.push_back(std::move(entry));
+    entries.push_back(std::move(entry));
   }
+  return entries;
+}
+
+Result<TargetPolicy> TargetPolicy::create(const std::vector<std::string>& allowed,
+                                          const std::vector<std::string>& denied) {
+  HEAL_TRY(TargetPolicy policy, denying(denied));
+  HEAL_TRY(policy.allowed_, parse_entries(allowed));
   return policy;
 }
 
-bool TargetPolicy::allows(std::string_view host, const std::optional<IpAddress>& address, std::uint16_t port) const {
-  if (!restricted_) return true;
-  std::string name = to_lower(host);
-  if (name.ends_with('.')) name.pop_back();
-  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+Result<TargetPolicy> TargetPolicy::denying(const std::vector<std::string>& denied) {
+  TargetPolicy policy;
+  HEAL_TRY(policy.denied_, parse_entries(denied));
+  return policy;
+}
+
+bool TargetPolicy::allows(const std::string& name, const std::optional<IpAddress>& address, std::uint16_t port) const {
+  if (!allowed_) return true;
+  return std::any_of(allowed_->begin(), allowed_->end(), [&](const Entry& entry) {
     if (entry.port && *entry.port != port) return false;
     if (entry.network) return address && entry.network->contains(*address);
     return name_matches(entry.host, name);
   });
+}
+
+bool TargetPolicy::denies(const std::string& name, const std::optional<IpAddress>& address, std::uint16_t port) const {
+  return std::any_of(denied_.begin(), denied_.end(), [&](const Entry& entry) {
+    if (entry.port && *entry.port != port) return false;
+    if (!entry.network) return name_matches(entry.host, name);
+    return !address || entry.network->contains(*address) || entry.network->contains(reached_by(*address));
+  });
+}
+
+std::optional<std::string> TargetPolicy::refusal(std::string_view host, const std::optional<IpAddress>& address,
+                                                 std::uint16_t port) const {
+  std::string name = to_lower(host);
+  if (name.ends_with('.')) name.pop_back();
+  const bool denied = denies(name, address, port);
+  if (!denied && allows(name, address, port)) return std::nullopt;
+  std::string place = address ? address->str() : "an address that a proxy chooses";
+  if (address && port != 0) place = join_host_port(place, port);
+  return fmt::format("{} {} at {}", denied ? "deny_targets holds" : "allow_targets does not hold", printable(host),
+                     place);
 }
 
 }  // namespace heal::probe

@@ -11,19 +11,26 @@
 
 namespace heal::probe {
 
-/// `allow_targets:`: what may be probed, so that /probe is no open proxy. An entry is a host name, `*.suffix`, an
-/// address or a block of addresses, each with an optional port: `nginx`, `*.example.com:443`, `10.0.0.0/8`,
-/// `[fd00::/8]:80`. Names are compared with the target's name, blocks with the address that is really connected to,
-/// after resolution and again on every redirect. Immutable.
+/// `allow_targets:` and `deny_targets:`: what may be probed, so that /probe is no open proxy. An entry is a host name,
+/// `*.suffix`, an address or a block of addresses, each with an optional port: `nginx`, `*.example.com:443`,
+/// `10.0.0.0/8`, `[fd00::/8]:80`. Names are compared with the target's name, blocks with the address that is really
+/// connected to, after resolution and again on every redirect. What is denied is denied though it be allowed too.
+/// Immutable.
 class TargetPolicy {
  public:
   /// Everything is allowed.
   TargetPolicy() = default;
-  /// kInvalid names the first entry that is none.
-  static Result<TargetPolicy> create(const std::vector<std::string>& entries);
+  /// Only what `allowed` holds, less what `denied` holds. kInvalid names the first entry that is none.
+  static Result<TargetPolicy> create(const std::vector<std::string>& allowed,
+                                     const std::vector<std::string>& denied = {});
+  /// Everything but what `denied` holds.
+  static Result<TargetPolicy> denying(const std::vector<std::string>& denied);
 
-  /// Whether `host` on `port` may be probed at `address`; without an address (left to a proxy) only names count.
-  bool allows(std::string_view host, const std::optional<IpAddress>& address, std::uint16_t port) const;
+  /// Why `host` on `port` must not be probed at `address`; nullopt: it may. Without an address (a proxy will choose it)
+  /// only names can allow, and a denied block of that port denies. Port 0: there are no ports (ICMP), and entries with
+  /// one do not hold.
+  std::optional<std::string> refusal(std::string_view host, const std::optional<IpAddress>& address,
+                                     std::uint16_t port) const;
 
   bool operator==(const TargetPolicy&) const = default;
 
@@ -36,9 +43,12 @@ class TargetPolicy {
     bool operator==(const Entry&) const = default;
   };
   static Result<Entry> parse_entry(std::string_view text);
+  static Result<std::vector<Entry>> parse_entries(const std::vector<std::string>& texts);
+  bool allows(const std::string& name, const std::optional<IpAddress>& address, std::uint16_t port) const;
+  bool denies(const std::string& name, const std::optional<IpAddress>& address, std::uint16_t port) const;
 
-  bool restricted_ = false;
-  std::vector<Entry> entries_;
+  std::optional<std::vector<Entry>> allowed_;
+  std::vector<Entry> denied_;
 };
 
 }  // namespace heal::probe

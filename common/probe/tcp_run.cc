@@ -5,6 +5,7 @@
 #include "common/probe/expand.h"
 #include "common/probe/line_buffer.h"
 #include "common/probe/run.h"
+#include "common/probe/service_port.h"
 #include "common/probe/tls_families.h"
 #include "common/probe/url.h"
 
@@ -70,28 +71,22 @@ void TcpRun::start(Done done) {
 }
 
 void TcpRun::dial(const IpAddress& ip) {
-  const std::optional<std::uint16_t> port = parse_port(target_.port);
+  const std::optional<std::uint16_t> port = port_of(target_.port, PortTransport::kTcp);
   if (!port) {
     return fail({ProbePhase::kTarget, ProbeReason::kInvalidTarget,
                  fmt::format("\"{}\" is not a port", printable(target_.port))});
   }
-  if (!request_.policy->allows(target_.host, ip, *port)) {
-    return fail({ProbePhase::kTarget, ProbeReason::kNotAllowed,
-                 fmt::format("allow_targets does not hold {} at {}", target_.host, join_host_port(ip.str(), *port))});
+  if (std::optional<std::string> refusal = request_.policy->refusal(target_.host, ip, *port)) {
+    return fail({ProbePhase::kTarget, ProbeReason::kNotAllowed, *std::move(refusal)});
   }
-  std::optional<IpAddress> source;
-  if (!settings_.source_ip_address.empty()) {
-    source = IpAddress::parse(settings_.source_ip_address);
-    if (!source) {
-      return fail({ProbePhase::kConnect, ProbeReason::kOther,
-                   fmt::format("source_ip_address \"{}\" is not an address", settings_.source_ip_address)});
-    }
-    log_.info("Using local address", {{"srcIP", source->str()}});
-  }
+  const Result<std::optional<IpAddress>> source = source_address(settings_.source_ip_address);
+  if (!source.has_value()) return fail({ProbePhase::kConnect, ProbeReason::kOther, source.error().message()});
+  if (*source) log_.info("Using local address", {{"srcIP", (*source)->str()}});
   phase_ = ProbePhase::kConnect;
   log_.info(settings_.tls ? "Dialing TCP with TLS" : "Dialing TCP without TLS");
   stream_ = io_.open_stream();
-  stream_->connect({ip, *port}, source, [this](std::optional<ProbeFailure> failure) { connected(std::move(failure)); });
+  stream_->connect({ip, *port}, *source,
+                   [this](std::optional<ProbeFailure> failure) { connected(std::move(failure)); });
 }
 
 void TcpRun::connected(std::optional<ProbeFailure> failure) {
@@ -206,7 +201,7 @@ void TcpRun::fail(ProbeFailure failure) {
 
 void TcpRun::abort(ProbeReason reason) {
   if (finished_) return;
-  fail({phase_, reason, reason == ProbeReason::kTimeout ? "the deadline passed" : "stopped"});
+  fail(aborted(phase_, reason, stream_ ? stream_->tls_turn() : TlsTurn()));
 }
 
 void TcpRun::finish() {

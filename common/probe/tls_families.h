@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "common/model/probe_result.h"
@@ -9,5 +10,9 @@ namespace heal::probe {
 
 /// The four families that blackbox_exporter shows of a TLS connection.
 void add_tls_families(const TlsFacts& facts, std::vector<SampleFamily>& families);
+/// The same without the one about the verified chain, which gRPC probes do not have.
+void add_tls_leaf_families(const TlsFacts& facts, std::vector<SampleFamily>& families);
+/// `probe_ssl_earliest_cert_expiry` alone.
+void add_earliest_expiry(std::int64_t unix_seconds, std::vector<SampleFamily>& families);
 
 }  // namespace heal::probe

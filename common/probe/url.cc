@@ -23,8 +23,24 @@ int hex_value(char c) {
 bool has_forbidden_byte(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte <= 0x20 || byte == 0x7f;
+    return byte < 0x20 || byte == 0x7f;
   });
+}
+
+/// Spaces as they must stand in a request.
+std::string with_spaces_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text)
+    out += c == ' ' ? std::string_view("%20") : std::string_view(&c, 1);
+  return out;
+}
+
+/// The path and what follows it, beginning with '/'; kInvalid for a broken escape in the path.
+Result<std::string> read_path(std::string_view text) {
+  if (!percent_decoded(text.substr(0, text.find('?')))) return invalid("a broken %-escape in the path", text);
+  std::string path = with_spaces_escaped(text);
+  if (!path.starts_with('/')) path.insert(0, "/");
+  return path;
 }
 
 /// Characters that a host may hold here: what could change the meaning of a URL or a header is refused.
@@ -36,6 +52,9 @@ bool is_host(std::string_view host) {
 Status read_authority(std::string_view authority, Url& url) {
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
     url.userinfo = authority.substr(0, at);
+    if (!percent_decoded(url.userinfo) || url.userinfo.find(' ') != std::string::npos) {
+      return Error(ErrorCode::kInvalid, "the user information of the URL is not well-formed");
+    }
     authority.remove_prefix(at + 1);
   }
   std::string_view port;
@@ -104,7 +123,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 }
 
 Result<Url> Url::parse(std::string_view text) {
-  if (has_forbidden_byte(text)) return invalid("a URL cannot hold spaces or control characters", text);
+  if (has_forbidden_byte(text)) return invalid("a URL cannot hold control characters", text);
   text = text.substr(0, text.find('#'));
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos) return invalid("not an http:// or https:// URL", text);
@@ -114,13 +133,12 @@ Result<Url> Url::parse(std::string_view text) {
   text.remove_prefix(colon + 3);
   const std::size_t end = std::min(text.find_first_of("/?"), text.size());
   HEAL_TRY_STATUS(read_authority(text.substr(0, end), url));
-  url.path_and_query = text.substr(end);
-  if (!url.path_and_query.starts_with('/')) url.path_and_query.insert(0, "/");
+  HEAL_TRY(url.path_and_query, read_path(text.substr(end)));
   return url;
 }
 
 Result<Url> Url::resolve(std::string_view reference) const {
-  if (has_forbidden_byte(reference)) return invalid("a URL cannot hold spaces or control characters", reference);
+  if (has_forbidden_byte(reference)) return invalid("a URL cannot hold control characters", reference);
   reference = reference.substr(0, reference.find('#'));
   const std::size_t colon = reference.find(':');
   if (colon != std::string_view::npos && colon < reference.find_first_of("/?")) return parse(reference);
@@ -129,13 +147,13 @@ Result<Url> Url::resolve(std::string_view reference) const {
   if (reference.empty()) return url;
   const std::string_view base_path = std::string_view(path_and_query).substr(0, path_and_query.find('?'));
   if (reference.starts_with('?')) {
-    url.path_and_query = std::string(base_path).append(reference);
+    url.path_and_query = std::string(base_path).append(with_spaces_escaped(reference));
     return url;
   }
   const std::size_t query = std::min(reference.find('?'), reference.size());
   std::string path(reference.substr(0, query));
   if (!path.starts_with('/')) path.insert(0, base_path.substr(0, base_path.rfind('/') + 1));
-  url.path_and_query = without_dot_segments(path).append(reference.substr(query));
+  HEAL_TRY(url.path_and_query, read_path(without_dot_segments(path).append(reference.substr(query))));
   return url;
 }
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/base/url.h"
+#include "common/playbook/promql.h"
 #include "common/remedy/words.h"
 
 namespace heal::remedy {
@@ -31,6 +34,7 @@ CheckResult ask_http(const std::string& url, const std::vector<std::int64_t>& st
                      const Tools& tools, Deadline deadline, std::stop_token stop) {
   HttpClientRequest request;
   request.url = url;
+  const std::string shown = public_url(url);
   request.max_response_bytes = 1 << 20;
   request.too_long = HttpClientRequest::TooLong::kCut;
   auto response = tools.http.send(request, deadline, std::move(stop));
@@ -38,16 +42,15 @@ CheckResult ask_http(const std::string& url, const std::vector<std::int64_t>& st
   const bool status_ok = statuses.empty()
                              ? response->ok()
                              : std::find(statuses.begin(), statuses.end(), response->status) != statuses.end();
-  if (!status_ok) return {Answer::kFail, fmt::format("GET {}: status {}", url, response->status)};
+  if (!status_ok) return {Answer::kFail, fmt::format("GET {}: status {}", shown, response->status)};
   if (body != nullptr && !body->search(response->body))
-    return {Answer::kFail, fmt::format("GET {}: the body does not match {}", url, body->pattern())};
-  return {Answer::kPass, fmt::format("GET {}: status {}", url, response->status)};
+    return {Answer::kFail, fmt::format("GET {}: the body does not match {}", shown, body->pattern())};
+  return {Answer::kPass, fmt::format("GET {}: status {}", shown, response->status)};
 }
 
 CheckResult ask_tcp(const std::string& address, const Tools& tools, Deadline deadline, std::stop_token stop) {
   auto status = tools.dialer.connect(address, deadline, std::move(stop));
-  if (!status.has_value())
-    return {of_error(status.error()), fmt::format("connect to {}: {}", address, status.error().str())};
+  if (!status.has_value()) return {of_error(status.error()), status.error().str()};  // it names the address
   return {Answer::kPass, fmt::format("connect to {}: accepted", address)};
 }
 
@@ -64,22 +67,36 @@ CheckResult ask_container(const Check& check, const CheckScope& scope, Deadline 
   return {info->status == check.state ? Answer::kPass : Answer::kFail, fmt::format("{} is {}", name, info->status)};
 }
 
+/// Why the samples that `query` reads may be older than `least`; "" when none is. An expression's own timestamp would
+/// be the time of its evaluation: what it selects is asked, and what looks back must not see that far any more.
+std::string why_not_fresh(const std::string& query, const CheckScope& scope, WallTime least, Deadline deadline,
+                          const std::stop_token& stop) {
+  const auto reads = playbook::promql_reads(query);
+  if (!reads.has_value()) return reads.error().str();
+  if (reads->selectors.empty()) return "it reads no samples";
+  if (scope.tools.clock.now() - reads->looks_back <= least && reads->looks_back > Duration{})
+    return fmt::format("it looks back {}, to before the end of the last step", format_duration(reads->looks_back));
+  for (const auto& selector : reads->selectors) {
+    const auto times = scope.world.prometheus->query(fmt::format("timestamp({})", selector), deadline, stop);
+    if (!times.has_value()) return times.error().str();
+    if (times->empty()) return "no samples";
+    const auto is_old = [&](const PromSample& time) { return time.value <= to_unix_seconds(least); };
+    if (std::any_of(times->begin(), times->end(), is_old)) return "no sample is newer than the last step yet";
+  }
+  return "";
+}
+
 CheckResult ask_promql(const Check& check, const CheckScope& scope, Deadline deadline, std::stop_token stop) {
   if (!scope.world.prometheus) return {Answer::kUnknown, "promql: no Prometheus is configured"};
   const std::string what = fmt::format("promql {}", printable(check.address, 200));
   // The times first: the values asked for afterwards can only be newer.
-  auto times = scope.world.prometheus->query(fmt::format("timestamp({})", check.address), deadline, stop);
-  if (!times.has_value()) return {Answer::kUnknown, fmt::format("{}: {}", what, times.error().str())};
+  if (scope.newer_than) {
+    const auto stale = why_not_fresh(check.address, scope, *scope.newer_than, deadline, stop);
+    if (!stale.empty()) return {Answer::kUnknown, fmt::format("{}: {}", what, stale)};
+  }
   auto samples = scope.world.prometheus->query(check.address, deadline, stop);
   if (!samples.has_value()) return {Answer::kUnknown, fmt::format("{}: {}", what, samples.error().str())};
-  if (samples->empty() || times->empty()) return {Answer::kUnknown, fmt::format("{}: no samples", what)};
-  if (scope.newer_than) {
-    const double least = to_unix_seconds(*scope.newer_than);
-    for (const auto& time : *times) {
-      if (time.value <= least)
-        return {Answer::kUnknown, fmt::format("{}: no sample is newer than the last step yet", what)};
-    }
-  }
+  if (samples->empty()) return {Answer::kUnknown, fmt::format("{}: no samples", what)};
   for (const auto& sample : *samples) {
     if (!playbook::compare(sample.value, check.comparison, check.bound)) {
       return {Answer::kFail, fmt::format("{}: {} is not {} {}", what, sample.value,
@@ -92,20 +109,29 @@ CheckResult ask_promql(const Check& check, const CheckScope& scope, Deadline dea
 
 CheckResult ask_alert(const CheckScope& scope, Deadline deadline, std::stop_token stop) {
   std::size_t alerts = 0;
-  std::optional<CheckResult> unknown;
+  std::vector<Episode> firing;
   for (const Episode& episode : scope.episodes) {
-    if (episode.source != words::kAlertmanager) continue;
+    const bool is_told = words::is_told_only(episode.source);
+    if (episode.source != words::kAlertmanager && !is_told) continue;
     ++alerts;
     if (episode.resolved_at) continue;
-    if (scope.world.alertmanagers.empty())
-      return {Answer::kFail, fmt::format("alert {} has not resolved", printable(episode.name))};
-    const AlertAnswer answer = ask_alertmanagers(scope.world, episode, deadline, stop);
+    if (is_told) return {Answer::kFail, fmt::format("alert {} has not resolved", printable(episode.name))};
+    firing.push_back(episode);
+  }
+  if (alerts == 0) return {Answer::kUnknown, "no alert of the incident is known"};
+  const CheckResult passed{Answer::kPass, "every alert of the incident has resolved"};
+  if (firing.empty()) return passed;
+  if (scope.world.alertmanagers.empty())
+    return {Answer::kFail, fmt::format("alert {} has not resolved", printable(firing.front().name))};
+  std::optional<CheckResult> unknown;
+  for (const AlertAnswer& answer : ask_alertmanagers(scope.world, firing, deadline, stop)) {
     if (answer.standing == AlertStanding::kGone) continue;
     if (answer.standing != AlertStanding::kUnknown) return {Answer::kFail, answer.message};
     unknown = CheckResult{Answer::kUnknown, answer.message};
   }
-  if (alerts == 0) return {Answer::kUnknown, "no alert of the incident is known"};
-  return unknown.value_or(CheckResult{Answer::kPass, "every alert of the incident has resolved"});
+  if (unknown) return *unknown;
+  const Status heard = are_up_for_long(scope.world, scope.tools.clock, deadline, std::move(stop));
+  return heard.has_value() ? passed : CheckResult{Answer::kUnknown, heard.error().str()};
 }
 
 }  // namespace
@@ -140,25 +166,122 @@ CheckResult ask(const Check& check, const CheckScope& scope, Deadline deadline, 
   return {};
 }
 
-AlertAnswer ask_alertmanagers(const World& world, const Episode& episode, Deadline deadline, std::stop_token stop) {
-  const std::string name = printable(episode.name);
-  std::optional<AlertAnswer> problem;
-  for (const auto& alertmanager : world.alertmanagers) {
-    auto found = alertmanager->find(episode.labels, deadline, stop);
-    if (!found.has_value()) {
-      problem = AlertAnswer{AlertStanding::kUnknown, fmt::format("alert {}: {}", name, found.error().str())};
-      continue;
-    }
-    if (!*found) continue;
-    const ActiveAlert& alert = **found;
-    if (!alert.silenced_by.empty())
-      return {AlertStanding::kSilenced, fmt::format("alert {} is silenced by {}", name, alert.silenced_by.front())};
-    if (!alert.inhibited_by.empty())
-      return {AlertStanding::kInhibited, fmt::format("alert {} is inhibited by {}", name, alert.inhibited_by.front())};
-    return {AlertStanding::kActive, fmt::format("alert {} is active", name)};
+namespace {
+
+/// A silence of a heal's own step says nothing of what people want. "" when there are no others.
+std::string silenced_by_others(AlertmanagerApi& api, const ActiveAlert& alert, Deadline deadline,
+                               std::stop_token stop) {
+  if (alert.silenced_by.empty()) return "";
+  const auto all = api.silences(deadline, std::move(stop));
+  if (!all.has_value()) return alert.silenced_by.front();
+  for (const std::string& id : alert.silenced_by) {
+    const auto is_own = [&](const Silence& silence) {
+      return silence.id == id && silence.created_by == words::kSilenceCreator;
+    };
+    if (std::none_of(all->begin(), all->end(), is_own)) return id;
   }
-  if (problem) return *problem;
-  return {AlertStanding::kGone, fmt::format("alert {} is no longer held by Alertmanager", name)};
+  return "";
+}
+
+}  // namespace
+
+namespace {
+
+/// From so many on an Alertmanager is asked for all that it holds.
+constexpr std::size_t kManyEpisodes = 4;
+
+AlertAnswer standing_of(AlertmanagerApi& api, const ActiveAlert& alert, const std::string& name, Deadline deadline,
+                        std::stop_token stop) {
+  if (const auto silence = silenced_by_others(api, alert, deadline, std::move(stop)); !silence.empty())
+    return {AlertStanding::kSilenced, fmt::format("alert {} is silenced by {}", name, silence)};
+  if (!alert.inhibited_by.empty())
+    return {AlertStanding::kInhibited, fmt::format("alert {} is inhibited by {}", name, alert.inhibited_by.front())};
+  return {AlertStanding::kActive, fmt::format("alert {} is active", name)};
+}
+
+Result<std::vector<std::optional<ActiveAlert>>> find_all(AlertmanagerApi& api, const std::vector<Episode>& episodes,
+                                                         Deadline deadline, std::stop_token stop) {
+  std::vector<std::optional<ActiveAlert>> out;
+  if (episodes.size() < kManyEpisodes) {
+    for (const Episode& episode : episodes) {
+      HEAL_TRY(auto found, api.find(episode.labels, deadline, stop));
+      out.push_back(std::move(found));
+    }
+    return out;
+  }
+  HEAL_TRY(auto all, api.alerts(deadline, std::move(stop)));
+  std::map<Labels, ActiveAlert> held;
+  for (ActiveAlert& alert : all) {
+    Labels labels = alert.alert.labels;
+    held.insert_or_assign(std::move(labels), std::move(alert));
+  }
+  for (const Episode& episode : episodes) {
+    const auto it = held.find(episode.labels);
+    out.push_back(it == held.end() ? std::nullopt : std::optional(it->second));
+  }
+  return out;
+}
+
+}  // namespace
+
+AlertAnswer ask_alertmanagers(const World& world, const Episode& episode, Deadline deadline, std::stop_token stop) {
+  return ask_alertmanagers(world, std::vector<Episode>{episode}, deadline, std::move(stop)).front();
+}
+
+std::vector<AlertAnswer> ask_alertmanagers(const World& world, const std::vector<Episode>& episodes, Deadline deadline,
+                                           std::stop_token stop) {
+  std::vector<AlertAnswer> out;
+  for (const Episode& episode : episodes) {
+    const std::string name = printable(episode.name);
+    out.push_back({AlertStanding::kGone, fmt::format("alert {} is no longer held by Alertmanager", name)});
+  }
+  std::vector<bool> is_told(episodes.size());
+  for (const auto& alertmanager : world.alertmanagers) {
+    const auto found = find_all(*alertmanager, episodes, deadline, stop);
+    for (std::size_t i = 0; i < episodes.size(); ++i) {
+      if (is_told[i]) continue;
+      const std::string name = printable(episodes[i].name);
+      if (!found.has_value()) {
+        out[i] = {AlertStanding::kUnknown, fmt::format("alert {}: {}", name, found.error().str())};
+      } else if ((*found)[i]) {
+        out[i] = standing_of(*alertmanager, *(*found)[i], name, deadline, stop);
+        is_told[i] = true;
+      }
+    }
+  }
+  return out;
+}
+
+Status are_up_for_long(const World& world, Clock& clock, Deadline deadline, std::stop_token stop) {
+  const Duration least = 2 * world.bundle.config.sources.absence.resend_interval;
+  for (const auto& alertmanager : world.alertmanagers) {
+    HEAL_TRY(const WallTime started, alertmanager->started_at(deadline, stop));
+    const Duration uptime = clock.now() - started;
+    if (uptime <= least)
+      return make_error(ErrorCode::kUnavailable, "an Alertmanager has been up for {} only",
+                        format_duration_short(std::max(uptime, Duration{})));
+  }
+  return {};
+}
+
+ActiveAlerts ask_active_alerts(const World& world, const std::vector<std::vector<Matcher>>& any, Deadline deadline,
+                               std::stop_token stop) {
+  ActiveAlerts out;
+  if (world.alertmanagers.empty()) out.error = "no Alertmanager is configured";
+  for (const auto& alertmanager : world.alertmanagers) {
+    for (const auto& matchers : any) {
+      auto active = alertmanager->active(matchers, deadline, stop);
+      if (!active.has_value()) {
+        out.error = active.error().str();
+        continue;
+      }
+      for (ActiveAlert& held : *active) {
+        if (std::find(out.alerts.begin(), out.alerts.end(), held.alert.labels) == out.alerts.end())
+          out.alerts.push_back(std::move(held.alert.labels));
+      }
+    }
+  }
+  return out;
 }
 
 }  // namespace heal::remedy

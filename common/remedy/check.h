@@ -43,7 +43,14 @@ CheckResult ask_health(const playbook::HealthCheck& health, const Tools& tools, 
                        std::stop_token stop);
 
 /// What Alertmanager says of one episode's alert.
-enum class AlertStanding { kActive, kSilenced, kInhibited, kGone, kUnknown };
+enum class AlertStanding {
+  kActive,
+  kSilenced,
+  kInhibited,
+  kGone,
+  kUnknown,
+  kUnaskable,  ///< its source tells and cannot be asked
+};
 struct AlertAnswer {
   AlertStanding standing = AlertStanding::kUnknown;
   std::string message;
@@ -52,5 +59,24 @@ struct AlertAnswer {
 };
 /// Asks every configured Alertmanager: one that holds the alert decides; gone only when all answered and none holds it.
 AlertAnswer ask_alertmanagers(const World& world, const Episode& episode, Deadline deadline, std::stop_token stop);
+
+/// Whether it means that an alert is over when no Alertmanager holds it: one that has not been up for longer than two
+/// resend intervals of Prometheus may not have been told yet. kUnavailable then, and the errors of AlertmanagerApi.
+Status are_up_for_long(const World& world, Clock& clock, Deadline deadline, std::stop_token stop);
+
+/// The same question of many episodes, with their answers in that order; each Alertmanager is asked for all its alerts
+/// at once when there are more than a few.
+std::vector<AlertAnswer> ask_alertmanagers(const World& world, const std::vector<Episode>& episodes, Deadline deadline,
+                                           std::stop_token stop);
+
+/// The active alerts that match one of the lists of matchers, as all Alertmanagers hold them; each once.
+struct ActiveAlerts {
+  std::vector<Labels> alerts;
+  std::string error;  ///< why not all could be told; "" when they could
+
+  bool operator==(const ActiveAlerts&) const = default;
+};
+ActiveAlerts ask_active_alerts(const World& world, const std::vector<std::vector<Matcher>>& any, Deadline deadline,
+                               std::stop_token stop);
 
 }  // namespace heal::remedy

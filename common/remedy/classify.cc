@@ -1,5 +1,13 @@
 #include "common/remedy/classify.h"
 
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+#include "common/remedy/words.h"
+
 namespace heal::remedy {
 namespace {
 
@@ -12,12 +20,25 @@ bool is_dead(const ContainerInfo& container) {
 std::string type_of(const Clues& clues) {
   if (clues.is_manual) return "MANUAL";
   if (!clues.container) return "ALERT";
-  if (is_dead(*clues.container)) {
-    const bool was_asked_to = clues.container->exit_code == 0 || clues.container->exit_code == kExitBySigterm;
-    return was_asked_to && !clues.container->oom_killed ? "TASK_STOPPED" : "CONTAINER_CRASH";
-  }
+  if (clues.container->status == "created") return std::string(words::kDeploymentType);
+  if (is_dead(*clues.container)) return death_type(clues.container->exit_code, clues.container->oom_killed);
   if (clues.container->status == "restarting") return "CONTAINER_CRASH";
   return clues.health == Answer::kFail ? "HEALTH_CHECK_FAILURE" : "ALERT";
+}
+
+std::string_view signal_of(std::int64_t exit_code) {
+  switch (exit_code - 128) {
+    case 6:
+      return "SIGABRT";
+    case 9:
+      return "SIGKILL";
+    case 11:
+      return "SIGSEGV";
+    case 15:
+      return "SIGTERM";
+    default:
+      return "";
+  }
 }
 
 /// The newest fault that was injected into the run of the container that is in trouble.
@@ -35,10 +56,28 @@ std::optional<WallTime> injected_at(const Clues& clues) {
 
 }  // namespace
 
+std::string death_type(std::int64_t exit_code, bool oom_killed) {
+  const bool was_asked_to = exit_code == 0 || exit_code == kExitBySigterm;
+  return was_asked_to && !oom_killed ? "TASK_STOPPED" : "CONTAINER_CRASH";
+}
+
+std::string death_reason(std::int64_t exit_code, bool oom_killed, const std::string& engine_says) {
+  std::string out = fmt::format("exit code {}", exit_code);
+  if (const auto signal = signal_of(exit_code); !signal.empty()) out += fmt::format(" ({})", signal);
+  if (oom_killed) out += ", out of memory";
+  if (!engine_says.empty()) out += ": " + printable(engine_says, 300);
+  return out;
+}
+
 Classification classify(const Clues& clues) {
   Classification out;
   out.type = type_of(clues);
   out.failed_at = injected_at(clues);
+  const bool has_not_begun = clues.container && clues.container->status == "created" && clues.container->exit_code != 0;
+  if (clues.container && (is_dead(*clues.container) || has_not_begun)) {
+    out.exit_code = clues.container->exit_code;
+    out.reason = death_reason(clues.container->exit_code, clues.container->oom_killed, clues.container->error);
+  }
   if (out.failed_at || !clues.container || !is_dead(*clues.container)) return out;
   // A container that ended after the evidence began is not what the evidence was about.
   const auto& finished = clues.container->finished_at;

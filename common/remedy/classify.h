@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,11 +21,19 @@ struct Clues {
 };
 
 struct Classification {
-  std::string type;  ///< MANUAL, CONTAINER_CRASH, TASK_STOPPED, HEALTH_CHECK_FAILURE or ALERT
+  std::string type;  ///< MANUAL, CONTAINER_CRASH, TASK_STOPPED, HEALTH_CHECK_FAILURE, DEPLOYMENT_FAILURE or ALERT
   std::optional<WallTime> failed_at;
+  std::optional<std::int64_t> exit_code;  ///< of a dead container, or of one that could not be started
+  std::string reason;                     ///< why it died, as the engine tells; "" for a container that lives
 
   bool operator==(const Classification&) const = default;
 };
+
+/// Why a dead container died, for people: `exit code 137 (SIGKILL), out of memory`; with the engine's own words when it
+/// has some.
+std::string death_reason(std::int64_t exit_code, bool oom_killed, const std::string& engine_says);
+/// CONTAINER_CRASH, or TASK_STOPPED for one that ended as if it had been asked to (exit code 0, SIGTERM).
+std::string death_type(std::int64_t exit_code, bool oom_killed);
 
 /// What kind of incident it is and when the fault happened, from real events only: the injected fault's time, or the
 /// dead container's FinishedAt. Pure.

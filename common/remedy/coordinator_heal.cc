@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,12 +13,31 @@
 namespace heal::remedy {
 namespace {
 
-Episode manual_episode(const HealRequest& request, const std::string& token, WallTime now) {
+/// Half of the threads that look.
+constexpr std::size_t kSeats = 2;
+
+SourceEvent manual_event(const HealRequest& request, const std::string& token, WallTime now) {
+  SourceEvent event;
+  event.source = words::kManual;
+  event.key = "manual:" + token;
+  event.name = "manual heal";
+  event.labels = {{"playbook", request.playbook}, {"target", request.target.str()}};
+  event.starts_at = now;
+  event.target = request.target;
+  event.playbook = request.playbook;
+  event.params = request.params;
+  event.requested_by = request.by;
+  event.facts.type = words::kManualType;
+  return event;
+}
+
+Episode rehearsed_episode(const HealRequest& request, WallTime now) {
+  SourceEvent event = manual_event(request, "asked", now);
   Episode episode;
-  episode.key = "manual:" + token;
-  episode.source = words::kManual;
-  episode.name = "manual heal";
-  episode.labels = {{"playbook", request.playbook}, {"target", request.target.str()}};
+  episode.key = std::move(event.key);
+  episode.source = std::move(event.source);
+  episode.name = std::move(event.name);
+  episode.labels = std::move(event.labels);
   episode.starts_at = now;
   episode.received_at = now;
   return episode;
@@ -32,14 +52,22 @@ HealAnswer answer_of(const Incident& incident) {
   return answer;
 }
 
+Error given_up() {
+  return make_error(ErrorCode::kUnavailable, "the service is stopping, or has no means to look into it");
+}
+
 bool may_be_replaced(IncidentState state) {
   return state == IncidentState::kHeld || state == IncidentState::kRecovered;
+}
+
+Error too_many() {
+  return make_error(ErrorCode::kUnavailable, "too many people ask at the same time; ask again");
 }
 
 /// The question as it is before there is an incident.
 Case case_of_request(const HealRequest& request, WallTime now) {
   Case subject;
-  subject.origin = manual_episode(request, "asked", now);
+  subject.origin = rehearsed_episode(request, now);
   subject.episodes = {subject.origin};
   subject.incident.target = request.target;
   subject.incident.playbook = request.playbook;
@@ -54,6 +82,7 @@ Case case_of_request(const HealRequest& request, WallTime now) {
 void Coordinator::heal(HealRequest request, std::function<void(Result<HealAnswer>)> done) {
   if (!is_accepting_.load()) return done(make_error(ErrorCode::kUnavailable, "the service is stopping"));
   if (request.dry_run == HealRequest::Rehearse::kYes) return rehearse(request, std::move(done));
+  if (const Status admitted = admit(); !admitted.has_value()) return done(admitted.error());
   // Called once: by the message when it fails, else when the incident is decided.
   auto shared = std::make_shared<std::function<void(Result<HealAnswer>)>>(std::move(done));
   Message message;
@@ -79,53 +108,43 @@ Status Coordinator::begin_heal(const HealRequest& request, const std::shared_ptr
     return make_error(ErrorCode::kConflict, "{} has an open incident already: {} ({})", target, open->incident.id,
                       to_string(open->incident.state));
   }
-  const std::string id = accept_heal(request);
-  ledger_.effect([this, id, done] {
-    waiting_[id] = *done;
-    investigate(id);
-  });
+  const std::string id = accept_heal(request, *this);
+  // Runs before the investigation can answer: that one reports to this thread.
+  ledger_.effect([this, id, done] { waiting_[id] = *done; });
   return {};
 }
 
-std::string Coordinator::accept_heal(const HealRequest& request) {
+std::string Coordinator::accept_heal(const HealRequest& request, Jobs& jobs) {
   const WallTime now = tools_.clock.now();
-  const std::string target = request.target.str();
-  Incident incident;
-  incident.id = ledger_.new_id();
-  Episode episode = manual_episode(request, incident.id, now);
-  incident.target = request.target;
-  incident.name = episode.name;
-  incident.type = "MANUAL";
-  incident.reason = "accepted";
-  incident.message = "accepted; nothing decided yet";
-  incident.playbook = request.playbook;
-  incident.times.detected_at = now;
-  incident.episode_keys = {episode.key};
-  incident.requested_by = request.by;
-  const std::string id = incident.id;
-  episode.incident_id = id;
-  ledger_.append(id, "received", fmt::format("{} asked for playbook {} on {}", request.by, request.playbook, target),
-                 {{"by", request.by}, {"playbook", request.playbook}, {"target", target}, {"params", request.params}});
-  ledger_.begin(std::move(incident));
-  ledger_.edit(id).progress.params = request.params;
-  ledger_.put_episode(episode);
-  ledger_.effect([this] {
-    metrics_.events.at({std::string(words::kManual), std::string(words::kAccepted)}).increment();
-  });
-  return id;
+  return take_request(ledger_, jobs, *world_.get(), manual_event(request, ledger_.new_id(), now), now);
+}
+
+std::shared_ptr<void> Coordinator::take_seat() {
+  const auto taken = seats_taken_;
+  if (taken->fetch_add(1) >= kSeats) {
+    taken->fetch_sub(1);
+    return nullptr;
+  }
+  return {taken.get(), [taken](void*) { taken->fetch_sub(1); }};
 }
 
 /// The open incident gives way only to a heal that may act; one that is refused changes nothing of it.
 void Coordinator::replace_if_allowed(const HealRequest& request, const std::shared_ptr<HealDone>& done) {
   ledger_.effect([this, request, done] {
-    workers_.submit([this, request, done, subject = case_of_request(request, tools_.clock.now()),
-                     world = world_.get()](std::stop_token stop) {
-      const auto dossier = std::make_shared<const Dossier>(remedy::investigate(subject, world, tools_, store_, stop));
-      HealAnswer answer;
-      const Status status = post_and_wait([&] { return replace_or_refuse(request, subject, dossier, answer); });
-      if (!status.has_value()) return (*done)(status.error());
-      (*done)(std::move(answer));
-    });
+    auto seat = take_seat();
+    if (seat == nullptr) return (*done)(too_many());
+    workers_.submit(
+        [this, seat = std::move(seat), request, done, subject = case_of_request(request, tools_.clock.now()),
+         world = world_.get()](std::stop_token stop) mutable {
+          const auto dossier =
+              std::make_shared<const Dossier>(remedy::investigate(subject, world, tools_, store_, stop));
+          HealAnswer answer;
+          const Status status = post_and_wait([&] { return replace_or_refuse(request, subject, dossier, answer); });
+          seat.reset();  // who is answered may ask again at once
+          if (!status.has_value()) return (*done)(status.error());
+          (*done)(std::move(answer));
+        },
+        [done] { (*done)(given_up()); });
   });
 }
 
@@ -154,7 +173,7 @@ Status Coordinator::replace_or_refuse(const HealRequest& request, const Case& su
     ledger_.move(open->incident.id, was_healed ? IncidentEvent::kClose : IncidentEvent::kCancel, "replaced",
                  fmt::format("{} asked for another heal", request.by));
   }
-  const std::string id = accept_heal(request);
+  const std::string id = accept_heal(request, investigated_already_);
   HEAL_TRY(const Case accepted, case_of(ledger_, *ledger_.find(id)));
   apply_dossier(ledger_, *this, id, dossier, accepted);
   answer = answer_of(ledger_.find(id)->incident);
@@ -170,15 +189,21 @@ void Coordinator::tell_decided(const std::string& incident_id, const Incident& i
 }
 
 void Coordinator::rehearse(const HealRequest& request, HealDone done) {
+  auto seat = take_seat();
+  if (seat == nullptr) return done(too_many());
   Case subject = case_of_request(request, tools_.clock.now());
   const auto shared = std::make_shared<HealDone>(std::move(done));
-  workers_.submit([this, shared, subject = std::move(subject), world = world_.get()](std::stop_token stop) {
-    const Dossier dossier = remedy::investigate(subject, world, tools_, store_, stop);
-    HealAnswer answer;
-    const Status status = post_and_wait([&] { return answer_rehearsal(subject, dossier, answer); });
-    if (!status.has_value()) return (*shared)(status.error());
-    (*shared)(std::move(answer));
-  });
+  workers_.submit(
+      [this, seat = std::move(seat), shared, subject = std::move(subject),
+       world = world_.get()](std::stop_token stop) mutable {
+        const Dossier dossier = remedy::investigate(subject, world, tools_, store_, stop);
+        HealAnswer answer;
+        const Status status = post_and_wait([&] { return answer_rehearsal(subject, dossier, answer); });
+        seat.reset();
+        if (!status.has_value()) return (*shared)(status.error());
+        (*shared)(std::move(answer));
+      },
+      [shared] { (*shared)(given_up()); });
 }
 
 Status Coordinator::answer_rehearsal(const Case& subject, const Dossier& dossier, HealAnswer& answer) {

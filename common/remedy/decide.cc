@@ -5,7 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "common/base/digest.h"
 #include "common/base/text.h"
+#include "common/remedy/control_changes.h"
+#include "common/remedy/elapsed.h"
+#include "common/remedy/escalate.h"
+#include "common/remedy/record.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
 
@@ -77,10 +82,14 @@ class Ruling {
 
   void take_facts() {
     OpenIncident& open = ledger_.edit(id_);
-    if (!dossier_->type.empty() && open.incident.type == "ALERT") open.incident.type = dossier_->type;
+    if (!dossier_->type.empty() && open.incident.type == words::kAlertType) open.incident.type = dossier_->type;
     if (!open.incident.times.failed_at) open.incident.times.failed_at = dossier_->failed_at;
+    if (!open.incident.exit_code) open.incident.exit_code = dossier_->exit_code;
+    if (open.incident.failure_reason.empty()) open.incident.failure_reason = dossier_->failure_reason;
     if (dossier_->container && open.progress.container_id.empty()) open.progress.container_id = dossier_->container->id;
+    if (dossier_->plan) open.progress.group = dossier_->plan->group;
     open.progress.wake_at.reset();
+    if (dossier_->plan && !open.progress.ladder) open.progress.ladder = Ladder{dossier_->plan->escalate, 0, false};
   }
 
   /// What says no now may say yes later: as long as its alerts fire, an incident is held and asked again. Only a plan
@@ -100,7 +109,8 @@ class Ruling {
   }
 
   void rule_by_obstacle(Obstacle obstacle) {
-    if (obstacle.stage != words::kPlanStage) obstacle.event = lasting(obstacle.event);
+    const bool is_climbed = obstacle.event == IncidentEvent::kRefuse && has_another_way(obstacle.reason);
+    if (obstacle.stage != words::kPlanStage && !is_climbed) obstacle.event = lasting(obstacle.event);
     std::optional<WallTime> until;
     if (obstacle.event == IncidentEvent::kHold) until = next_question();
     const Json data{{"result", word_of(obstacle.event)},
@@ -108,18 +118,56 @@ class Ruling {
                     {"reason", obstacle.reason},
                     {"message", printable(obstacle.message, 500)},
                     {"until", to_json_value(until)}};
+    if (is_climbed) {
+      note_no(obstacle.event, obstacle.stage, obstacle.message, data);
+      return go_another_way(obstacle.reason, obstacle.message);
+    }
     settle(obstacle.event, obstacle.stage, obstacle.reason, obstacle.message, until, data);
   }
 
   void rule_by_guards() {
+    watch_storm(ledger_, dossier_->world->bundle.config.safety.storm);
     Decision decision = decide(ledger_, case_, *dossier_);
     Verdict& verdict = decision.decisive;
     if (verdict.kind == Verdict::Kind::kHold && is_manual()) verdict.kind = Verdict::Kind::kRefuse;
-    if (verdict.kind == Verdict::Kind::kAllow) return start(remedy::to_json(decision, *dossier_));
-    if (verdict.kind == Verdict::Kind::kShadow) return shadow(verdict, remedy::to_json(decision, *dossier_));
-    const IncidentEvent event = lasting(event_of(verdict.kind));
+    const Json data = remedy::to_json(decision, *dossier_);
+    show_population(decision);
+    move_breaker(decision);
+    if (verdict.kind == Verdict::Kind::kAllow) return start(data);
+    if (verdict.kind == Verdict::Kind::kShadow) return shadow(verdict, data);
+    if (verdict.kind == Verdict::Kind::kAsk) return ask_people(verdict, data);
+    if (verdict.kind == Verdict::Kind::kRefuse && has_another_way(verdict.reason)) {
+      note_no(IncidentEvent::kRefuse, verdict.guard, verdict.message, data);
+      return go_another_way(verdict.reason, verdict.message);
+    }
+    const bool is_final = verdict.guard == words::kModeGuard;  // people have had their time to agree
+    const IncidentEvent event = is_final ? event_of(verdict.kind) : lasting(event_of(verdict.kind));
     if (event == IncidentEvent::kHold && !verdict.until) verdict.until = next_question();
-    settle(event, verdict.guard, verdict.reason, verdict.message, verdict.until, remedy::to_json(decision, *dossier_));
+    settle(event, verdict.guard, verdict.reason, verdict.message, verdict.until, data);
+  }
+
+  /// What the population guard has counted.
+  void show_population(const Decision& decision) {
+    for (const Verdict& verdict : decision.verdicts) {
+      if (verdict.guard != words::kPopulationGuard || !verdict.population) continue;
+      ledger_.effect([&metrics = ledger_.metrics(), count = *verdict.population] {
+        metrics.population.at({count.group}).set(static_cast<double>(count.members));
+        metrics.population_unhealthy.at({count.group}).set(static_cast<double>(count.unhealthy));
+      });
+    }
+  }
+
+  /// What the guards found out about the breaker of this playbook and target.
+  void move_breaker(const Decision& decision) {
+    const std::string target = incident().target->str();
+    const Verdict& decisive = decision.decisive;
+    if (decisive.reason == words::kBudgetExhausted || decisive.reason == words::kFlapping) {
+      open_breaker(ledger_,
+                   {incident().playbook, target, decisive.reason, decisive.message, id_, ledger_.clock().now()});
+    }
+    for (const Verdict& verdict : decision.verdicts) {
+      if (verdict.reason == words::kNewProblem) close_breaker(ledger_, incident().playbook, target, verdict.message);
+    }
   }
 
   void note_decision(const std::string& message, const Json& data) {
@@ -137,13 +185,53 @@ class Ruling {
       incident().message = printable(message, 500);
       return;
     }
+    note_no(event, guard, message, data);
+    if (ledger_.move(id_, event, reason, printable(message, 500))) return;
+    incident().reason = reason;  // held for another reason than before
+    incident().message = printable(message, 500);
+  }
+
+  void note_no(IncidentEvent event, const std::string& guard, const std::string& message, const Json& data) {
     note_plan();
     note_decision(fmt::format("{}: {}: {}", guard, word_of(event), printable(message, 500)), data);
-    if (!ledger_.move(id_, event, reason, printable(message, 500))) {
-      incident().reason = reason;  // held for another reason than before
-      incident().message = printable(message, 500);
-    }
     count_decision(ledger_, ledger_, incident().playbook, word_of(event), guard);
+  }
+
+  static bool is_used_up(const std::string& reason) {
+    return reason == words::kBudgetExhausted || reason == words::kBreakerOpen || reason == words::kFlapping;
+  }
+
+  /// Whether a refusal is the ladder's business. A rung that cannot be climbed is passed over, so that a failed heal
+  /// ends with a human when its ladder says so. A first rung is given up for a human only because the attempts are used
+  /// up.
+  bool has_another_way(const std::string& reason) const {
+    const auto& ladder = ledger_.find(id_)->progress.ladder;
+    if (!ladder || reason == "silenced" || reason == "inhibited") return false;
+    if (ladder->next > 0) return true;
+    const auto& rungs = ladder->rungs;
+    return is_used_up(reason) && std::find(rungs.begin(), rungs.end(), playbook::kPageRung) != rungs.end();
+  }
+
+  void go_another_way(const std::string& reason, const std::string& message) {
+    const bool is_first = ledger_.find(id_)->progress.ladder->next == 0;
+    const Rungs rungs = is_first || is_used_up(reason) ? Rungs::kPageOnly : Rungs::kAll;
+    const std::string told = printable(message, 500);
+    if (!escalate(ledger_, id_, rungs, reason, told)) ledger_.move(id_, IncidentEvent::kFail, reason, told);
+  }
+
+  void ask_people(const Verdict& verdict, const Json& data) {
+    note_plan();
+    Progress& progress = ledger_.edit(id_).progress;
+    const std::string& hash = dossier_->plan->hash;
+    if (!progress.approval || progress.approval->plan_hash != hash)
+      progress.approval = Approval{hash, *verdict.until, dossier_->plan->approval.approvers, {}};
+    progress.wake_at = progress.approval->expires_at;
+    note_decision(fmt::format("{}: {}", verdict.guard, verdict.message), data);
+    if (!ledger_.move(id_, IncidentEvent::kAwait, verdict.reason, verdict.message)) {
+      incident().reason = verdict.reason;  // asked about another plan than before
+      incident().message = printable(verdict.message, 500);
+    }
+    count_decision(ledger_, ledger_, incident().playbook, words::kAsk, verdict.guard);
   }
 
   void note_plan() {
@@ -162,7 +250,11 @@ class Ruling {
     note_plan();
     ledger_.move(id_, IncidentEvent::kPlan, "planned", "a plan was made");
     note_decision(fmt::format("{}: {}", verdict.guard, verdict.message), data);
-    ledger_.move(id_, IncidentEvent::kClose, verdict.reason, verdict.message);
+    if (incident().attempt > 0 && has_another_way(verdict.reason)) {
+      go_another_way(verdict.reason, verdict.message);
+    } else {
+      ledger_.move(id_, IncidentEvent::kClose, verdict.reason, verdict.message);
+    }
     count_decision(ledger_, ledger_, incident().playbook, words::kShadow, verdict.guard);
   }
 
@@ -174,18 +266,37 @@ class Ruling {
     ++open.incident.attempt;
     open.progress.held_since.reset();
     if (dossier_->container) open.progress.container_id = dossier_->container->id;
-    open.progress.locks = lock_targets(*dossier_->plan);
-    const std::string target = open.incident.target->str();
-    TargetHistory history = ledger_.history(target);
-    history.began(ledger_.clock().now());
-    ledger_.put_history(target, std::move(history));
+    open.progress.hold(lock_targets(*dossier_->plan));
+    ledger_.lease_locks(id_, lock_ttl(*dossier_->plan));
+    open.progress.called_off.reset();
+    keep_version(open);
+    open.progress.is_counted = false;  // until something is begun
     ledger_.move(id_, IncidentEvent::kStart, "allowed", "every guard allows it; running the steps");
     count_decision(ledger_, ledger_, open.incident.playbook, words::kAllow, std::string(words::kNoGuard));
-    const Duration age = ledger_.clock().now() - case_.origin.starts_at;
-    ledger_.effect([&ledger = ledger_, &jobs = jobs_, id = id_, dossier = dossier_, age] {
-      ledger.metrics().time_to_decide.observe(std::max(age, Duration{}));
-      jobs.run(id, dossier);
+    const Duration age = elapsed(case_.origin.starts_at, ledger_.clock().now());
+    ledger_.effect([&ledger = ledger_, &jobs = jobs_, id = id_, dossier = dossier_, age, begun = begin_first_step()] {
+      ledger.metrics().time_to_decide.observe(age);
+      jobs.run(id, dossier, begun);
     });
+  }
+
+  /// One commit less between the decision and the action.
+  std::optional<FirstLook> begin_first_step() {
+    const auto& look = dossier_->first_look;
+    if (!look || !jobs_.begins_at_once()) return std::nullopt;
+    StepIntent intent = make_intent(id_, incident().attempt, *dossier_->plan, {StepRole::kStep, 0}, 1, look->before,
+                                    ledger_.clock().now());
+    intent.is_first = true;
+    if (!record_intent(ledger_, intent, std::nullopt).has_value()) return std::nullopt;
+    return look;
+  }
+
+  /// What runs goes on with the playbook as it is now, whatever becomes of the file.
+  void keep_version(OpenIncident& open) {
+    const auto* book = dossier_->playbook.get();
+    if (book == nullptr || book->text.empty()) return;
+    open.progress.playbook_version = sha256_hex(book->text);
+    ledger_.write(PutValue{playbook_key(open.progress.playbook_version), book->text});
   }
 
   Ledger& ledger_;
@@ -201,7 +312,7 @@ Result<Case> case_of(Ledger& ledger, const OpenIncident& open) {
   Case subject;
   subject.incident = open.incident;
   subject.progress = open.progress;
-  subject.episodes = ledger.unresolved_of(open);
+  HEAL_TRY(subject.episodes, ledger.unresolved_of(open.incident.id, kMostEpisodeKeys));
   if (!open.incident.episode_keys.empty()) {
     HEAL_TRY(auto origin, ledger.episode(open.incident.episode_keys.front()));
     if (origin) subject.origin = std::move(*origin);
@@ -211,18 +322,52 @@ Result<Case> case_of(Ledger& ledger, const OpenIncident& open) {
 
 std::vector<std::string> lock_targets(const playbook::Plan& plan) {
   std::vector<std::string> targets{plan.target.str()};
-  for (const auto& step : plan.steps) {
-    if (step.effect != playbook::Effect::kChanges || !step.target) continue;
+  const auto add = [&](const playbook::PlannedStep& step) {
+    if (step.effect != playbook::Effect::kChanges || !step.target) return;
     const std::string target = step.target->str();
     if (std::find(targets.begin(), targets.end(), target) == targets.end()) targets.push_back(target);
+  };
+  for (const auto& step : plan.steps) {
+    add(step);
+    std::for_each(step.undo.begin(), step.undo.end(), add);
   }
+  if (plan.on_resolved) std::for_each(plan.on_resolved->steps.begin(), plan.on_resolved->steps.end(), add);
   return targets;
 }
 
+Duration lock_ttl(const playbook::Plan& plan) {
+  Duration longest{};
+  // Every try shows life at its begin and its end: the longest silence is looking, acting, and the pause after it.
+  const auto take = [&](const playbook::PlannedStep& step) {
+    longest = std::max(longest, step.timeout * 2 + step.retry.pause_after(step.retry.attempts));
+  };
+  for (const auto& step : plan.steps) {
+    take(step);
+    std::for_each(step.undo.begin(), step.undo.end(), take);
+  }
+  if (plan.on_resolved) std::for_each(plan.on_resolved->steps.begin(), plan.on_resolved->steps.end(), take);
+  // Verification may follow without a word in between, also when it has to find out what became of a step.
+  return longest + (plan.verify ? plan.verify->within : Duration{}) + 1min;
+}
+
+GuardSnapshot snapshot_of(const Ledger& ledger, const Case& subject, const Dossier& dossier) {
+  const std::string& id = subject.incident.id;
+  const std::string target = subject.incident.target->str();
+  const WallTime now = ledger.clock().now();
+  return {now,
+          subject,
+          dossier,
+          ledger.history(target),
+          ledger.holders(lock_targets(*dossier.plan), id),
+          ledger.controls(),
+          ledger.in_flight(id),
+          ledger.recent_targets(now, dossier.world->bundle.config.safety.storm.window),
+          ledger.acted_ago(target),
+          ledger.slots()};
+}
+
 Decision decide(const Ledger& ledger, const Case& subject, const Dossier& dossier) {
-  const GuardSnapshot snapshot{ledger.clock().now(), subject, dossier, ledger.history(subject.incident.target->str()),
-                               ledger.holders(lock_targets(*dossier.plan), subject.incident.id)};
-  return ask_guards(snapshot);
+  return ask_guards(snapshot_of(ledger, subject, dossier));
 }
 
 Json to_json(const Decision& decision, const Dossier& dossier) {

@@ -13,8 +13,15 @@ namespace heal::remedy {
 /// What an incident needs for an investigation or the guards. An Error when the first episode cannot be read.
 Result<Case> case_of(Ledger& ledger, const OpenIncident& open);
 
-/// Targets that the plan's changing steps touch, the incident's own included.
+/// Targets that the plan's changing steps touch, their undos and those of on_resolved too, the incident's own included.
 std::vector<std::string> lock_targets(const playbook::Plan& plan);
+
+/// How long a run of the plan may stay silent before its locks are anybody's: its longest step with all tries and
+/// pauses, or its verification, and a minute.
+Duration lock_ttl(const playbook::Plan& plan);
+
+/// What the guards look at. The dossier has a plan; all three must outlive the snapshot.
+GuardSnapshot snapshot_of(const Ledger& ledger, const Case& subject, const Dossier& dossier);
 
 /// Asks the guards about a dossier with a plan. Pure over ledger and dossier.
 Decision decide(const Ledger& ledger, const Case& subject, const Dossier& dossier);

@@ -33,13 +33,16 @@ class Inbox {
     arrived_.notify_one();
     return true;
   }
-  /// Waits for messages and takes up to `most`, oldest first. Empty: closed, and nothing is left.
+  /// Waits for messages and takes them, oldest first, until their weights (Message::weight, else 1 each)
+  /// make `most`. Empty: closed,
+  /// and nothing is left.
   std::vector<Message> take(std::size_t most) HEAL_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     while (messages_.empty() && !is_closed_)
       arrived_.wait(mutex_);
     std::vector<Message> out;
-    while (!messages_.empty() && out.size() < most) {
+    for (std::size_t weight = 0; !messages_.empty() && weight < most;) {
+      weight += weight_of(messages_.front());
       out.push_back(std::move(messages_.front()));
       messages_.pop_front();
     }
@@ -56,6 +59,14 @@ class Inbox {
   }
 
  private:
+  static std::size_t weight_of(const Message& message) {
+    if constexpr (requires { message.weight; }) {
+      return message.weight;
+    } else {
+      return 1;
+    }
+  }
+
   const std::size_t limit_;
   mutable Mutex mutex_;
   CondVar arrived_;

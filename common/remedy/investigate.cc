@@ -1,10 +1,15 @@
 #include "common/remedy/investigate.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "common/base/digest.h"
+#include "common/remedy/action/docker.h"
 #include "common/remedy/classify.h"
+#include "common/remedy/evidence.h"
 #include "common/remedy/words.h"
 
 namespace heal::remedy {
@@ -24,18 +29,28 @@ class Investigation {
       : case_(subject), tools_(tools), store_(store), stop_(std::move(stop)) {
     dossier_.world = std::move(world);
     dossier_.gathered_at = tools.clock.now();
+    const auto& config = dossier_.world->bundle.config;
+    dossier_.lever_file = read_lever_file(config.safety.lever.file, config.file);
+    if (const Status admitted = store.admits(); !admitted.has_value())
+      dossier_.store_objection = admitted.error().message();
   }
 
   Dossier run() {
     if (!case_.incident.target) {
       dossier_.obstacle = obstacle(IncidentEvent::kUnmatched, words::kRouteStage, "no_target", "there is no target");
+      dossier_.ready_at = tools_.clock.steady_now();
       return std::move(dossier_);
     }
     if (look_at_target() && find_in_inventory() && make_plan()) {
       ask_about_alerts();
+      ask_whether_still_bad();
       ask_before();
+      ask_blocking_alerts();
+      ask_population();
     }
     classify();
+    look_at_first_step();
+    dossier_.ready_at = tools_.clock.steady_now();
     return std::move(dossier_);
   }
 
@@ -66,8 +81,17 @@ class Investigation {
                    fmt::format("{} is not the name of a container (it leads to {})", target().str(), info->name)));
     }
     if (info.error().code() == ErrorCode::kNotFound) return missing_container(info.error());
+    if (info.error().code() == ErrorCode::kRefused) return refused_container(info.error());
     return stop_at(obstacle(IncidentEvent::kHold, words::kInventoryStage, "engine_unavailable",
                             fmt::format("cannot look at {}: {}", target().str(), info.error().str())));
+  }
+
+  /// The filter before the engine does not let us see it: what it may not show us, we may not heal.
+  bool refused_container(const Error& error) {
+    const bool is_listed = playbook::find_target(world().bundle.config, target()) != nullptr;
+    return stop_at(obstacle(is_listed ? IncidentEvent::kRefuse : IncidentEvent::kUnmatched, words::kInventoryStage,
+                            is_listed ? "engine_refused" : "not_in_inventory",
+                            fmt::format("{}: {}", target().str(), error.str())));
   }
 
   bool missing_container(const Error& error) {
@@ -94,13 +118,13 @@ class Investigation {
   }
 
   bool make_plan() {
-    const playbook::Playbook* book = world().bundle.find_playbook(case_.incident.playbook);
+    const auto book = find_playbook();
     if (book == nullptr) {
       return stop_at(obstacle(IncidentEvent::kRefuse, words::kPlanStage, "unknown_playbook",
                               fmt::format("there is no playbook \"{}\"", case_.incident.playbook)));
     }
     playbook::PlanInput input;
-    input.params = case_.progress.params;
+    input.params = params_of(*book);
     input.target = entry_;
     if (case_.origin.source != words::kManual) {
       input.labels = case_.origin.labels;
@@ -115,6 +139,7 @@ class Investigation {
                               fmt::format("no plan can be made: {}", plan.error().str())));
     }
     dossier_.plan = std::make_shared<const playbook::Plan>(std::move(*plan));
+    dossier_.playbook = book;
     return true;
   }
 
@@ -134,14 +159,58 @@ class Investigation {
     return true;
   }
 
+  /// The playbook as it is, or as it was when the incident's steps began.
+  std::shared_ptr<const playbook::Playbook> find_playbook() {
+    const playbook::Playbook* now = world().bundle.find_playbook(case_.incident.playbook);
+    const std::string& version = case_.progress.playbook_version;
+    const bool is_same = now != nullptr && (version.empty() || sha256_hex(now->text) == version);
+    if (is_same) return {dossier_.world, now};
+    if (version.empty()) return nullptr;
+    const auto text = store_.value(playbook_key(version));
+    if (!text.has_value() || !*text) return now == nullptr ? nullptr : std::make_shared<playbook::Playbook>(*now);
+    config::Diagnostics ignored;
+    auto then = playbook::parse_playbook(**text, "an earlier version", world().bundle.config.guards, ignored);
+    return then ? std::make_shared<playbook::Playbook>(std::move(*then)) : nullptr;
+  }
+
+  /// A further rung of the ladder takes those of the first playbook's params that it declares.
+  playbook::Params params_of(const playbook::Playbook& book) const {
+    playbook::Params params = case_.progress.params;
+    if (!case_.progress.ladder || case_.progress.ladder->next == 0) return params;
+    std::erase_if(params, [&](const auto& param) {
+      return std::none_of(book.params.begin(), book.params.end(),
+                          [&](const auto& spec) { return spec.name == param.first; });
+    });
+    return params;
+  }
+
   void ask_about_alerts() {
     const auto& guard = dossier_.plan->guards.fresh_evidence;
-    if (guard.state == playbook::GuardSwitch::kOff || world().alertmanagers.empty()) return;
+    if (guard.state == playbook::GuardSwitch::kOff) return;
+    const EvidenceScope scope{world(), tools_, dossier_.container, entry_};
+    std::vector<Episode> alerts;
     for (const Episode& episode : case_.episodes) {
-      if (episode.source != words::kAlertmanager) continue;
-      const Deadline deadline = tools_.clock.deadline_in(guard.timeout);
-      dossier_.alerts.push_back(ask_alertmanagers(world(), episode, deadline, stop_));
+      if (episode.source == words::kAlertmanager) {
+        alerts.push_back(episode);
+        continue;
+      }
+      auto answer = ask_source(episode, scope, tools_.clock.deadline_in(guard.timeout), stop_);
+      if (answer) dossier_.alerts.push_back(std::move(*answer));
     }
+    if (alerts.empty() || world().alertmanagers.empty()) return;
+    auto answers = ask_alertmanagers(world(), alerts, tools_.clock.deadline_in(guard.timeout), stop_);
+    std::move(answers.begin(), answers.end(), std::back_inserter(dossier_.alerts));
+  }
+
+  /// Docker's own evidence of a death ends as soon as our steps have started the container again; whether they helped
+  /// is what verification says.
+  void ask_whether_still_bad() {
+    const auto& ladder = case_.progress.ladder;
+    const bool is_further_rung = ladder && ladder->next > 0;
+    if (!is_further_rung || !case_.episodes.empty() || case_.origin.source != words::kDocker) return;
+    const auto verification = verification_of(*dossier_.plan);
+    if (!verification) return;
+    dossier_.still_bad = verify_once(*verification, {*dossier_.plan, world(), {}, std::nullopt}, tools_, stop_);
   }
 
   void ask_before() {
@@ -150,6 +219,19 @@ class Investigation {
       const Deadline deadline = tools_.clock.deadline_in(dossier_.plan->guards.fresh_evidence.timeout);
       dossier_.before.push_back({check, ask(check, scope, deadline, stop_)});
     }
+  }
+
+  void ask_blocking_alerts() {
+    const auto& guard = dossier_.plan->guards.blocking_alerts;
+    if (guard.state == playbook::GuardSwitch::kOff || guard.any.empty()) return;
+    dossier_.blocking = ask_active_alerts(world(), guard.any, tools_.clock.deadline_in(guard.timeout), stop_);
+  }
+
+  void ask_population() {
+    const auto& guard = dossier_.plan->guards.population;
+    const std::string& group = dossier_.plan->population_group;
+    if (guard.state == playbook::GuardSwitch::kOff || group.empty()) return;
+    dossier_.population = remedy::ask_population(world(), tools_, group, target(), guard.timeout, stop_);
   }
 
   void classify() {
@@ -172,6 +254,29 @@ class Investigation {
     const Classification result = remedy::classify(clues);
     dossier_.type = result.type;
     dossier_.failed_at = result.failed_at;
+    dossier_.exit_code = result.exit_code;
+    dossier_.failure_reason = result.reason;
+  }
+
+  /// Of the steps that look before they act, only those that ask the engine again are looked at here: it has just
+  /// answered.
+  void look_at_first_step() {
+    const auto& plan = dossier_.plan;
+    if (dossier_.obstacle || !plan || plan->mode == playbook::Mode::kShadow || plan->steps.empty()) return;
+    const auto& step = plan->steps.front();
+    const ActionKind* action = find_action(step.kind);
+    if (action == nullptr || step.restores) return;
+    if (playbook::evaluate(step.when, plan->scope).truth != playbook::Truth::kTrue) return;
+    FirstLook look;
+    if (action->prepare != nullptr) {
+      if (action->prepare != prepare_docker) return;
+      const std::string id = dossier_.container ? dossier_.container->id : case_.progress.container_id;
+      const ActionScope scope{world(), tools_, *plan, step, plan->scope, id, std::nullopt, case_.incident.id};
+      auto before = prepare_docker(scope, tools_.clock.deadline_in(kEngineTimeout), stop_);
+      if (!before.has_value()) return;
+      look.before = std::move(*before);
+    }
+    dossier_.first_look = std::move(look);
   }
 
   const Case& case_;
@@ -183,6 +288,10 @@ class Investigation {
 };
 
 }  // namespace
+
+std::string playbook_key(const std::string& version) {
+  return "playbook/" + version;
+}
 
 Dossier investigate(const Case& subject, std::shared_ptr<const World> world, const Tools& tools, Store& store,
                     std::stop_token stop) {

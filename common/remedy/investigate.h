@@ -12,6 +12,10 @@
 #include "common/remedy/check.h"
 #include "common/remedy/incident_states.h"
 #include "common/remedy/ledger.h"
+#include "common/remedy/lever_file.h"
+#include "common/remedy/population.h"
+#include "common/remedy/run_journal.h"
+#include "common/remedy/verify.h"
 #include "common/remedy/world.h"
 
 namespace heal::remedy {
@@ -21,7 +25,7 @@ struct Case {
   Incident incident;
   Progress progress;
   Episode origin;                 ///< the first episode: its labels are what the plan is made from
-  std::vector<Episode> episodes;  ///< those that still fire
+  std::vector<Episode> episodes;  ///< those that still fire, kMostEpisodeKeys at most
 };
 
 /// A stage before the guards that ended the matter: `event` is kUnmatched, kRefuse, kStale or kHold.
@@ -47,14 +51,29 @@ struct BeforeAnswer {
 struct Dossier {
   std::shared_ptr<const World> world;
   WallTime gathered_at{};
+  SteadyTime ready_at{};             ///< when the last fact was in
   std::optional<Obstacle> obstacle;  ///< then `plan` may be absent
   std::shared_ptr<const playbook::Plan> plan;
-  std::optional<ContainerInfo> container;  ///< for container targets
-  std::vector<AlertAnswer> alerts;         ///< per episode of Case that came from Alertmanager
+  std::shared_ptr<const playbook::Playbook> playbook;  ///< what the plan was made from
+  std::optional<ContainerInfo> container;              ///< for container targets
+  std::vector<AlertAnswer> alerts;                     ///< per episode of Case whose source can be asked
+  std::optional<VerifyRound>
+      still_bad;  ///< verification now, for a further rung whose source was ended by our own steps
   std::vector<BeforeAnswer> before;
-  std::string type;  ///< of the incident, as the facts show it; "" when they do not
+  LeverFile lever_file;
+  std::optional<std::string> store_objection;  ///< why the store takes no new work; absent when it does
+  std::optional<Population> population;        ///< absent when the target stands alone, or the guard is off
+  std::optional<ActiveAlerts> blocking;        ///< absent when no alert can block
+  std::string type;                            ///< of the incident, as the facts show it; "" when they do not
   std::optional<WallTime> failed_at;
+  std::optional<std::int64_t> exit_code;  ///< of a dead container
+  std::string failure_reason;             ///< why it died; "" when the facts do not show it
+  /// What the plan's first step found; absent when it might not run, or when looking would have to wait for others.
+  std::optional<FirstLook> first_look;
 };
+
+/// The store's key for the text of a playbook that runs began with.
+std::string playbook_key(const std::string& version);
 
 /// Gathers the facts and makes the plan; the only stage before execution that does I/O. Reads only: nothing is
 /// changed. Runs on a worker.

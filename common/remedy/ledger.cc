@@ -1,10 +1,10 @@
 #include "common/remedy/ledger.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
-#include "common/base/ids.h"
-#include "common/remedy/progress_json.h"
+#include "common/playbook/safety.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
 
@@ -13,10 +13,15 @@ namespace {
 
 const TargetHistory kNoHistory;
 
+/// The newest of those that ended with an unknown outcome, that are looked through at a start.
+constexpr std::size_t kMostHalted = 1000;
+/// Between two looks at a target because of evidence that is told again: twins tell it at the same time.
+constexpr Duration kLookAgain = 1min;
+
 }  // namespace
 
-Ledger::Ledger(Store& store, Clock& clock, Random& random, Logger logger, RemedyMetrics metrics)
-    : store_(store), clock_(clock), random_(random), logger_(std::move(logger)), metrics_(metrics) {}
+Ledger::Ledger(Store& store, Clock& clock, Random& random, Logger logger, RemedyMetrics metrics, std::size_t slots)
+    : store_(store), clock_(clock), random_(random), logger_(std::move(logger)), metrics_(metrics), slots_(slots) {}
 
 Status Ledger::load() {
   HEAL_TRY(auto incidents, store_.open_incidents());
@@ -31,10 +36,9 @@ Status Ledger::load() {
     open.incident = std::move(incident);
     open_.put(id, std::move(open));
   }
-  HEAL_TRY(auto episodes, store_.unresolved_episodes());
+  HEAL_TRY(auto episodes, store_.unresolved_refs());
   for (auto& episode : episodes) {
-    if (auto* open = open_.edit(episode.incident_id)) open->unresolved.insert(episode.key);
-    episodes_.put(episode.key, episode);
+    firing_.put({std::move(episode.incident_id), std::move(episode.key)}, {});
   }
   HEAL_TRY(auto steps, store_.open_steps());
   for (const auto& step : steps) {
@@ -43,13 +47,50 @@ Status Ledger::load() {
   HEAL_TRY(auto histories, store_.values(std::string(kHistoryPrefix)));
   for (const auto& [key, text] : histories) {
     HEAL_TRY(auto history, parse_target_history(text).with_context("stored value {}", key));
-    histories_.put(key.substr(kHistoryPrefix.size()), std::move(history));
+    const std::string target = key.substr(kHistoryPrefix.size());
+    // A clock that was set back while we were away must not make a cooldown longer than it is.
+    if (history.cooldown_from && *history.cooldown_from > clock_.now()) acted_at_.put(target, clock_.steady_now());
+    histories_.put(target, std::move(history));
   }
+  HEAL_TRY_STATUS(load_own_actions());
+  HEAL_TRY_STATUS(controls_.load(store_, clock_.now() - playbook::kLongestStormWindow));
   open_.commit();
   by_target_.commit();
-  episodes_.commit();
+  firing_.commit();
   histories_.commit();
+  acted_at_.commit();
+  acted_.commit();
+  locked_.commit();
+  touched_.commit();
+  for (const auto& [id, open] : open_.all())
+    index(id);
+  HEAL_TRY_STATUS(load_halted());
   show_gauges();
+  return {};
+}
+
+Status Ledger::load_halted() {
+  IncidentQuery query;
+  query.states = {IncidentState::kInterrupted};
+  query.limit = kMostHalted;
+  HEAL_TRY(const auto incidents, store_.incidents(query));
+  for (const auto& incident : incidents) {
+    if (has_unresolved(incident.id)) halted_.insert(incident.id);
+  }
+  return {};
+}
+
+Status Ledger::load_own_actions() {
+  HEAL_TRY(auto actions, store_.values(std::string(kOwnActionPrefix)));
+  for (const auto& [key, text] : actions) {
+    HEAL_TRY(auto action, parse_own_action(text).with_context("stored value {}", key));
+    acted_.put(key.substr(kOwnActionPrefix.size()), std::move(action));
+  }
+  for (const auto& [id, open] : open_.all()) {
+    if (!open.progress.locks.empty()) locked_.put(id, open.progress.locks);
+    if (!open.progress.touched.empty()) touched_.put(id, open.progress.touched);
+  }
+  publish_locks();
   return {};
 }
 
@@ -65,9 +106,31 @@ const TargetHistory& Ledger::history(const std::string& target) const {
 }
 
 Result<std::optional<Episode>> Ledger::episode(const std::string& key) {
-  if (const Episode* episode = episodes_.find(key)) return std::optional(*episode);
-  if (auto it = written_episodes_.find(key); it != written_episodes_.end()) return std::optional(it->second);
+  if (const Episode* episode = written_episode(key)) return std::optional(*episode);
   return store_.episode(key);
+}
+
+Result<std::vector<Episode>> Ledger::episodes(const std::set<std::string>& keys) {
+  std::vector<Episode> found;
+  std::vector<std::string> stored;
+  for (const std::string& key : keys) {
+    if (const Episode* episode = written_episode(key)) {
+      found.push_back(*episode);
+    } else {
+      stored.push_back(key);
+    }
+  }
+  if (stored.empty()) return found;
+  HEAL_TRY(auto read, store_.episodes(stored));
+  if (found.empty()) return read;
+  found.insert(found.end(), std::make_move_iterator(read.begin()), std::make_move_iterator(read.end()));
+  std::sort(found.begin(), found.end(), [](const Episode& a, const Episode& b) { return a.key < b.key; });
+  return found;
+}
+
+const Episode* Ledger::written_episode(const std::string& key) const {
+  const auto it = written_episodes_.find(key);
+  return it == written_episodes_.end() ? nullptr : &std::get<PutEpisode>(writes_[it->second]).episode;
 }
 
 Result<std::optional<Incident>> Ledger::incident(const std::string& id) {
@@ -76,24 +139,26 @@ Result<std::optional<Incident>> Ledger::incident(const std::string& id) {
   return store_.incident(id);
 }
 
-std::vector<Episode> Ledger::unresolved_of(const OpenIncident& open) const {
-  std::vector<Episode> out;
-  for (const auto& key : open.unresolved) {
-    if (const Episode* episode = episodes_.find(key)) out.push_back(*episode);
-  }
-  return out;
+Result<std::vector<Episode>> Ledger::unresolved_of(const std::string& id, std::size_t most) {
+  std::set<std::string> keys;
+  const auto& all = firing_.all();
+  for (auto it = all.lower_bound({id, ""}); it != all.end() && it->first.first == id && keys.size() < most; ++it)
+    keys.insert(keys.end(), it->first.second);
+  return episodes(keys);
 }
 
-bool Ledger::is_unresolved(const std::string& episode_key) const {
-  return episodes_.find(episode_key) != nullptr;
+bool Ledger::has_unresolved(const std::string& id) const {
+  const auto it = firing_.all().lower_bound({id, ""});
+  return it != firing_.all().end() && it->first.first == id;
 }
 
 std::map<std::string, std::string> Ledger::holders(const std::vector<std::string>& targets,
                                                    const std::string& except) const {
   std::map<std::string, std::string> out;
-  for (const auto& [id, open] : open_.all()) {
-    if (id == except) continue;
-    for (const auto& lock : open.progress.locks) {
+  for (const auto& id : candidates(active_)) {
+    const OpenIncident* open = open_.find(id);
+    if (open == nullptr || id == except || are_locks_over(id)) continue;
+    for (const auto& lock : open->progress.locks) {
       for (const auto& target : targets) {
         if (lock == target) out[target] = id;
       }
@@ -102,8 +167,62 @@ std::map<std::string, std::string> Ledger::holders(const std::vector<std::string
   return out;
 }
 
+std::set<std::string> Ledger::candidates(const std::set<std::string>& of) const {
+  std::set<std::string> all = of;
+  all.insert(dirty_.begin(), dirty_.end());
+  return all;
+}
+
+bool Ledger::are_locks_over(const std::string& id) const {
+  const auto it = leases_.find(id);
+  return it != leases_.end() && clock_.steady_now() >= it->second.until;
+}
+
+void Ledger::lease_locks(const std::string& id, Duration ttl) {
+  leases_[id] = {ttl, clock_.steady_now() + ttl};
+}
+
+Status Ledger::hold_locks(const std::string& id, std::uint64_t attempt) {
+  const OpenIncident* open = open_.find(id);
+  if (open == nullptr || open->incident.attempt != attempt)
+    return make_error(ErrorCode::kCancelled, "attempt {} of incident {} is over", attempt, id);
+  if (are_locks_over(id)) {
+    if (const auto others = holders(open->progress.locks, id); !others.empty())
+      return make_error(ErrorCode::kCancelled, "its lock ran out, and incident {} has taken {}", others.begin()->second,
+                        others.begin()->first);
+  }
+  if (auto it = leases_.find(id); it != leases_.end()) it->second.until = clock_.steady_now() + it->second.ttl;
+  return {};
+}
+
+std::vector<InFlight> Ledger::in_flight(const std::string& except) const {
+  std::vector<InFlight> out;
+  for (const auto& id : candidates(active_)) {
+    const OpenIncident* open = open_.find(id);
+    if (open == nullptr || id == except || !is_in_flight(open->incident.state)) continue;
+    const auto& incident = open->incident;
+    out.push_back({id, incident.target ? incident.target->str() : "", open->progress.group, incident.playbook});
+  }
+  return out;
+}
+
+std::optional<Duration> Ledger::acted_ago(const std::string& target) const {
+  const SteadyTime* acted_at = acted_at_.find(target);
+  if (acted_at == nullptr) return std::nullopt;
+  return clock_.steady_now() - *acted_at;
+}
+
 std::string Ledger::new_id() {
-  return make_ulid(clock_.now(), random_.next(), random_.next());
+  const std::uint64_t high = random_.next();
+  return ids_.next(clock_.now(), high, random_.next());
+}
+
+bool Ledger::may_look(const std::string& target) {
+  const SteadyTime now = clock_.steady_now();
+  const auto [it, is_first] = looked_at_.try_emplace(target, now);
+  if (!is_first && now - it->second < kLookAgain) return false;
+  it->second = now;
+  return true;
 }
 
 void Ledger::begin(Incident incident) {
@@ -113,9 +232,17 @@ void Ledger::begin(Incident incident) {
     closed_[id] = std::move(incident);
     return;
   }
-  if (incident.target) by_target_.put(incident.target->str(), id);
+  if (incident.target) {
+    const std::string target = incident.target->str();
+    by_target_.put(target, id);
+    controls_.note_incident(target, clock_.now());
+    if (TargetHistory known = history(target); known.is_known()) {
+      known.troubled();
+      put_history(target, std::move(known));
+    }
+  }
   announce_move(incident, incident.state);
-  open_.put(id, OpenIncident{std::move(incident), {}, {}, {}});
+  open_.put(id, OpenIncident{std::move(incident), {}, {}});
   dirty_.insert(id);
 }
 
@@ -126,35 +253,74 @@ OpenIncident& Ledger::edit(const std::string& id) {
   return *open;
 }
 
-void Ledger::put_episode(const Episode& episode) {
-  writes_.emplace_back(PutEpisode{episode});
-  OpenIncident* open = open_.edit(episode.incident_id);
+void Ledger::put_episode(Episode episode, const Episode* before) {
+  if (before != nullptr && before->incident_id != episode.incident_id)
+    firing_.erase({before->incident_id, episode.key});
   if (episode.resolved_at) {
-    if (open != nullptr) open->unresolved.erase(episode.key);
-    episodes_.erase(episode.key);
-    written_episodes_[episode.key] = episode;
+    firing_.erase({episode.incident_id, episode.key});
   } else {
-    if (open != nullptr) open->unresolved.insert(episode.key);
-    episodes_.put(episode.key, episode);
+    firing_.put({episode.incident_id, episode.key}, {});
   }
+  written_episodes_[episode.key] = writes_.size();
+  writes_.emplace_back(PutEpisode{std::move(episode)});
+}
+
+void Ledger::put_closed(const Incident& incident, std::string_view ended_by) {
+  closed_[incident.id] = incident;
+  if (incident.times.resolved_at && words::is_proof_of_health(ended_by) &&
+      open_on(incident.target ? incident.target->str() : "") == nullptr)
+    see_health(incident, *incident.times.resolved_at);
 }
 
 void Ledger::put_history(const std::string& target, TargetHistory history) {
+  if (history.cooldown_from != this->history(target).cooldown_from) acted_at_.put(target, clock_.steady_now());
   writes_.emplace_back(PutValue{history_key(target), to_json_text(history)});
   histories_.put(target, std::move(history));
 }
 
+void Ledger::take_back_history(const std::string& target, TargetHistory history) {
+  put_history(target, std::move(history));
+  acted_at_.erase(target);  // when it was acted on before that is told by the wall clock
+}
+
+void Ledger::bring_forward(Duration by) {
+  const WallTime now = clock_.now();
+  std::vector<std::string> targets;
+  for (const auto& [target, history] : histories_.all()) {
+    if (const auto newest = history.newest(); newest && *newest > now) targets.push_back(target);
+  }
+  for (const auto& target : targets) {
+    TargetHistory history = *histories_.find(target);
+    history.bring_forward(by);
+    // Not put_history(): how long ago it was acted on has not changed.
+    writes_.emplace_back(PutValue{history_key(target), to_json_text(history)});
+    histories_.put(target, std::move(history));
+  }
+  if (const auto& storm = controls().storm; storm && storm->is_active(now)) {
+    Storm earlier = *storm;
+    earlier.since -= by;
+    earlier.until -= by;
+    writes_.emplace_back(PutValue{std::string(kStormKey), dump(to_json(earlier))});
+    edit_controls().storm = earlier;
+  }
+  effect([this, by] { controls_.bring_recent_forward(by); });
+}
+
 void Ledger::append(const std::string& incident_id, std::string_view kind, std::string message, const Json& data) {
+  append_text(incident_id, kind, std::move(message), dump(data));
+}
+
+void Ledger::append_text(const std::string& incident_id, std::string_view kind, std::string message, std::string data) {
   TimelineEntry entry;
   entry.at = clock_.now();
   entry.incident_id = incident_id;
   entry.kind = kind;
   entry.message = std::move(message);
-  entry.data = dump(data);
+  entry.data = std::move(data);
   writes_.emplace_back(AppendEntry{std::move(entry)});
 }
 
-bool Ledger::move(const std::string& id, IncidentEvent event, std::string_view reason, std::string message) {
+bool Ledger::move(const std::string& id, IncidentEvent event, std::string_view reason, const std::string& message) {
   OpenIncident& open = edit(id);
   const IncidentState from = open.incident.state;
   const IncidentMove move = incident_move(from, event);
@@ -168,26 +334,66 @@ bool Ledger::move(const std::string& id, IncidentEvent event, std::string_view r
   open.incident.state = move.to;
   open.incident.reason = reason;
   open.incident.message = message;
-  if (is_terminal(move.to)) {
-    open.incident.times.closed_at = clock_.now();
-    open.progress.wake_at.reset();
-    open.progress.locks.clear();
-    for (Episode& episode : unresolved_of(open)) {
-      // Nobody else ever says that a request is over.
-      if (episode.source != words::kManual) continue;
-      episode.resolved_at = clock_.now();
-      put_episode(episode);
-    }
-  }
-  append(id, "state", std::move(message),
+  if (is_terminal(move.to)) end_move(open);
+  if (is_in_flight(from) && !is_in_flight(move.to)) make_room(open);
+  append(id, "state", message,
          {{"from", to_string(from)}, {"to", to_string(move.to)}, {"event", to_string(event)}, {"reason", reason}});
   announce_move(open.incident, from);
   return true;
 }
 
+void Ledger::end_move(OpenIncident& open) {
+  const WallTime now = clock_.now();
+  open.incident.times.closed_at = now;
+  open.progress.wake_at.reset();
+  open.progress.let_go();
+  // Nobody else ever says that a request is over.
+  const std::string& id = open.incident.id;
+  const auto manual = firing_.all().lower_bound({id, "manual:"});
+  const bool is_asked_for =
+      manual != firing_.all().end() && manual->first.first == id && manual->first.second.starts_with("manual:");
+  auto episodes = is_asked_for ? unresolved_of(id) : Result<std::vector<Episode>>(std::vector<Episode>());
+  for (Episode& episode : episodes.has_value() ? *episodes : std::vector<Episode>()) {
+    if (episode.source != words::kManual) continue;
+    episode.resolved_at = now;
+    put_episode(std::move(episode));
+  }
+  const bool was_healthy = open.incident.state == IncidentState::kStale && open.incident.reason != "target_changed" &&
+                           words::is_proof_of_health(open.incident.reason);
+  const bool was_ended = open.incident.times.resolved_at && words::is_proof_of_health(open.progress.ended_by);
+  if (was_healthy || was_ended) see_health(open.incident, now);
+}
+
+void Ledger::see_health(const Incident& incident, WallTime at) {
+  if (!incident.target) return;
+  const std::string target = incident.target->str();
+  TargetHistory known = history(target);
+  if (!known.is_known() || known.healthy_since) return;
+  known.is_healthy(at);
+  put_history(target, std::move(known));
+}
+
+void Ledger::make_room(const OpenIncident& ended) {
+  const OpenIncident* next_of_group = nullptr;
+  const OpenIncident* next = nullptr;
+  // By id, which is by age: who has waited longest is asked about first.
+  for (const auto& id : candidates(waiting_)) {
+    const OpenIncident* open = open_.find(id);
+    if (open == nullptr || open->incident.state != IncidentState::kHeld) continue;
+    const std::string& reason = open->incident.reason;
+    if (next_of_group == nullptr && reason == words::kGroupBusy && open->progress.group == ended.progress.group)
+      next_of_group = open;
+    if (next == nullptr && reason == words::kTooManyInFlight) next = open;
+  }
+  for (const OpenIncident* waiting : {next_of_group, next}) {
+    if (waiting != nullptr) edit(waiting->incident.id).progress.wake_at = clock_.now();
+  }
+}
+
 void Ledger::announce_move(const Incident& incident, IncidentState from) {
+  tally_.count_move(incident.state);
+  if (!logger_.enabled(LogLevel::kInfo)) return;
   effect([this, incident, from] {
-    metrics_.moves.at({std::string(to_string(incident.state))}).increment();
     logger_.info(from == incident.state ? "incident opened" : "incident moved",
                  {{"incident", incident.id},
                   {"target", incident.target ? incident.target->str() : ""},
@@ -197,90 +403,6 @@ void Ledger::announce_move(const Incident& incident, IncidentState from) {
                   {"to", to_string(incident.state)},
                   {"reason", incident.reason}});
   });
-}
-
-std::vector<StoreWrite> Ledger::collect_writes() const {
-  std::vector<StoreWrite> all = writes_;
-  for (const auto& id : dirty_) {
-    const OpenIncident* open = open_.find(id);
-    if (open == nullptr) continue;
-    all.emplace_back(PutIncident{open->incident});
-    if (is_terminal(open->incident.state)) {
-      all.emplace_back(DeleteValue{progress_key(id)});
-    } else {
-      all.emplace_back(PutValue{progress_key(id), to_json_text(open->progress)});
-    }
-  }
-  for (const auto& [id, incident] : closed_)
-    all.emplace_back(PutIncident{incident});
-  return all;
-}
-
-Status Ledger::commit() {
-  const SteadyTime begun = clock_.steady_now();
-  if (has_changes()) {
-    Status status = store_.commit(collect_writes());
-    metrics_.commit_seconds.observe(clock_.steady_now() - begun);
-    if (!status.has_value()) {
-      metrics_.commit_errors.increment();
-      rollback();
-      return status;
-    }
-  }
-  forget_terminal();
-  open_.commit();
-  by_target_.commit();
-  episodes_.commit();
-  histories_.commit();
-  std::vector<std::function<void()>> effects;
-  effects.swap(effects_);
-  writes_.clear();
-  dirty_.clear();
-  closed_.clear();
-  written_episodes_.clear();
-  show_gauges();
-  for (const auto& effect : effects)
-    effect();
-  return {};
-}
-
-void Ledger::rollback() {
-  open_.rollback();
-  by_target_.rollback();
-  episodes_.rollback();
-  histories_.rollback();
-  writes_.clear();
-  dirty_.clear();
-  closed_.clear();
-  written_episodes_.clear();
-  effects_.clear();
-}
-
-void Ledger::forget_terminal() {
-  for (const auto& id : dirty_) {
-    const OpenIncident* open = open_.find(id);
-    if (open == nullptr || !is_terminal(open->incident.state)) continue;
-    if (open->incident.target) {
-      const std::string target = open->incident.target->str();
-      const std::string* owner = by_target_.find(target);
-      if (owner != nullptr && *owner == id) by_target_.erase(target);
-    }
-    open_.erase(id);
-  }
-}
-
-void Ledger::show_gauges() const {
-  std::map<IncidentState, double> counts;
-  double unknown = 0;
-  for (const auto& [id, open] : open_.all()) {
-    counts[open.incident.state] += 1;
-    unknown += static_cast<double>(open.unknown_steps.size());
-  }
-  for (std::size_t i = 0; i < kIncidentStateCount; ++i) {
-    const auto state = static_cast<IncidentState>(i);
-    if (!is_terminal(state)) metrics_.open_incidents.at({std::string(to_string(state))}).set(counts[state]);
-  }
-  metrics_.unknown_outcomes.set(unknown);
 }
 
 std::string progress_key(const std::string& incident_id) {

@@ -26,6 +26,8 @@ RemedyMetrics::RemedyMetrics(Metrics& m)
                         {{"source", words::sources()}, {"result", words::event_results()}})),
       duplicates(m.counters("heal_events_duplicate_total", "Events that were known already and changed nothing.",
                             {{"source", words::sources()}})),
+      truncated(m.counter("heal_alerts_truncated_total",
+                          "Alerts that Alertmanager left out of its notifications (max_alerts).")),
       decisions(m.counters("heal_decisions_total", "Decisions, by result and by the guard that made it.",
                            {{"playbook", {}}, {"result", {}}, {"guard", {}}})),
       actions(m.counters("heal_actions_total", "Steps that were run, by kind and outcome.",
@@ -43,19 +45,28 @@ RemedyMetrics::RemedyMetrics(Metrics& m)
                               wide_buckets())),
       time_to_verify(m.histogram("heal_time_to_verify_seconds",
                                  "From the start of the alert to the proof that it is over.", wide_buckets())),
-      queue_depth(m.gauge("heal_queue_depth", "Incidents that wait for a worker.")),
-      queue_oldest_age(m.gauge("heal_queue_oldest_age_seconds", "How long the oldest of them has waited.")),
-      unknown_outcomes(m.gauge("heal_unknown_outcomes", "Steps with an intent and no known outcome.")),
+      approval_pending(m.gauge("heal_approval_pending", "Incidents whose plan a person must approve.")),
+      population(m.gauges("heal_population", "Members of a group, when its population was last asked about.",
+                          {{"group", {}}})),
+      population_unhealthy(m.gauges("heal_population_unhealthy",
+                                    "Those of them that were unhealthy, being healed, or could not be told.",
+                                    {{"group", {}}})),
+      unknown_outcomes(m.gauge(
+          "heal_unknown_outcomes",
+          "Steps with an intent and no known outcome, and incidents that ended with one while their alerts fire.")),
       broken_invariants(
           m.counter("heal_broken_invariants_total", "Events that the incident table does not allow: bugs.")),
       commit_seconds(m.histogram("heal_journal_fsync_seconds", "Duration of durable commits to the store.",
                                  {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5})),
       commit_errors(m.counter("heal_journal_errors_total", "Commits that the store refused.")),
       last_intake(m.gauge("heal_last_successful_intake_timestamp_seconds",
-                          "When a notification was last accepted or found to be known.")) {}
+                          "When a notification was last accepted or found to be known.")),
+      pages(m.counters("heal_pages_total", "Calls for a human, by how he was called and whether that was taken.",
+                       {{"channel", {"alertmanager", "mail"}}, {"result", {"told", "failed"}}})) {}
 
 void RemedyMetrics::know_playbooks(const std::vector<std::string>& playbooks,
                                    const std::vector<std::string>& step_kinds) const {
+  decisions.at({"", std::string(words::kUnmatched), std::string(words::kRouteStage)});
   for (const auto& playbook : playbooks) {
     inflight.at({playbook});
     for (const auto& guard : words::guards()) {

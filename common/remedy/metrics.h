@@ -17,6 +17,7 @@ struct RemedyMetrics {
 
   CounterFamily events;        ///< source, result
   CounterFamily duplicates;    ///< source
+  Counter truncated;           ///< alerts that senders left out
   CounterFamily decisions;     ///< playbook, result, guard
   CounterFamily actions;       ///< playbook, step (kind), outcome
   HistogramFamily durations;   ///< playbook, step (kind)
@@ -24,12 +25,14 @@ struct RemedyMetrics {
   GaugeFamily open_incidents;  ///< state
   GaugeFamily inflight;        ///< playbook
   Histogram time_to_decide, time_to_act, time_to_verify;
-  Gauge queue_depth, queue_oldest_age;
+  Gauge approval_pending;
+  GaugeFamily population, population_unhealthy;  ///< group
   Gauge unknown_outcomes;
   Counter broken_invariants;
   Histogram commit_seconds;
   Counter commit_errors;
   Gauge last_intake;
+  CounterFamily pages;  ///< channel, result
 };
 
 }  // namespace heal::remedy

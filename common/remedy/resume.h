@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/model/incident.h"
@@ -13,6 +15,11 @@ namespace heal::remedy {
 struct ResumePoint {
   std::size_t first_step = 0, first_try = 1;
   playbook::Scope outputs;
+  std::map<std::size_t, StepMemory> memory;
+  std::vector<DoneStep> done;       ///< steps that can be undone, in the order in which they ran
+  std::vector<std::size_t> undone;  ///< indices whose undo is over
+  std::vector<std::string> failed_undos;
+  std::map<std::size_t, std::size_t> undo_tries;
   std::optional<HalfDone> half_done;
   /// The run was over; only the end was not recorded any more.
   std::optional<RunEnd> end;
@@ -22,8 +29,8 @@ struct ResumePoint {
 
 /// Folds the timeline of an executing incident: finished steps are passed over, a step with an intent and no outcome is
 /// half-done, a failed one is tried again only when its retries allow it or when it is proven not to have happened.
-/// Pure.
-ResumePoint resume_point(const Incident& incident, const playbook::Plan& plan,
+/// `part`: which list is being run. Pure.
+ResumePoint resume_point(const Incident& incident, const playbook::Plan& plan, StepRole part,
                          const std::vector<TimelineEntry>& timeline, const std::vector<OpenStep>& open_steps);
 
 }  // namespace heal::remedy

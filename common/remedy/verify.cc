@@ -42,24 +42,30 @@ std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
                                   const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop) {
   const auto verification = verification_of(order.plan);
   if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
-  const Deadline end = tools.clock.deadline_in(verification->within);
+  return verify_by(*verification, order, tools, on_change, std::move(stop));
+}
+
+std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
+                                     const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
+                                     std::stop_token stop) {
+  const Deadline end = tools.clock.deadline_in(verification.within);
   std::optional<Answer> before;
   std::uint32_t good = 0;
   for (;;) {
-    VerifyRound round = verify_once(*verification, order, tools, stop);
+    VerifyRound round = verify_once(verification, order, tools, stop);
     if (stop.stop_requested()) return std::nullopt;
     if (before != round.answer && on_change) on_change(round);
     before = round.answer;
     good = round.answer == Answer::kPass ? good + 1 : 0;
-    if (good >= verification->consecutive) return round;
-    if (tools.clock.steady_now() + verification->interval > end) {
+    if (good >= verification.consecutive) return round;
+    if (tools.clock.steady_now() + verification.interval > end) {
       if (round.answer != Answer::kPass) return round;
       round.answer = Answer::kFail;
       round.message = fmt::format("good only {} time(s) in a row within {}, {} wanted: {}", good,
-                                  format_duration(verification->within), verification->consecutive, round.message);
+                                  format_duration(verification.within), verification.consecutive, round.message);
       return round;
     }
-    if (tools.clock.sleep_for(verification->interval, stop) == Clock::Wake::kStopped) return std::nullopt;
+    if (tools.clock.sleep_for(verification.interval, stop) == Clock::Wake::kStopped) return std::nullopt;
   }
 }
 

@@ -40,6 +40,11 @@ VerifyRound verify_once(const playbook::Verification& verification, const Verify
 std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
                                   const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop);
 
+/// The same by another list of checks than the plan's.
+std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
+                                     const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
+                                     std::stop_token stop);
+
 /// The same question while `stay_healthy` passes: kFail only after `consecutive` bad rounds in a row.
 std::optional<VerifyRound> still_healthy(const VerifyOrder& order, const Tools& tools, std::stop_token stop);
 

@@ -1,5 +1,6 @@
 #include "common/remedy/worker_pool.h"
 
+#include <exception>
 #include <utility>
 
 namespace heal::remedy {
@@ -13,13 +14,15 @@ WorkerPool::~WorkerPool() {
   stop();
 }
 
-void WorkerPool::submit(Job job) {
+void WorkerPool::submit(Job job, std::function<void()> given_up) {
+  bool is_taken = false;
   {
     MutexLock lock(mutex_);
-    if (is_draining_) return;
-    jobs_.push_back({std::move(job), clock_.steady_now()});
+    is_taken = !is_draining_;
+    if (is_taken) jobs_.push_back({std::move(job), std::move(given_up), clock_.steady_now()});
   }
-  changed_.notify_all();
+  if (is_taken) return work_.notify_one();
+  if (given_up) given_up();
 }
 
 void WorkerPool::drain() {
@@ -29,12 +32,15 @@ void WorkerPool::drain() {
     is_draining_ = true;
     dropped.swap(jobs_);
   }
-  changed_.notify_all();
+  for (const Queued& queued : dropped) {
+    if (queued.given_up) queued.given_up();
+  }
+  work_.notify_all();
 }
 
 bool WorkerPool::wait_idle(Duration patience) {
   MutexLock lock(mutex_);
-  return changed_.wait_for(mutex_, patience, [this]() HEAL_REQUIRES(mutex_) { return running_ == 0; });
+  return ended_.wait_for(mutex_, patience, [this]() HEAL_REQUIRES(mutex_) { return running_ == 0; });
 }
 
 void WorkerPool::stop() {
@@ -57,23 +63,27 @@ Duration WorkerPool::oldest_age() const {
 
 void WorkerPool::run() {
   for (;;) {
-    Job job;
+    Queued next;
     {
       MutexLock lock(mutex_);
       while (jobs_.empty() && !is_draining_)
-        changed_.wait(mutex_);
+        work_.wait(mutex_);
       if (jobs_.empty()) return;
-      job = std::move(jobs_.front().job);
+      next = std::move(jobs_.front());
       jobs_.pop_front();
       ++running_;
     }
-    job(stop_.get_token());
-    job = nullptr;
+    try {
+      next.job(stop_.get_token());
+    } catch (const std::exception&) {  // no memory, no thread: one job less, and the others go on
+      if (next.given_up) next.given_up();
+    }
+    next = {};
     {
       MutexLock lock(mutex_);
       --running_;
     }
-    changed_.notify_all();
+    ended_.notify_all();
   }
 }
 

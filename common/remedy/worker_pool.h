@@ -25,8 +25,9 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Queues a job; dropped once drain() was called.
-  void submit(Job job) HEAL_EXCLUDES(mutex_);
+  /// Queues a job; dropped once drain() was called. One that is dropped, or ends with an exception, has `given_up`
+  /// called instead, on whatever thread.
+  void submit(Job job, std::function<void()> given_up = nullptr) HEAL_EXCLUDES(mutex_);
   /// Takes no more jobs and forgets the queued ones; those that run go on.
   void drain() HEAL_EXCLUDES(mutex_);
   /// Waits until no job runs or `patience` of real time has passed (this waits for threads, not for the world); true
@@ -42,6 +43,7 @@ class WorkerPool {
  private:
   struct Queued {
     Job job;
+    std::function<void()> given_up;
     SteadyTime since;
   };
   void run() HEAL_EXCLUDES(mutex_);
@@ -49,7 +51,8 @@ class WorkerPool {
   Clock& clock_;
   std::stop_source stop_;
   mutable Mutex mutex_;
-  CondVar changed_;
+  CondVar work_;   ///< a job came, or no more will
+  CondVar ended_;  ///< a job
   std::deque<Queued> jobs_ HEAL_GUARDED_BY(mutex_);
   std::size_t running_ HEAL_GUARDED_BY(mutex_) = 0;
   bool is_draining_ HEAL_GUARDED_BY(mutex_) = false;

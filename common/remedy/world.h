@@ -10,7 +10,9 @@
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/dialer.h"
+#include "common/port/host.h"
 #include "common/port/http_client.h"
+#include "common/port/mailer.h"
 #include "common/port/process_runner.h"
 #include "common/port/prometheus_api.h"
 #include "common/port/random.h"
@@ -40,6 +42,8 @@ struct Tools {
   HttpClient& http;
   Dialer& dialer;
   ProcessRunner& processes;
+  Mailer* mailer = nullptr;  ///< nullptr: mail cannot be sent
+  Host* host = nullptr;      ///< nullptr: nothing can be done to this machine
 };
 
 }  // namespace heal::remedy

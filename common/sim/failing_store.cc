@@ -24,12 +24,11 @@ void FailingStore::report_altered(std::uint64_t sequence) {
   altered_ = sequence;
 }
 
-Result<std::optional<std::uint64_t>> FailingStore::first_altered_entry() {
-  {
-    MutexLock lock(mutex_);
-    if (altered_) return altered_;
-  }
-  return inner_->first_altered_entry();
+Result<JournalCheck> FailingStore::check_journal() {
+  HEAL_TRY(JournalCheck check, inner_->check_journal());
+  MutexLock lock(mutex_);
+  if (altered_) check.first_altered = altered_;
+  return check;
 }
 
 std::uint64_t FailingStore::commits() const {
@@ -44,6 +43,19 @@ FailingStore::Plan FailingStore::plan_next() {
   if (const auto found = plans_.find(commits_); found != plans_.end()) plan = found->second;
   if (all_fail_) plan.error = all_fail_;
   return plan;
+}
+
+void FailingStore::refuse_new(std::optional<Error> error) {
+  MutexLock lock(mutex_);
+  no_new_ = std::move(error);
+}
+
+Status FailingStore::admits() {
+  {
+    MutexLock lock(mutex_);
+    if (no_new_) return *no_new_;
+  }
+  return inner_->admits();
 }
 
 Status FailingStore::check_writable() {

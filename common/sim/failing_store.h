@@ -19,7 +19,9 @@ class FailingStore : public Store {
   void fail_commit(std::uint64_t n, Error error);
   /// Every commit fails with `error`, until it is set to nullopt.
   void fail_all(std::optional<Error> error);
-  /// first_altered_entry() gives `sequence`.
+  /// admits() answers with `error`, until it is set to nullopt: what is written is written all the same.
+  void refuse_new(std::optional<Error> error);
+  /// check_journal() finds that `sequence` was altered.
   void report_altered(std::uint64_t sequence);
   enum class When { kBefore, kAfter };
   /// `hook` is called before the n-th commit is passed on, or after it was and succeeded. It may throw or end the
@@ -31,7 +33,11 @@ class FailingStore : public Store {
   Status commit(const std::vector<StoreWrite>& writes) override;
   /// The error of fail_all(), if any; a planned one is not asked for.
   Status check_writable() override;
+  Status admits() override;
   Result<std::optional<Episode>> episode(const std::string& key) override { return inner_->episode(key); }
+  Result<std::vector<Episode>> episodes(const std::vector<std::string>& keys) override {
+    return inner_->episodes(keys);
+  }
   Result<std::vector<Episode>> episodes_of(const std::string& incident_id) override {
     return inner_->episodes_of(incident_id);
   }
@@ -39,6 +45,10 @@ class FailingStore : public Store {
   Result<std::vector<Incident>> incidents(const IncidentQuery& query) override { return inner_->incidents(query); }
   Result<std::vector<Incident>> open_incidents() override { return inner_->open_incidents(); }
   Result<std::vector<Episode>> unresolved_episodes() override { return inner_->unresolved_episodes(); }
+  Result<std::vector<EpisodeRef>> unresolved_refs() override { return inner_->unresolved_refs(); }
+  Status each_unresolved(const std::string& source, const std::function<void(const Episode&)>& visit) override {
+    return inner_->each_unresolved(source, visit);
+  }
   Result<std::vector<TimelineEntry>> timeline(const std::string& incident_id) override {
     return inner_->timeline(incident_id);
   }
@@ -51,7 +61,9 @@ class FailingStore : public Store {
   Result<std::vector<std::pair<std::string, std::string>>> values(const std::string& prefix) override {
     return inner_->values(prefix);
   }
-  Result<std::optional<std::uint64_t>> first_altered_entry() override;
+  Result<JournalCheck> check_journal() override;
+  Result<Swept> sweep(const SweepOrder& order) override { return inner_->sweep(order); }
+  Status back_up(const std::string& file) override { return inner_->back_up(file); }
 
  private:
   struct Plan {
@@ -64,6 +76,7 @@ class FailingStore : public Store {
   mutable Mutex mutex_;
   std::uint64_t commits_ HEAL_GUARDED_BY(mutex_) = 0;
   std::optional<Error> all_fail_ HEAL_GUARDED_BY(mutex_);
+  std::optional<Error> no_new_ HEAL_GUARDED_BY(mutex_);
   std::optional<std::uint64_t> altered_ HEAL_GUARDED_BY(mutex_);
   std::map<std::uint64_t, Plan> plans_ HEAL_GUARDED_BY(mutex_);
 };

@@ -1,6 +1,7 @@
 #include "common/sim/memory_store.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace heal {
@@ -45,8 +46,8 @@ struct MemoryStore::Apply {
   void operator()(const AppendEntry& append) HEAL_REQUIRES(store.mutex_) {
     auto& entries = store.entries_;
     ChainedEntry chained{append.entry, {}};
-    chained.entry.sequence = entries.size() + 1;
-    chained.hash = chain_hash(entries.empty() ? Sha256{} : entries.back().hash, chained.entry);
+    chained.entry.sequence = store.checkpoint_.sequence + entries.size() + 1;
+    chained.hash = chain_hash(entries.empty() ? store.checkpoint_.hash : entries.back().hash, chained.entry);
     entries.push_back(std::move(chained));
   }
 };
@@ -61,6 +62,16 @@ Status MemoryStore::commit(const std::vector<StoreWrite>& writes) {
 Result<std::optional<Episode>> MemoryStore::episode(const std::string& key) {
   MutexLock lock(mutex_);
   return find_in(episodes_, key);
+}
+
+Result<std::vector<Episode>> MemoryStore::episodes(const std::vector<std::string>& keys) {
+  const std::set<std::string> sorted(keys.begin(), keys.end());
+  MutexLock lock(mutex_);
+  std::vector<Episode> found;
+  for (const std::string& key : sorted) {
+    if (auto episode = find_in(episodes_, key)) found.push_back(std::move(*episode));
+  }
+  return found;
 }
 
 std::vector<Episode> MemoryStore::episodes_where(const std::function<bool(const Episode&)>& wanted) {
@@ -107,11 +118,27 @@ Result<std::vector<Episode>> MemoryStore::unresolved_episodes() {
   return episodes_where([](const Episode& episode) { return !episode.resolved_at; });
 }
 
+Result<std::vector<EpisodeRef>> MemoryStore::unresolved_refs() {
+  HEAL_TRY(const auto episodes, unresolved_episodes());
+  std::vector<EpisodeRef> found;
+  for (const Episode& episode : episodes)
+    found.push_back({episode.key, episode.source, episode.incident_id});
+  return found;
+}
+
+Status MemoryStore::each_unresolved(const std::string& source, const std::function<void(const Episode&)>& visit) {
+  HEAL_TRY(const auto episodes, unresolved_episodes());
+  for (const Episode& episode : episodes) {
+    if (episode.source == source) visit(episode);
+  }
+  return {};
+}
+
 Result<std::vector<TimelineEntry>> MemoryStore::timeline(const std::string& incident_id) {
   MutexLock lock(mutex_);
   std::vector<TimelineEntry> found;
-  for (const auto& [entry, hash] : entries_) {
-    if (entry.incident_id == incident_id) found.push_back(entry);
+  for (const ChainedEntry& chained : entries_) {
+    if (chained.entry.incident_id == incident_id && !chained.is_swept()) found.push_back(chained.entry);
   }
   return found;
 }
@@ -119,8 +146,10 @@ Result<std::vector<TimelineEntry>> MemoryStore::timeline(const std::string& inci
 Result<std::vector<TimelineEntry>> MemoryStore::entries_after(std::uint64_t after, std::size_t limit) {
   MutexLock lock(mutex_);
   std::vector<TimelineEntry> found;
-  for (std::size_t i = static_cast<std::size_t>(after); i < entries_.size() && found.size() < limit; ++i)
-    found.push_back(entries_[i].entry);
+  const std::uint64_t behind = std::max(after, checkpoint_.sequence) - checkpoint_.sequence;
+  for (std::size_t i = static_cast<std::size_t>(behind); i < entries_.size() && found.size() < limit; ++i) {
+    if (!entries_[i].is_swept()) found.push_back(entries_[i].entry);
+  }
   return found;
 }
 
@@ -164,14 +193,119 @@ Result<std::vector<std::pair<std::string, std::string>>> MemoryStore::values(con
   return found;
 }
 
-Result<std::optional<std::uint64_t>> MemoryStore::first_altered_entry() {
+Result<JournalCheck> MemoryStore::check_journal() {
   MutexLock lock(mutex_);
-  Sha256 hash{};
-  for (const auto& [entry, stored] : entries_) {
-    hash = chain_hash(hash, entry);
-    if (hash != stored) return std::optional(entry.sequence);
+  JournalVerifier verifier(checkpoint_);
+  for (const ChainedEntry& chained : entries_) {
+    const bool goes_on = chained.is_swept() ? verifier.take_swept(chained.entry.sequence, chained.hash)
+                                            : verifier.take(chained.entry, chained.hash);
+    if (!goes_on) break;
   }
-  return std::optional<std::uint64_t>();
+  const Checkpoint end =
+      entries_.empty() ? checkpoint_ : Checkpoint{entries_.back().entry.sequence, entries_.back().hash};
+  return verifier.finish(end.sequence, end.hash);
+}
+
+/// One step of retention.
+class MemoryStore::Sweep {
+ public:
+  Sweep(MemoryStore& store, const SweepOrder& order) : store_(store), order_(order) {}
+
+  /// With the store's mutex held, which the analysis cannot follow through a reference.
+  Swept run() HEAL_THREAD_ATTRIBUTE(no_thread_safety_analysis) {
+    const Checkpoint before = store_.checkpoint_;
+    const auto old = old_incidents();
+    for (const SweepCursor& incident : old)
+      consider(incident.id);
+    if (old.size() == order_.limit) {
+      swept_.next = old.back();
+    } else {
+      take_loose();
+    }
+    move_checkpoint();
+    if (swept_.incidents == 0 && swept_.episodes == 0 && taken_.empty() && store_.checkpoint_ == before) return swept_;
+    Apply{store_}(AppendEntry{retention_entry(order_, swept_, taken_, store_.checkpoint_)});
+    return swept_;
+  }
+
+ private:
+  std::vector<SweepCursor> old_incidents() HEAL_REQUIRES(store_.mutex_) {
+    std::vector<SweepCursor> found;
+    for (const auto& [id, incident] : store_.incidents_) {
+      const auto& at = incident.times.detected_at;
+      if (!at || *at >= order_.before) continue;
+      const bool is_behind = !order_.after || std::tie(*at, id) > std::tie(order_.after->detected_at, order_.after->id);
+      if (is_behind) found.push_back({*at, id});
+    }
+    std::sort(found.begin(), found.end(), [](const SweepCursor& a, const SweepCursor& b) {
+      return std::tie(a.detected_at, a.id) < std::tie(b.detected_at, b.id);
+    });
+    if (found.size() > order_.limit) found.resize(order_.limit);
+    return found;
+  }
+
+  void consider(const std::string& id) HEAL_REQUIRES(store_.mutex_) {
+    const Incident& incident = store_.incidents_.at(id);
+    const auto& closed_at = incident.times.closed_at;
+    if (!is_terminal(incident.state) || !closed_at || *closed_at >= order_.before) return;
+    for (const auto& [key, episode] : store_.episodes_) {
+      if (episode.incident_id == id && !episode.resolved_at) return;
+    }
+    for (const auto& [key, step] : store_.open_steps_) {
+      if (step.incident_id == id) return;
+    }
+    swept_.episodes += std::erase_if(store_.episodes_, [&](const auto& item) { return item.second.incident_id == id; });
+    ++swept_.incidents;
+    for (ChainedEntry& chained : store_.entries_) {
+      if (chained.entry.incident_id == id) blank(chained);
+    }
+    store_.incidents_.erase(id);
+  }
+
+  void blank(ChainedEntry& chained) {
+    const std::uint64_t sequence = chained.entry.sequence;
+    chained.entry = TimelineEntry{};
+    chained.entry.sequence = sequence;
+    taken_.add(sequence);
+    ++swept_.entries;
+  }
+
+  void take_loose() HEAL_REQUIRES(store_.mutex_) {
+    swept_.episodes += std::erase_if(store_.episodes_, [&](const auto& item) {
+      const Episode& episode = item.second;
+      return episode.incident_id.empty() && episode.resolved_at && *episode.resolved_at < order_.before &&
+             episode.received_at < order_.before;
+    });
+    for (ChainedEntry& chained : store_.entries_) {
+      if (chained.is_swept()) continue;
+      const TimelineEntry& entry = chained.entry;
+      if (entry.at >= order_.before) break;
+      if (store_.incidents_.contains(entry.incident_id)) continue;
+      if (may_sweep_entry(entry, order_.before, store_.checkpoint_)) blank(chained);
+    }
+  }
+
+  void move_checkpoint() HEAL_REQUIRES(store_.mutex_) {
+    auto& entries = store_.entries_;
+    while (!entries.empty() && entries.front().is_swept()) {
+      store_.checkpoint_ = {entries.front().entry.sequence, entries.front().hash};
+      entries.pop_front();
+    }
+  }
+
+  MemoryStore& store_;
+  const SweepOrder& order_;
+  SequenceRanges taken_;
+  Swept swept_;
+};
+
+Result<Swept> MemoryStore::sweep(const SweepOrder& order) {
+  MutexLock lock(mutex_);
+  return Sweep(*this, order).run();
+}
+
+Status MemoryStore::back_up(const std::string& /*file*/) {
+  return make_error(ErrorCode::kRefused, "a store in memory has no files");
 }
 
 }  // namespace heal

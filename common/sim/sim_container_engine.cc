@@ -58,6 +58,7 @@ Result<std::vector<ContainerInfo>> SimContainerEngine::list(Deadline deadline, s
     brief.error = brief.restart_policy = "";
     brief.started_at = brief.finished_at = std::nullopt;
     brief.memory_limit_bytes = std::nullopt;
+    brief.limits = {};
     if (brief.status != "exited") brief.exit_code = 0;
     if (brief.status != "running") brief.health = "none";
     list.push_back(std::move(brief));
@@ -70,6 +71,7 @@ Result<ContainerInfo> SimContainerEngine::inspect(const std::string& container, 
   HEAL_TRY(auto call, enter({"inspect", container, ""}, deadline, std::move(stop)));
   MutexLock lock(mutex_);
   HEAL_TRY(const Container* found, require(container));
+  if (const auto it = hidden_.find(found->info.name); it != hidden_.end()) return it->second;
   return call.answer(found->info);
 }
 
@@ -261,11 +263,7 @@ Status SimContainerEngine::connect_network(const std::string& container, const s
 
 Result<std::string> SimContainerEngine::create_from(const ContainerSpec& spec) {
   MutexLock lock(mutex_);
-  if (const Container* other = find(spec.name); other != nullptr && other->info.name == spec.name) {
-    return docker_error(409, fmt::format("Conflict. The container name \"/{}\" is already in use by container \"{}\". "
-                                         "You have to remove (or rename) that container to be able to reuse that name.",
-                                         spec.name, other->info.id));
-  }
+  HEAL_TRY_STATUS(check_free(spec.name));
   Container& made = make({spec.name, spec.image, spec.labels, "no", {}, {}});
   made.spec = spec;
   made.info.network_mode = spec.network_mode;

@@ -34,14 +34,14 @@ struct SimContainer {
   Labels labels;
   std::string restart_policy = "no";
   std::vector<std::string> networks = {"bridge"};
-  SimProgram program;
+  SimProgram program{};
 };
 
 /// One call that the engine got.
 struct SimEngineCall {
   std::string verb;  ///< the name of the ContainerEngine function
   std::string container;
-  std::string argument;  ///< signal, grace, network; "" for other verbs
+  std::string argument;  ///< signal, grace, network, new name, program; "" for other verbs
 
   bool operator==(const SimEngineCall&) const = default;
 };
@@ -75,6 +75,8 @@ class SimContainerEngine : public ContainerEngine {
   void fail_next(const std::string& verb, Error error);
   /// The next call of `verb` does its work, but its answer is lost: it fails with `error`.
   void lose_answer_of_next(const std::string& verb, Error error);
+  /// Every inspect of container `name` fails with `error` from now on; lists still show it.
+  void hide(const std::string& name, Error error);
   /// Every call of `verb` takes this long from now on.
   void set_delay(const std::string& verb, Duration delay);
   /// Called after each start of a container, without a lock held: for what a healed service does then.
@@ -82,6 +84,11 @@ class SimContainerEngine : public ContainerEngine {
   /// What a container made by run() does: its exit code when it ends at once, nullopt when it stays. Called without a
   /// lock held. Without a hook it stays.
   void on_run(std::function<std::optional<std::int64_t>(const ContainerSpec&, const ContainerInfo&)> hook);
+
+  /// What a program run by exec() does. Called without a lock held. Without a hook every program ends with 0 and says
+  /// nothing.
+  using ExecHook = std::function<Result<ExecOutcome>(const ContainerInfo&, const ExecSpec&)>;
+  void on_exec(ExecHook hook);
 
   /// All calls so far, in order.
   std::vector<SimEngineCall> calls();
@@ -105,6 +112,14 @@ class SimContainerEngine : public ContainerEngine {
               std::stop_token stop) override;
   Status pause(const std::string& container, Deadline deadline, std::stop_token stop) override;
   Status unpause(const std::string& container, Deadline deadline, std::stop_token stop) override;
+  Status update(const std::string& container, const ContainerLimits& limits, Deadline deadline,
+                std::stop_token stop) override;
+  Result<ExecOutcome> exec(const std::string& container, const ExecSpec& spec, Deadline deadline,
+                           std::stop_token stop) override;
+  Result<std::string> clone(const std::string& container, const std::string& name, Deadline deadline,
+                            std::stop_token stop) override;
+  Status rename(const std::string& container, const std::string& name, Deadline deadline,
+                std::stop_token stop) override;
   Status disconnect_network(const std::string& container, const std::string& network, Deadline deadline,
                             std::stop_token stop) override;
   Status connect_network(const std::string& container, const std::string& network, const std::string& endpoint,
@@ -164,6 +179,7 @@ class SimContainerEngine : public ContainerEngine {
   void end_process(Container& container, std::int64_t exit_code) HEAL_REQUIRES(mutex_);
   void apply_restart_policy(Container& container) HEAL_REQUIRES(mutex_);
   void kill_now(Container& container) HEAL_REQUIRES(mutex_);
+  Status check_free(const std::string& name) HEAL_REQUIRES(mutex_);
   Result<EngineChange> start_locked(const std::string& container, ContainerInfo& started) HEAL_REQUIRES(mutex_);
   void emit(const Container& container, std::string action, Labels attributes = {}) HEAL_REQUIRES(mutex_);
   void changed() HEAL_REQUIRES(mutex_);
@@ -175,10 +191,12 @@ class SimContainerEngine : public ContainerEngine {
   std::map<std::string, Container> containers_ HEAL_GUARDED_BY(mutex_);  // by id
   std::set<std::string> networks_ HEAL_GUARDED_BY(mutex_){"bridge", "host", "none"};
   std::vector<ContainerEvent> events_ HEAL_GUARDED_BY(mutex_);
+  std::map<std::string, Error> hidden_ HEAL_GUARDED_BY(mutex_);  // by name
   std::map<std::string, Faults> faults_ HEAL_GUARDED_BY(mutex_);
   std::vector<SimEngineCall> calls_ HEAL_GUARDED_BY(mutex_);
   std::function<void(const ContainerInfo&)> start_hook_ HEAL_GUARDED_BY(mutex_);
   RunHook run_hook_ HEAL_GUARDED_BY(mutex_);
+  ExecHook exec_hook_ HEAL_GUARDED_BY(mutex_);
   std::vector<std::stop_source> waiters_ HEAL_GUARDED_BY(mutex_);
   std::uint64_t changes_ HEAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t departures_ HEAL_GUARDED_BY(mutex_) = 0;

@@ -103,6 +103,11 @@ void SimContainerEngine::fail_next(const std::string& verb, Error error) {
   faults_[verb].fail.push_back(std::move(error));
 }
 
+void SimContainerEngine::hide(const std::string& name, Error error) {
+  MutexLock lock(mutex_);
+  hidden_.insert_or_assign(name, std::move(error));
+}
+
 void SimContainerEngine::lose_answer_of_next(const std::string& verb, Error error) {
   MutexLock lock(mutex_);
   faults_[verb].lose.push_back(std::move(error));

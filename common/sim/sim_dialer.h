@@ -22,15 +22,21 @@ class SimDialer : public Dialer {
 
   /// How `address` behaves from now on; all others refuse.
   void set(const std::string& address, Behaviour behaviour, Duration delay = {});
+  /// Who answers exchanges with `address`, called without a lock held; such an address accepts connections.
+  using Answerer = std::function<Result<std::string>(const std::string& request)>;
+  void on_exchange(const std::string& address, Answerer answerer);
   /// All addresses that were dialled, in order.
   std::vector<std::string> dialled();
 
   Status connect(const std::string& address, Deadline deadline, std::stop_token stop) override;
+  Result<std::string> exchange(const std::string& address, const std::string& request, Deadline deadline,
+                               std::stop_token stop) override;
 
  private:
   struct Peer {
     Behaviour behaviour = Behaviour::kRefuses;
     Duration delay{};
+    Answerer answerer{};
   };
 
   Clock& clock_;

@@ -69,6 +69,8 @@ class SimProbeIo::Exchange : public HttpExchange {
     responded_ = true;
     const bool go_on = observer_.on_head(answer_.head) == HttpHopObserver::Next::kContinue;
     if (go_on && !answer_.body.empty()) observer_.on_body(answer_.body);
+    for (const auto& [name, value] : answer_.trailers)
+      observer_.on_trailer(name, value);
     observer_.on_done(std::nullopt);
   }
 
@@ -117,12 +119,68 @@ class SimProbeIo::Stream : public ByteStream {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
+class SimProbeIo::Datagrams : public ByteStream {
+ public:
+  explicit Datagrams(SimProbeIo& io) : io_(io) {}
+  ~Datagrams() override { *alive_ = false; }
+
+  void connect(const SocketAddress& to, const std::optional<IpAddress>&, Done done) override {
+    const auto server = io_.datagrams_.find(SimProbeIo::key(to));
+    if (server != io_.datagrams_.end()) server_ = server->second;
+    io_.post(guarded(alive_, [done = std::move(done)] { done(std::nullopt); }));
+  }
+  void start_tls(const TlsSettings&, TlsDone done) override {
+    io_.post(guarded(alive_, [done = std::move(done)] {
+      done(ProbeFailure{ProbePhase::kTls, ProbeReason::kHandshake, "UDP speaks no TLS"}, {});
+    }));
+  }
+  void write(std::string bytes, Done done) override {
+    if (server_) answers_ = server_(bytes);
+    io_.post(guarded(alive_, [done = std::move(done)] { done(std::nullopt); }));
+  }
+  void read(ReadDone done) override {
+    if (server_ && answers_.empty()) return;
+    std::optional<ProbeFailure> failure;
+    std::string bytes;
+    if (!server_) {
+      failure = ProbeFailure{ProbePhase::kResponse, ProbeReason::kRefused, "read: connection refused"};
+    } else {
+      bytes = answers_.front();
+      answers_.erase(answers_.begin());
+    }
+    io_.post(guarded(alive_, [done = std::move(done), failure, bytes] { done(failure, bytes); }));
+  }
+
+ private:
+  SimProbeIo& io_;
+  DatagramServer server_;
+  std::vector<std::string> answers_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+class SimProbeIo::Echo : public PendingIo {
+ public:
+  Echo(SimProbeIo& io, const EchoRequest& request, EchoDone done) {
+    const auto host = io.echo_hosts_.find(request.to.str());
+    const std::optional<EchoReply> reply = host == io.echo_hosts_.end() ? std::nullopt : host->second(request);
+    if (!reply) return;
+    timer_ = io.call_at(io.now() + reply->rtt, [done = std::move(done), reply = *reply] { done(std::nullopt, reply); });
+  }
+
+ private:
+  std::unique_ptr<PendingIo> timer_;
+};
+
 void SimProbeIo::serve(const SocketAddress& address, HttpServer server) {
   http_[key(address)] = std::move(server);
 }
 
 void SimProbeIo::serve_lines(const SocketAddress& address, std::vector<std::string> lines, AtEnd at_end) {
   lines_[key(address)] = {std::move(lines), at_end};
+}
+
+void SimProbeIo::serve_datagrams(const SocketAddress& address, DatagramServer server) {
+  datagrams_[key(address)] = std::move(server);
 }
 
 void SimProbeIo::post(std::function<void()> task) {
@@ -186,6 +244,14 @@ std::unique_ptr<HttpExchange> SimProbeIo::exchange(HttpHop hop, HttpHopObserver&
 
 std::unique_ptr<ByteStream> SimProbeIo::open_stream() {
   return std::make_unique<Stream>(*this);
+}
+
+std::unique_ptr<ByteStream> SimProbeIo::open_datagrams() {
+  return std::make_unique<Datagrams>(*this);
+}
+
+std::unique_ptr<PendingIo> SimProbeIo::echo(EchoRequest request, EchoDone done) {
+  return std::make_unique<Echo>(*this, request, std::move(done));
 }
 
 }  // namespace heal

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/base/unreached.h"
 #include "common/base/url.h"
 #include "common/wire/docker.h"
 
@@ -12,7 +13,6 @@ namespace {
 
 constexpr int kOldestMinor = 41;  // one-shot stats
 constexpr int kNewestMinor = 47;
-constexpr std::size_t kMaxSocketPath = 107;  // sockaddr_un
 constexpr std::size_t kMaxEventLine = 1 << 20;
 constexpr Duration kCleanUpTime = 10s;
 
@@ -98,22 +98,8 @@ bool speaks_of_version(const HttpClientResponse& response) {
 
 Result<HttpClientResponse> DockerEngine::transfer(const Request& request, const std::string& prefix, Deadline deadline,
                                                   std::stop_token stop) {
-  if (endpoint_.unix_socket.empty() || endpoint_.unix_socket.size() > kMaxSocketPath) {
-    return make_error(ErrorCode::kInvalid, "the engine's socket: expected a path of 1 to {} bytes, got \"{}\"",
-                      kMaxSocketPath, printable(endpoint_.unix_socket, 200));
-  }
-  TransferRequest transfer;
-  transfer.http.method = request.method;
-  transfer.http.url = "http://docker" + prefix + request.path;
-  transfer.http.body = request.body;
-  transfer.http.max_response_bytes = request.max_response_bytes;
-  if (!request.body.empty()) transfer.http.headers.emplace_back("Content-Type", "application/json");
-  transfer.unix_socket = endpoint_.unix_socket;
-  const std::string_view path = request.path;
-  transfer.name =
-      fmt::format("engine {}: {} {}", endpoint_.unix_socket, request.method, path.substr(0, path.find('?')));
-  transfer.on_chunk = request.on_chunk;
-  return transfers_.run(transfer, deadline, std::move(stop));
+  const EngineCall call{request.method, prefix + request.path, request.body, request.max_response_bytes};
+  return connection_.call(call, request.on_chunk, deadline, std::move(stop));
 }
 
 Result<int> DockerEngine::api_minor(Deadline deadline, std::stop_token stop) {
@@ -136,9 +122,7 @@ Result<int> DockerEngine::api_minor(Deadline deadline, std::stop_token stop) {
 Result<HttpClientResponse> DockerEngine::call_once(const Request& request, Deadline deadline, std::stop_token stop) {
   HEAL_TRY(const int minor, api_minor(deadline, stop));
   auto answer = transfer(request, fmt::format("/v1.{}", minor), deadline, std::move(stop));
-  const bool is_gone =
-      !answer && (answer.error().code() == ErrorCode::kUnreachable || answer.error().code() == ErrorCode::kUnavailable);
-  if (is_gone) minor_ = 0;  // another daemon may come up there
+  if (!answer && is_unreached(answer.error())) minor_ = 0;  // another daemon may come up there
   return answer;
 }
 
@@ -180,8 +164,6 @@ Result<ContainerStats> DockerEngine::stats(const std::string& container, Deadlin
 Result<std::optional<WallTime>> DockerEngine::last_log_time(const std::string& container, Deadline deadline,
                                                             std::stop_token stop) {
   HEAL_TRY_STATUS(check_docker_name(container, "container"));
-  HEAL_TRY(const auto described, call({"GET", container_path(container, "/json"), "", {}}, deadline, stop));
-  HEAL_TRY(const bool has_tty, parse_docker_has_tty(described.body));
   const auto path = container_path(container, "/logs?stdout=1&stderr=1&tail=1&timestamps=1");
   const auto answer = call({"GET", path, "", {}}, deadline, std::move(stop));
   if (!answer) {
@@ -189,7 +171,10 @@ Result<std::optional<WallTime>> DockerEngine::last_log_time(const std::string& c
       return std::optional<WallTime>();
     return answer.error();
   }
-  return last_docker_log_time(has_tty ? answer->body : demux_docker_log(answer->body));
+  // Of a terminal the log has no frames and begins with a year; a frame begins with the number of its stream. Asking
+  // for the container first, to know, would be a second request for each container and look.
+  const bool is_raw = !answer->body.empty() && answer->body.front() >= '0';
+  return last_docker_log_time(is_raw ? answer->body : demux_docker_log(answer->body));
 }
 
 Result<std::string> DockerEngine::logs_tail(const std::string& container, int lines, std::size_t max_bytes,

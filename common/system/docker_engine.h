@@ -4,21 +4,15 @@
 #include <string>
 
 #include "common/port/container_engine.h"
-#include "common/system/transfer.h"
+#include "common/system/docker_connection.h"
 
 namespace heal {
 
-/// Where an engine listens.
-struct DockerEndpoint {
-  std::string unix_socket = "/var/run/docker.sock";
-
-  bool operator==(const DockerEndpoint&) const = default;
-};
-
-/// A Docker daemon, or whatever filters its API, over its socket: API 1.41 to 1.47, the newest that both sides speak.
+/// A Docker daemon, or whatever filters its API, on a unix socket or behind TLS: API 1.41 to 1.47, the newest that both
+/// sides speak.
 class DockerEngine : public ContainerEngine {
  public:
-  explicit DockerEngine(DockerEndpoint endpoint) : endpoint_(std::move(endpoint)) {}
+  explicit DockerEngine(DockerEndpoint endpoint) : connection_(std::move(endpoint)) {}
 
   Result<Version> version(Deadline deadline, std::stop_token stop) override;
   Result<std::vector<ContainerInfo>> list(Deadline deadline, std::stop_token stop) override;
@@ -36,6 +30,14 @@ class DockerEngine : public ContainerEngine {
               std::stop_token stop) override;
   Status pause(const std::string& container, Deadline deadline, std::stop_token stop) override;
   Status unpause(const std::string& container, Deadline deadline, std::stop_token stop) override;
+  Status update(const std::string& container, const ContainerLimits& limits, Deadline deadline,
+                std::stop_token stop) override;
+  Result<ExecOutcome> exec(const std::string& container, const ExecSpec& spec, Deadline deadline,
+                           std::stop_token stop) override;
+  Result<std::string> clone(const std::string& container, const std::string& name, Deadline deadline,
+                            std::stop_token stop) override;
+  Status rename(const std::string& container, const std::string& name, Deadline deadline,
+                std::stop_token stop) override;
   Status disconnect_network(const std::string& container, const std::string& network, Deadline deadline,
                             std::stop_token stop) override;
   Status connect_network(const std::string& container, const std::string& network, const std::string& endpoint,
@@ -67,9 +69,7 @@ class DockerEngine : public ContainerEngine {
   Status post_network(const std::string& network, const std::string& action, std::string body, Deadline deadline,
                       std::stop_token stop);
 
-  const DockerEndpoint endpoint_;
-
-  Transfers transfers_;
+  DockerConnection connection_;
   std::atomic<int> minor_{0};  // 0: not known, or the daemon may have been replaced
 };
 

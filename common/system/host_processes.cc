@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/base/scoped_fd.h"
+#include "common/base/small_file.h"
 #include "common/base/text.h"
 
 namespace heal {
@@ -17,11 +16,6 @@ namespace {
 constexpr std::size_t kFullId = 64;
 constexpr std::size_t kShortId = 12;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// The first run of exactly 64 hex digits in `text`.
 std::string find_full_id(std::string_view text) {
@@ -35,7 +29,7 @@ std::string find_full_id(std::string_view text) {
 
 bool belongs_to(std::int64_t pid, const std::string& container_id) {
   return container_id.size() == kFullId &&
-         read_file(fmt::format("/proc/{}/cgroup", pid)).find(container_id) != std::string::npos;
+         read_small_file(fmt::format("/proc/{}/cgroup", pid)).find(container_id) != std::string::npos;
 }
 
 }  // namespace
@@ -75,17 +69,7 @@ Status SystemHostProcesses::kill_by_helper(ContainerEngine& engine, const Contai
                       "in a container of its own image",
                       container.pid, container.name);
   }
-  ContainerSpec spec;
-  spec.name = fmt::format("heal-fault-helper-{}-{}", container.id.substr(0, kShortId), container.pid);
-  spec.image = helper_.image;
-  spec.entrypoint = helper_.entrypoint;
-  spec.command = {"--pid", std::to_string(container.pid), "--container", container.id};
-  spec.labels = {{"heal.role", "fault-helper"}};
-  spec.pid_mode = "host";
-  spec.cap_add = {"KILL"};
-  spec.user = "0";
-  // Its exit code and its words are wanted.
-  spec.auto_remove = false;
+  const ContainerSpec spec = kill_helper_spec(helper_.image, container.id, container.pid, helper_.entrypoint);
   HEAL_TRY(const std::string id, engine.run(spec, deadline, stop).with_context("fault helper"));
   const auto code = engine.wait(id, deadline, stop);
   const auto words = code && *code != 0 ? engine.logs_tail(id, 5, 500, deadline, stop) : Result<std::string>("");
@@ -97,14 +81,14 @@ Status SystemHostProcesses::kill_by_helper(ContainerEngine& engine, const Contai
 }
 
 std::string own_container_id() {
-  if (auto id = find_full_id(read_file("/proc/self/cgroup")); !id.empty()) return id;
+  if (auto id = find_full_id(read_small_file("/proc/self/cgroup")); !id.empty()) return id;
   // With a cgroup namespace of its own a container still sees where its /etc/hostname comes from.
-  const std::string mounts = read_file("/proc/self/mountinfo");
+  const std::string mounts = read_small_file("/proc/self/mountinfo");
   for (const auto line : split(mounts, '\n')) {
     if (line.find("/etc/hostname") == std::string_view::npos) continue;
     if (auto id = find_full_id(line); !id.empty()) return id;
   }
-  const std::string host = std::string(trim(read_file("/proc/sys/kernel/hostname")));
+  const std::string host = std::string(trim(read_small_file("/proc/sys/kernel/hostname")));
   const bool is_id = host.size() == kShortId && host.find_first_not_of(kHexDigits) == std::string::npos;
   return is_id ? host : "";
 }

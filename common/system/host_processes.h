@@ -11,7 +11,7 @@ namespace heal {
 struct ProcessHelper {
   std::string image;  ///< has our program; "": none is used
   /// What it runs; `--pid N --container ID` is appended.
-  std::vector<std::string> entrypoint = {"heal-webhook", "fault-helper", "kill"};
+  std::vector<std::string> entrypoint = kKillHelperProgram;
 };
 
 /// Reaches processes directly where the pid that the engine gives is the container's here too, and otherwise through a

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -179,7 +180,7 @@ class Watch {
       group_.signal_all(SIGTERM);
       wait_for_leader(leader.get(), -1, steady_now() + spec_.kill_grace, {});
     }
-    group_.wipe_out(kKillPatience);
+    outcome.left_over = group_.wipe_out(kKillPatience);
     output_.read_some(spec_.max_output_bytes);
     errors_.read_some(spec_.max_output_bytes);
     reap(end, outcome);
@@ -226,6 +227,44 @@ class Watch {
   Outlet output_, errors_;
 };
 
+/// A file in the folder for temporary files that only this user can read; removed with this.
+class PrivateFile {
+ public:
+  static Result<PrivateFile> create(const std::string& text) {
+    std::error_code failure;
+    const auto folder = std::filesystem::temp_directory_path(failure);
+    if (failure) return make_error(ErrorCode::kStorage, "no folder for temporary files: {}", failure.message());
+    std::string path = (folder / "heal-XXXXXX").string();
+    const ScopedFd file(mkostemp(path.data(), O_CLOEXEC));
+    if (!file) return errno_error(errno, path);
+    PrivateFile out(std::move(path));
+    for (std::string_view left = text; !left.empty();) {
+      const ssize_t written = write(file.get(), left.data(), left.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return errno_error(errno, out.path_);
+      left.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return out;
+  }
+  ~PrivateFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  PrivateFile(PrivateFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  PrivateFile& operator=(PrivateFile&&) = delete;
+
+  /// Its name in the place of kPrivateFile.
+  void name_in(std::vector<std::string>& argv) const {
+    for (std::string& argument : argv) {
+      const auto at = argument.find(kPrivateFile);
+      if (at != std::string::npos) argument.replace(at, kPrivateFile.size(), path_);
+    }
+  }
+
+ private:
+  explicit PrivateFile(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
 }  // namespace
 
 PosixProcessRunner::PosixProcessRunner() {
@@ -233,12 +272,22 @@ PosixProcessRunner::PosixProcessRunner() {
 }
 
 Result<ProcessOutcome> PosixProcessRunner::run(const ProcessSpec& spec, Deadline deadline, std::stop_token stop) {
+  if (spec.private_text.empty()) return run_plain(spec, deadline, std::move(stop));
+  HEAL_TRY(const PrivateFile file, PrivateFile::create(spec.private_text));
+  ProcessSpec plain = spec;
+  plain.private_text.clear();
+  file.name_in(plain.argv);
+  return run_plain(plain, deadline, std::move(stop));
+}
+
+Result<ProcessOutcome> PosixProcessRunner::run_plain(const ProcessSpec& spec, Deadline deadline, std::stop_token stop) {
   HEAL_TRY_STATUS(check_process_spec(spec));
   HEAL_TRY_STATUS(check_folder(spec));
   HEAL_TRY(ScopedFd input, make_input(spec.input));
   HEAL_TRY(Pipe output, make_pipe());
   HEAL_TRY(Pipe errors, make_pipe());
-  const auto mark = fmt::format("PROMHEAL_RUN={}.{}", getpid(), ++runs_);
+  // Another runner of this process counts its runs too.
+  const auto mark = fmt::format("PROMHEAL_RUN={}.{}.{}", getpid(), fmt::ptr(this), ++runs_);
   const SteadyTime begun = steady_now();
   HEAL_TRY(const pid_t pid, spawn(spec, mark, input.get(), output.write_end.get(), errors.write_end.get()));
   output.write_end.reset();

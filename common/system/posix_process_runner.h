@@ -17,6 +17,8 @@ class PosixProcessRunner : public ProcessRunner {
   Result<ProcessOutcome> run(const ProcessSpec& spec, Deadline deadline, std::stop_token stop) override;
 
  private:
+  Result<ProcessOutcome> run_plain(const ProcessSpec& spec, Deadline deadline, std::stop_token stop);
+
   std::atomic<std::uint64_t> runs_{0};
 };
 

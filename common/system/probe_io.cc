@@ -1,10 +1,12 @@
 #include "common/system/probe_io.h"
 
+#include "common/system/probe/echo.h"
 #include "common/system/probe/event_loop.h"
 #include "common/system/probe/http.h"
 #include "common/system/probe/resolver.h"
 #include "common/system/probe/stream.h"
 #include "common/system/probe/tls.h"
+#include "common/system/probe/tls_turns.h"
 
 namespace heal::system {
 namespace {
@@ -22,13 +24,17 @@ class PendingTimer : public PendingIo {
 }  // namespace
 
 struct SystemProbeIo::Parts {
+  explicit Parts(TlsLimits limits) : turns(loop, limits) {}
+
   TlsContexts contexts;
   EventLoop loop;
+  TlsTurns turns;
   Resolver resolver{loop};
-  HttpMulti http{loop, contexts};
+  HttpMulti http{loop, contexts, turns};
+  EchoSockets echoes{loop};
 };
 
-SystemProbeIo::SystemProbeIo() : parts_(std::make_unique<Parts>()) {}
+SystemProbeIo::SystemProbeIo(TlsLimits limits) : parts_(std::make_unique<Parts>(limits)) {}
 
 SystemProbeIo::~SystemProbeIo() {
   // With the thread gone, the parts that belong to it may be taken down from here.
@@ -48,6 +54,10 @@ Status SystemProbeIo::prepare_tls(const TlsSettings& settings) {
   return {};
 }
 
+TlsHandshakes SystemProbeIo::tls_handshakes() const {
+  return parts_->turns.counts();
+}
+
 std::unique_ptr<PendingIo> SystemProbeIo::call_at(SteadyTime when, std::function<void()> task) {
   return std::make_unique<PendingTimer>(parts_->loop, parts_->loop.call_at(when, std::move(task)));
 }
@@ -61,7 +71,19 @@ std::unique_ptr<HttpExchange> SystemProbeIo::exchange(HttpHop hop, HttpHopObserv
 }
 
 std::unique_ptr<ByteStream> SystemProbeIo::open_stream() {
-  return std::make_unique<SocketStream>(parts_->loop, parts_->contexts);
+  return std::make_unique<SocketStream>(parts_->loop, parts_->contexts, parts_->turns);
+}
+
+std::unique_ptr<ByteStream> SystemProbeIo::open_datagrams() {
+  return std::make_unique<SocketStream>(parts_->loop, parts_->contexts, parts_->turns, SocketStream::Transport::kUdp);
+}
+
+std::unique_ptr<PendingIo> SystemProbeIo::echo(EchoRequest request, EchoDone done) {
+  return parts_->echoes.echo(std::move(request), std::move(done));
+}
+
+std::uint16_t SystemProbeIo::random_id() {
+  return unpredictable_id();
 }
 
 }  // namespace heal::system

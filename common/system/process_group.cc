@@ -69,17 +69,20 @@ void ProcessGroup::signal_all(int signal) const {
     if (getpgid(pid) != leader_) kill(pid, signal);
 }
 
-bool ProcessGroup::wipe_out(Duration patience) const {
+std::size_t ProcessGroup::wipe_out(Duration patience) const {
+  std::set<pid_t> killed;
   const auto begun = std::chrono::steady_clock::now();
   for (;;) {
     const Members members = find_members();
     for (const pid_t pid : members.to_reap)
       waitpid(pid, nullptr, WNOHANG);
     const auto spent = std::chrono::steady_clock::now() - begun;
-    if (members.living.empty() && (members.is_certain || spent >= kExecPatience)) return true;
-    for (const pid_t pid : members.living)
+    if (members.living.empty() && (members.is_certain || spent >= kExecPatience)) return killed.size();
+    for (const pid_t pid : members.living) {
       kill(pid, SIGKILL);
-    if (spent >= patience) return false;
+      killed.insert(pid);
+    }
+    if (spent >= patience) return killed.size();
     std::this_thread::sleep_for(kLookAgain);
   }
 }

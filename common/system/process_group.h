@@ -17,9 +17,9 @@ class ProcessGroup {
 
   /// Sends `signal` to all that live, in the group and outside of it.
   void signal_all(int signal) const;
-  /// Kills all until none is left, and reaps those that became our children. False when some still live at the end of
-  /// `patience` (stuck in the kernel).
-  bool wipe_out(Duration patience) const;
+  /// Kills all until none is left, or until the end of `patience` (some are stuck in the kernel), and reaps those that
+  /// became our children. Gives how many had to be killed.
+  std::size_t wipe_out(Duration patience) const;
 
  private:
   struct Members {

@@ -33,6 +33,11 @@ Error error_of(sqlite3* db, int code) {
                     code);
 }
 
+/// SQLite counts its memory under a lock of the whole process, and nobody asks for the count. Before its first use.
+void configure_once() {
+  [[maybe_unused]] static const int kConfigured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 }  // namespace
 
 Query::~Query() {
@@ -91,6 +96,7 @@ std::optional<WallTime> Query::optional_time(int column) const {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mode mode) {
+  configure_once();
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (mode == Mode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
   if (mode == Mode::kReadWrite) flags |= SQLITE_OPEN_READWRITE;
@@ -135,6 +141,38 @@ Result<std::int64_t> Connection::number(std::string_view sql) {
   HEAL_TRY(const bool row, query.step());
   if (!row) return make_error(ErrorCode::kStorage, "the database gave no row");
   return query.number(0);
+}
+
+std::size_t Connection::changes() const {
+  return static_cast<std::size_t>(sqlite3_changes64(db_));
+}
+
+Status Connection::copy_to(const std::string& path) {
+  HEAL_TRY(auto copy, open(path, Mode::kCreate));
+  sqlite3_backup* const backup = sqlite3_backup_init(copy->db_, "main", db_, "main");
+  if (backup == nullptr) return error_of(copy->db_, sqlite3_errcode(copy->db_));
+  // In one go: what is written meanwhile goes into the log and does not make the copy begin anew.
+  const int code = sqlite3_backup_step(backup, -1);
+  const int ended = sqlite3_backup_finish(backup);
+  if (code != SQLITE_DONE) return error_of(copy->db_, code);
+  if (ended != SQLITE_OK) return error_of(copy->db_, ended);
+  return copy->execute("PRAGMA journal_mode=DELETE");
+}
+
+void Connection::count_log() {
+  const auto note = [](void* frames, sqlite3* /*db*/, const char* /*name*/, int number) {
+    *static_cast<std::size_t*>(frames) = static_cast<std::size_t>(number);
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(db_, note, &log_frames_);
+}
+
+Result<std::size_t> Connection::copy_log() {
+  int frames = 0;
+  int copied = 0;
+  const int code = sqlite3_wal_checkpoint_v2(db_, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+  if (code != SQLITE_OK) return error_of(db_, code);
+  return static_cast<std::size_t>(copied);
 }
 
 bool Connection::in_transaction() const {

@@ -69,6 +69,19 @@ class Connection {
   /// The first column of the first row, as a number.
   Result<std::int64_t> number(std::string_view sql);
 
+  /// Rows that the last INSERT, UPDATE or DELETE changed.
+  std::size_t changes() const;
+  /// Writes the whole database, as it is at this moment, to another new file, without a log beside it.
+  Status copy_to(const std::string& path);
+
+  /// Frames in the log (WAL) after the last commit of this connection. From the first call of count_log() on, which
+  /// also ends SQLite's own copying of the log within a commit.
+  void count_log();
+  std::size_t log_frames() const { return log_frames_; }
+  /// Copies what the log holds into the database file, as far as no reader needs it as it is. Gives the frames that
+  /// are copied by now. kStorage also when another connection is at it.
+  Result<std::size_t> copy_log();
+
   /// True between BEGIN and the end of the transaction. A failed COMMIT may have ended it already.
   bool in_transaction() const;
 
@@ -76,6 +89,7 @@ class Connection {
   explicit Connection(sqlite3* db) : db_(db) {}
 
   sqlite3* db_;
+  std::size_t log_frames_ = 0;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
+#include "common/wire/json_text.h"
 
 namespace heal::sqlite {
 namespace {
@@ -14,11 +15,6 @@ std::string_view bytes_of(const Sha256& hash) {
 
 Error damaged(std::string_view what, std::string_view key, std::string_view why) {
   return make_error(ErrorCode::kStorage, "{} {} in the store cannot be read: {}", what, key, why);
-}
-
-std::string labels_text(const Labels& labels) {
-  if (labels.empty()) return "{}";
-  return dump(to_json_value(labels));
 }
 
 Result<Labels> parse_labels(std::string_view text) {
@@ -50,7 +46,11 @@ Result<Episode> read_episode(const Query& row) {
 }
 
 Result<Incident> read_incident(const Query& row) {
-  auto json = parse_json(row.text_view(0));
+  return parse_incident(row.text_view(0));
+}
+
+Result<Incident> parse_incident(std::string_view doc) {
+  auto json = parse_json(doc);
   if (!json) return damaged("an incident", "", json.error().str());
   auto incident = incident_from_json(*json);
   if (!incident) return damaged("incident", get_string(*json, "id").value_or(""), incident.error().str());
@@ -92,8 +92,8 @@ Result<FaultLease> read_lease(const Query& row) {
 }
 
 Status write(Connection& connection, const Episode& episode) {
-  const std::string labels = labels_text(episode.labels);
-  const std::string annotations = labels_text(episode.annotations);
+  const std::string labels = json_text(episode.labels);
+  const std::string annotations = json_text(episode.annotations);
   HEAL_TRY(auto query,
            connection.query("INSERT INTO episodes(" HEAL_EPISODE_COLUMNS
                             ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(key) DO UPDATE SET "
@@ -106,7 +106,7 @@ Status write(Connection& connection, const Episode& episode) {
 
 Status write(Connection& connection, const Incident& incident) {
   const std::string target = incident.target ? incident.target->str() : "";
-  const std::string doc = dump(to_json(incident));
+  const std::string doc = json_text(incident);
   HEAL_TRY(auto query, connection.query("INSERT INTO incidents(id,target,playbook,state,detected_at,is_open,doc) "
                                         "VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(id) DO UPDATE SET "
                                         "target=?2,playbook=?3,state=?4,detected_at=?5,is_open=?6,doc=?7"));
@@ -115,9 +115,9 @@ Status write(Connection& connection, const Incident& incident) {
   return query.run();
 }
 
-Status write(Connection& connection, const TimelineEntry& entry, const Sha256& hash) {
+Status write(Connection& connection, const TimelineEntry& entry, std::uint64_t sequence, const Sha256& hash) {
   HEAL_TRY(auto query, connection.query("INSERT INTO entries(" HEAL_ENTRY_COLUMNS ") VALUES (?,?,?,?,?,?,?)"));
-  query.bind(entry.sequence, entry.at, entry.incident_id, entry.kind, entry.message, entry.data);
+  query.bind(sequence, entry.at, entry.incident_id, entry.kind, entry.message, entry.data);
   query.bind_blob(7, bytes_of(hash));
   return query.run();
 }

@@ -19,6 +19,7 @@ namespace heal::sqlite {
 /// Errors of these: kStorage, naming the row, when it does not hold what we write.
 Result<Episode> read_episode(const Query& row);
 Result<Incident> read_incident(const Query& row);  ///< column 0: doc
+Result<Incident> parse_incident(std::string_view doc);
 TimelineEntry read_entry(const Query& row);
 Sha256 read_hash(const Query& row, int column);
 OpenStep read_open_step(const Query& row);  ///< incident_id, step_id, intended_at, data
@@ -26,7 +27,7 @@ Result<FaultLease> read_lease(const Query& row);
 
 Status write(Connection& connection, const Episode& episode);
 Status write(Connection& connection, const Incident& incident);
-Status write(Connection& connection, const TimelineEntry& entry, const Sha256& hash);
+Status write(Connection& connection, const TimelineEntry& entry, std::uint64_t sequence, const Sha256& hash);
 Status write(Connection& connection, const OpenStep& step);
 Status write(Connection& connection, const FaultLease& lease);
 

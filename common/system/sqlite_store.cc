@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <functional>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/base/text.h"
 #include "common/system/sqlite.h"
+#include "common/system/sqlite_journal.h"
 #include "common/system/sqlite_rows.h"
 #include "common/system/sqlite_schema.h"
+#include "common/system/store_folder.h"
 
 namespace heal {
 namespace {
@@ -21,37 +19,8 @@ using sqlite::Query;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxIdleReaders = 4;
-
-Status make_folder(const fs::path& folder) {
-  std::error_code failure;
-  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failure);
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return errno_error(errno, "make the folder");
-  if (!fs::is_directory(folder, failure)) return make_error(ErrorCode::kInvalid, "is not a folder");
-  return {};
-}
-
-Result<ScopedFd> lock_folder(const fs::path& folder) {
-  ScopedFd fd(::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return errno_error(errno, "open the file lock");
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return errno_error(errno, "lock the file lock");
-    char text[32];
-    const auto size = ::pread(fd.get(), text, sizeof text, 0);
-    const auto holder = trim(std::string_view(text, size > 0 ? static_cast<std::size_t>(size) : 0));
-    return make_error(ErrorCode::kConflict, "is in use by process {}", holder.empty() ? "of unknown id" : holder);
-  }
-  // Who holds it is for people only: a full disk must not keep the service from starting.
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  [[maybe_unused]] const int cut = ::ftruncate(fd.get(), 0);
-  [[maybe_unused]] const auto written = ::pwrite(fd.get(), pid.data(), pid.size(), 0);
-  return fd;
-}
-
-Status sync_folder(const fs::path& folder) {
-  ScopedFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return errno_error(errno, "sync the folder");
-  return {};
-}
+/// Some hundred commits of what runs.
+constexpr std::uint64_t kReserveBytes = 8 << 20;
 
 /// Makes the file under another name and moves it into place complete, so that a file without our tables is never the
 /// trace of a crash but always damage.
@@ -66,7 +35,7 @@ Status create_database(const fs::path& folder) {
     HEAL_TRY_STATUS(sqlite::migrate(*connection, sqlite::schema_steps()));
   }
   if (::rename(fresh.c_str(), (folder / "heal.db").c_str()) != 0) return errno_error(errno, "rename heal.db.new");
-  return sync_folder(folder);
+  return sync_store_folder(folder);
 }
 
 Result<std::unique_ptr<Connection>> open_writer(const fs::path& folder) {
@@ -81,9 +50,10 @@ Result<std::unique_ptr<Connection>> open_writer(const fs::path& folder) {
   HEAL_TRY(auto writer, Connection::open(file.string(), Connection::Mode::kReadWrite));
   HEAL_TRY_STATUS(sqlite::check_identity(*writer));
   HEAL_TRY_STATUS(
-      writer->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384; "
-                      "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"));
+      writer->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384; PRAGMA "
+                      "busy_timeout=1000; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"));
   HEAL_TRY_STATUS(sqlite::migrate(*writer, sqlite::schema_steps()));
+  writer->count_log();
   return writer;
 }
 
@@ -132,8 +102,8 @@ Result<std::vector<Incident>> select_incidents(Connection& connection, const Inc
   }
   std::string sql = "SELECT doc FROM incidents WHERE ";
   if (!state.empty()) sql += "state=?1 AND ";
-  if (!wanted.target.empty()) sql += "target=?2 AND ";
-  if (!wanted.playbook.empty()) sql += "playbook=?3 AND ";
+  if (!wanted.target.empty()) sql += "target=?2 AND target<>'' AND ";
+  if (!wanted.playbook.empty()) sql += "playbook=?3 AND playbook<>'' AND ";
   if (!wanted.before_id.empty()) sql += "id<?4 AND ";
   if (wanted.since) sql += "id>=?5 AND detected_at>=?6 AND ";
   sql += "1 ORDER BY id DESC LIMIT ?7";
@@ -143,22 +113,16 @@ Result<std::vector<Incident>> select_incidents(Connection& connection, const Inc
   return read_all<Incident>(query, sqlite::read_incident);
 }
 
-/// Writes one StoreWrite; entries are chained on `sequence` and `hash`.
+/// Writes one StoreWrite; entries are chained on `head`.
 struct Writer {
   Connection& connection;
-  std::uint64_t& sequence;
-  Sha256& hash;
+  sqlite::JournalHead& head;
 
   Status operator()(const PutEpisode& put) { return sqlite::write(connection, put.episode); }
   Status operator()(const PutIncident& put) { return sqlite::write(connection, put.incident); }
   Status operator()(const PutStepIntent& put) { return sqlite::write(connection, put.step); }
   Status operator()(const PutLease& put) { return sqlite::write(connection, put.lease); }
-  Status operator()(const AppendEntry& append) {
-    TimelineEntry entry = append.entry;
-    entry.sequence = ++sequence;
-    hash = chain_hash(hash, entry);
-    return sqlite::write(connection, entry, hash);
-  }
+  Status operator()(const AppendEntry& append) { return sqlite::append_entry(connection, append.entry, head); }
   Status operator()(const PutStepOutcome& put) {
     HEAL_TRY(auto query, connection.query("DELETE FROM open_steps WHERE incident_id=? AND step_id=?"));
     return query.bind(put.incident_id, put.step_id).run();
@@ -196,33 +160,31 @@ class SqliteStore::Reader {
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const fs::path& folder) {
   const auto open_all = [&]() -> Result<std::unique_ptr<SqliteStore>> {
-    HEAL_TRY_STATUS(make_folder(folder));
-    HEAL_TRY(ScopedFd lock, lock_folder(folder));
+    HEAL_TRY_STATUS(make_store_folder(folder));
+    HEAL_TRY(ScopedFd lock, lock_store_folder(folder));
     HEAL_TRY(auto writer, open_writer(folder));
-    Head head;
-    {
-      HEAL_TRY(auto query, writer->query("SELECT sequence,hash FROM journal_head"));
-      HEAL_TRY(const bool row, query.step());
-      if (!row) return make_error(ErrorCode::kStorage, "the journal has lost its end");
-      head = {static_cast<std::uint64_t>(query.number(0)), sqlite::read_hash(query, 1)};
-    }
+    HEAL_TRY(const Head head, sqlite::read_head(*writer));
     std::vector<HeldFile> files;
     for (const char* name : {"lock", "heal.db", "heal.db-wal"}) {
       HEAL_TRY(files.emplace_back(), hold(folder / name));
     }
+    const std::string path = (folder / "heal.db").string();
+    HEAL_TRY(auto checkpointer, sqlite::Checkpointer::start(path));
     return std::unique_ptr<SqliteStore>(
-        new SqliteStore(std::move(lock), (folder / "heal.db").string(), std::move(writer), head, std::move(files)));
+        new SqliteStore(std::move(lock), path, std::move(writer), head, std::move(files), std::move(checkpointer)));
   };
   return open_all().with_context("store {}", folder.string());
 }
 
 SqliteStore::SqliteStore(ScopedFd lock, std::string path, std::unique_ptr<Connection> writer, Head head,
-                         std::vector<HeldFile> held_files)
+                         std::vector<HeldFile> held_files, std::unique_ptr<sqlite::Checkpointer> checkpointer)
     : lock_(std::move(lock)),
       path_(std::move(path)),
       held_files_(std::move(held_files)),
+      reserve_((fs::path(path_).parent_path() / "reserve").string(), kReserveBytes),
       writer_(std::move(writer)),
-      head_(head) {}
+      head_(head),
+      checkpointer_(std::move(checkpointer)) {}
 
 SqliteStore::~SqliteStore() = default;
 
@@ -259,16 +221,22 @@ Status SqliteStore::check_files() const {
 Status SqliteStore::commit(const std::vector<StoreWrite>& writes) {
   if (writes.empty()) return {};
   Status done = commit_now(writes);
+  if (!done.has_value() && reserve_.spend()) done = commit_now(writes);
   has_failed_ = !done.has_value();
   return done;
 }
 
 Status SqliteStore::check_writable() {
   HEAL_TRY_STATUS(check_files());
+  HEAL_TRY_STATUS(admits());
   if (!has_failed_) return {};
   // More than most commits take, so that a full disk does not look like a good one.
   constexpr std::size_t kProbeBytes = 16384;
   return commit({PutValue{"store/probe", std::string(kProbeBytes, 'x')}});
+}
+
+Status SqliteStore::admits() {
+  return reserve_.whole();
 }
 
 Status SqliteStore::commit_now(const std::vector<StoreWrite>& writes) {
@@ -280,19 +248,17 @@ Status SqliteStore::commit_now(const std::vector<StoreWrite>& writes) {
   HEAL_TRY_STATUS(write(writes, head));
   HEAL_TRY_STATUS(transaction.commit());
   head_ = head;
+  checkpointer_->after_commit(*writer_);
   return {};
 }
 
 Status SqliteStore::write(const std::vector<StoreWrite>& writes, Head& head) {
   const std::uint64_t before = head.sequence;
-  Writer writer{*writer_, head.sequence, head.hash};
+  Writer writer{*writer_, head};
   for (const StoreWrite& write : writes)
     HEAL_TRY_STATUS(std::visit(writer, write));
   if (head.sequence == before) return {};
-  HEAL_TRY(auto query, writer_->query("UPDATE journal_head SET sequence=?1, hash=?2"));
-  query.bind(head.sequence);
-  query.bind_blob(2, {reinterpret_cast<const char*>(head.hash.data()), head.hash.size()});
-  return query.run();
+  return sqlite::write_head(*writer_, head);
 }
 
 Result<std::optional<Episode>> SqliteStore::episode(const std::string& key) {
@@ -300,6 +266,22 @@ Result<std::optional<Episode>> SqliteStore::episode(const std::string& key) {
   HEAL_TRY(auto rows, select<Episode>(*reader, "SELECT " HEAL_EPISODE_COLUMNS " FROM episodes WHERE key=?",
                                       sqlite::read_episode, key));
   return first_of(std::move(rows));
+}
+
+Result<std::vector<Episode>> SqliteStore::episodes(const std::vector<std::string>& keys) {
+  std::vector<std::string> sorted = keys;
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  HEAL_TRY(auto reader, this->reader());
+  HEAL_TRY(auto snapshot, sqlite::Transaction::begin(*reader, sqlite::Transaction::Kind::kRead));
+  std::vector<Episode> found;
+  for (const std::string& key : sorted) {
+    HEAL_TRY(auto query, (*reader).query("SELECT " HEAL_EPISODE_COLUMNS " FROM episodes WHERE key=?"));
+    HEAL_TRY(const bool row, query.bind(key).step());
+    if (!row) continue;
+    HEAL_TRY(found.emplace_back(), sqlite::read_episode(query));
+  }
+  return found;
 }
 
 Result<std::vector<Episode>> SqliteStore::episodes_of(const std::string& incident_id) {
@@ -348,18 +330,41 @@ Result<std::vector<Episode>> SqliteStore::unresolved_episodes() {
                          sqlite::read_episode);
 }
 
+Result<std::vector<EpisodeRef>> SqliteStore::unresolved_refs() {
+  HEAL_TRY(auto reader, this->reader());
+  return select<EpisodeRef>(*reader,
+                            "SELECT key,source,incident_id FROM episodes INDEXED BY episodes_unresolved "
+                            "WHERE resolved_at IS NULL ORDER BY received_at, key",
+                            [](const Query& row) {
+                              return EpisodeRef{row.text(0), row.text(1), row.text(2)};
+                            });
+}
+
+Status SqliteStore::each_unresolved(const std::string& source, const std::function<void(const Episode&)>& visit) {
+  HEAL_TRY(auto reader, this->reader());
+  HEAL_TRY(auto query, (*reader).query("SELECT " HEAL_EPISODE_COLUMNS " FROM episodes INDEXED BY episodes_unresolved "
+                                       "WHERE resolved_at IS NULL AND source=? ORDER BY received_at, key"));
+  query.bind(source);
+  while (true) {
+    HEAL_TRY(const bool row, query.step());
+    if (!row) return {};
+    HEAL_TRY(const Episode episode, sqlite::read_episode(query));
+    visit(episode);
+  }
+}
+
 Result<std::vector<TimelineEntry>> SqliteStore::timeline(const std::string& incident_id) {
   HEAL_TRY(auto reader, this->reader());
-  return select<TimelineEntry>(*reader,
-                               "SELECT " HEAL_ENTRY_COLUMNS " FROM entries WHERE incident_id=? ORDER BY sequence",
-                               sqlite::read_entry, incident_id);
+  return select<TimelineEntry>(
+      *reader, "SELECT " HEAL_ENTRY_COLUMNS " FROM entries WHERE incident_id=? AND kind<>'' ORDER BY sequence",
+      sqlite::read_entry, incident_id);
 }
 
 Result<std::vector<TimelineEntry>> SqliteStore::entries_after(std::uint64_t after, std::size_t limit) {
   HEAL_TRY(auto reader, this->reader());
-  return select<TimelineEntry>(*reader,
-                               "SELECT " HEAL_ENTRY_COLUMNS " FROM entries WHERE sequence>? ORDER BY sequence LIMIT ?",
-                               sqlite::read_entry, after, static_cast<std::int64_t>(limit));
+  return select<TimelineEntry>(
+      *reader, "SELECT " HEAL_ENTRY_COLUMNS " FROM entries WHERE sequence>? AND kind<>'' ORDER BY sequence LIMIT ?",
+      sqlite::read_entry, after, static_cast<std::int64_t>(limit));
 }
 
 Result<std::vector<OpenStep>> SqliteStore::open_steps() {
@@ -401,28 +406,30 @@ Result<std::vector<std::pair<std::string, std::string>>> SqliteStore::values(con
   }
 }
 
-Result<std::optional<std::uint64_t>> SqliteStore::first_altered_entry() {
+Result<JournalCheck> SqliteStore::check_journal() {
   HEAL_TRY(auto reader, this->reader());
-  HEAL_TRY(auto snapshot, sqlite::Transaction::begin(*reader, sqlite::Transaction::Kind::kRead));
-  HEAL_TRY(const std::int64_t last, (*reader).number("SELECT sequence FROM journal_head"));
-  HEAL_TRY(auto query, (*reader).query("SELECT " HEAL_ENTRY_COLUMNS " FROM entries ORDER BY sequence"));
-  std::uint64_t expected = 1;
-  Sha256 hash{};
-  while (true) {
-    HEAL_TRY(const bool row, query.step());
-    if (!row) break;
-    const TimelineEntry entry = sqlite::read_entry(query);
-    if (entry.sequence != expected) return std::optional(expected);
-    hash = chain_hash(hash, entry);
-    if (hash != sqlite::read_hash(query, 6)) return std::optional(expected);
-    ++expected;
-  }
-  HEAL_TRY(auto head, (*reader).query("SELECT hash FROM journal_head"));
-  HEAL_TRY(const bool row, head.step());
-  const std::uint64_t beyond = static_cast<std::uint64_t>(last) + 1;
-  if (expected != beyond) return std::optional(std::min(expected, beyond));
-  if (!row || sqlite::read_hash(head, 0) != hash) return std::optional(std::max<std::uint64_t>(beyond - 1, 1));
-  return std::optional<std::uint64_t>();
+  return sqlite::check_journal(*reader);
+}
+
+Result<Swept> SqliteStore::sweep(const SweepOrder& order) {
+  MutexLock lock(writer_mutex_);
+  HEAL_TRY_STATUS(check_files());
+  HEAL_TRY(auto transaction, sqlite::Transaction::begin(*writer_, sqlite::Transaction::Kind::kWrite));
+  Head head = head_;
+  HEAL_TRY(auto swept, sqlite::sweep(*writer_, order, head));
+  HEAL_TRY_STATUS(transaction.commit());
+  head_ = head;
+  checkpointer_->after_commit(*writer_);
+  return swept;
+}
+
+Status SqliteStore::back_up(const std::string& file) {
+  std::error_code ignored;
+  if (fs::exists(file, ignored)) return make_error(ErrorCode::kConflict, "{} is there already", file);
+  HEAL_TRY(auto reader, this->reader());
+  const Status copied = (*reader).copy_to(file).with_context("back up to {}", file);
+  if (!copied.has_value()) fs::remove(file, ignored);
+  return copied;
 }
 
 }  // namespace heal

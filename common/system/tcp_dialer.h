@@ -9,6 +9,8 @@ namespace heal {
 class TcpDialer : public Dialer {
  public:
   Status connect(const std::string& address, Deadline deadline, std::stop_token stop) override;
+  Result<std::string> exchange(const std::string& address, const std::string& request, Deadline deadline,
+                               std::stop_token stop) override;
 
  private:
   Transfers transfers_;

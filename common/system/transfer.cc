@@ -1,6 +1,7 @@
 #include "common/system/transfer.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -65,6 +66,7 @@ struct Receiver {
   std::size_t header_bytes = 0;
   bool too_large = false;
   bool is_cut = false;
+  std::array<char, CURL_ERROR_SIZE> words{};  ///< the library's own, about what went wrong
 
   bool streams() const { return request.on_chunk && response.ok(); }
 
@@ -142,6 +144,14 @@ void set_body(CURL* easy, const HttpClientRequest& http) {
   }
 }
 
+void set_client_certificate(CURL* easy, const TransferRequest& request) {
+  if (request.cert_file.empty()) return;
+  curl_easy_setopt(easy, CURLOPT_SSLCERT, request.cert_file.c_str());
+  curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key_file.c_str());
+  // Who changes the certificates of an engine expects the next call to use the new ones.
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+}
+
 void set_security(CURL* easy, const HttpClientRequest& http) {
   if (http.basic_auth) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
@@ -166,7 +176,7 @@ void set_up(CURL* easy, const TransferRequest& request, Receiver& receiver, curl
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request.on_connected ? 0L : 1L);
   curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer must not hold us back
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 24L * 3600 * 1000);  // the deadline is kept by our own loop
@@ -176,12 +186,14 @@ void set_up(CURL* easy, const TransferRequest& request, Receiver& receiver, curl
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &receiver);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &receiver);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, receiver.words.data());
   if (!request.unix_socket.empty()) {
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   }
   if (request.until == TransferRequest::Until::kConnected) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   set_body(easy, request.http);
   set_security(easy, request.http);
+  set_client_certificate(easy, request);
 }
 
 ErrorCode code_of(CURLcode result) {
@@ -190,6 +202,7 @@ ErrorCode code_of(CURLcode result) {
       return ErrorCode::kTimeout;
     case CURLE_URL_MALFORMAT:
     case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
       return ErrorCode::kInvalid;
     case CURLE_UNSUPPORTED_PROTOCOL:  // http and https are allowed, so this is an answer that is not HTTP/1
     case CURLE_WEIRD_SERVER_REPLY:
@@ -212,7 +225,22 @@ ErrorCode code_of(CURLcode result) {
   }
 }
 
-std::string reason_of(CURL* easy, CURLcode result) {
+std::string untrusted_reason(CURL* easy) {
+  constexpr long kExpired = 10;  // X509_V_ERR_CERT_HAS_EXPIRED
+  long verdict = 0;
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  return verdict == kExpired ? "the server's certificate has expired" : "the server's certificate is not trusted";
+}
+
+/// With TLS 1.3 a server says only after the handshake that it wants another client certificate.
+bool is_certificate_alert(const char* words) {
+  const std::string_view text(words);
+  return text.find("alert") != std::string_view::npos &&
+         (text.find("certificate") != std::string_view::npos || text.find("unknown ca") != std::string_view::npos);
+}
+
+std::string reason_of(CURL* easy, CURLcode result, const char* words) {
+  if (is_certificate_alert(words)) return "the server does not accept our client certificate, or wants one";
   long os_error = 0;
   curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
   const bool by_os = result == CURLE_COULDNT_CONNECT || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR;
@@ -232,7 +260,9 @@ std::string reason_of(CURL* easy, CURLcode result) {
     case CURLE_WEIRD_SERVER_REPLY:
       return "the answer is not HTTP";
     case CURLE_PEER_FAILED_VERIFICATION:
-      return "the server's certificate is not trusted";
+      return untrusted_reason(easy);
+    case CURLE_SSL_CERTPROBLEM:
+      return "our client certificate or its key cannot be used";
     case CURLE_SSL_CACERT_BADFILE:
       return "the file of trusted certificates cannot be read";
     case CURLE_SSL_CONNECT_ERROR:
@@ -268,7 +298,8 @@ Result<HttpClientResponse> conclude(CURL* easy, CURLcode result, Receiver& recei
                       receiver.request.http.max_response_bytes);
   }
   if (receiver.is_cut) return std::move(receiver.response);
-  if (result != CURLE_OK) return make_error(code_of(result), "{}: {}", name, reason_of(easy, result));
+  if (result != CURLE_OK)
+    return make_error(code_of(result), "{}: {}", name, reason_of(easy, result, receiver.words.data()));
   return std::move(receiver.response);
 }
 
@@ -314,13 +345,21 @@ Result<HttpClientResponse> Transfers::run(const TransferRequest& request, Deadli
   auto handle = take_handle();
   const EasyHandle easy(curl_easy_init(), &curl_easy_cleanup);
   if (!handle->multi || !easy) return make_error(ErrorCode::kInternal, "{}: out of memory", request.name);
-  Receiver receiver{request, {}, "", 0, false};
+  Receiver receiver{request, {}, "", 0, false, {}};
   const HeaderList headers = make_headers(request.http);
   set_up(easy.get(), request, receiver, headers.get());
   if (curl_multi_add_handle(handle->multi.get(), easy.get()) != CURLM_OK) {
     return make_error(ErrorCode::kInternal, "{}: the transfer cannot begin", request.name);
   }
   auto response = drive(handle->multi.get(), easy.get(), receiver, deadline, stop);
+  if (response && request.on_connected) {
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    curl_easy_getinfo(easy.get(), CURLINFO_ACTIVESOCKET, &socket);
+    const Status talked = socket == CURL_SOCKET_BAD
+                              ? make_error(ErrorCode::kUnavailable, "{}: the connection is gone", request.name)
+                              : request.on_connected(static_cast<int>(socket));
+    if (!talked) response = talked.error();
+  }
   curl_multi_remove_handle(handle->multi.get(), easy.get());
   give_back(std::move(handle));
   return response;

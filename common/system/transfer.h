@@ -17,11 +17,14 @@ namespace heal {
 /// One HTTP transfer, as the adapters of this folder need it.
 struct TransferRequest {
   HttpClientRequest http;
-  std::string unix_socket;  ///< connect there instead of to the URL's host; "": the network
-  std::string name;         ///< what messages call it; never a secret
+  std::string cert_file, key_file;  ///< PEM, shown to a TLS server that asks; "" for none
+  std::string unix_socket;          ///< connect there instead of to the URL's host; "": the network
+  std::string name;                 ///< what messages call it; never a secret
   /// Sees the body of a 2xx answer piece by piece instead of having it collected, on the calling thread.
   ChunkSink on_chunk;
   enum class Until { kAnswered, kConnected } until = Until::kAnswered;  ///< kConnected: only connect, then close
+  /// With kConnected: talks on the open, non-blocking socket before it is closed; its Error becomes run()'s.
+  std::function<Status(int socket)> on_connected;
 };
 
 /// Runs transfers, each on a connection of its own: a kept one that breaks makes the library send the request again,

@@ -264,10 +264,13 @@ std::string Metrics::expose() {
 }
 
 ReloadMetrics::ReloadMetrics(Metrics& metrics, const std::string& program)
-    : successful_(metrics.gauge(program + "_config_last_reload_successful",
-                                "Whether the last attempt to load the configuration succeeded.")),
-      timestamp_(metrics.gauge(program + "_config_last_reload_success_timestamp_seconds",
-                               "When the configuration was last loaded successfully, in seconds since the epoch.")) {}
+    : ReloadMetrics(metrics, program, "Whether the last attempt to load the configuration succeeded.",
+                    "When the configuration was last loaded successfully, in seconds since the epoch.") {}
+
+ReloadMetrics::ReloadMetrics(Metrics& metrics, const std::string& program, const std::string& successful_help,
+                             const std::string& timestamp_help)
+    : successful_(metrics.gauge(program + "_config_last_reload_successful", successful_help)),
+      timestamp_(metrics.gauge(program + "_config_last_reload_success_timestamp_seconds", timestamp_help)) {}
 
 void ReloadMetrics::succeeded(WallTime now) const {
   successful_.set(1);

@@ -131,6 +131,9 @@ class Metrics {
 class ReloadMetrics {
  public:
   ReloadMetrics(Metrics& metrics, const std::string& program);
+  /// With help texts of one's own: for a program that takes another's place.
+  ReloadMetrics(Metrics& metrics, const std::string& program, const std::string& successful_help,
+                const std::string& timestamp_help);
   void succeeded(WallTime now) const;
   void failed() const;
 

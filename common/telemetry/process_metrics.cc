@@ -1,24 +1,16 @@
 #include "common/telemetry/process_metrics.h"
 
 #include <dirent.h>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
+#include "common/base/small_file.h"
 #include "common/base/text.h"
 
 namespace heal {
 namespace {
-
-std::string read_small_file(const char* path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 // The fields of /proc/self/stat after the command's closing parenthesis; index 0 is field 3 of proc(5).
 std::vector<std::int64_t> stat_fields() {

@@ -51,6 +51,15 @@ std::string write_alertmanager_v4(const AlertGroup& group);
 /// end). Errors are kProtocol.
 Result<std::vector<ActiveAlert>> parse_alertmanager_alerts(std::string_view body);
 
+/// The answer to `GET /api/v2/status`: since when it runs (member `uptime`). kProtocol.
+Result<WallTime> parse_alertmanager_uptime(std::string_view body);
+
+/// The answer to `GET /api/v2/silences`, those left out that have ended. Errors are kProtocol.
+Result<std::vector<Silence>> parse_alertmanager_silences(std::string_view body);
+/// The body of `POST /api/v2/silences`, and the id in its answer.
+std::string write_alertmanager_silence(const Silence& silence);
+Result<std::string> parse_alertmanager_silence_id(std::string_view body);
+
 /// The body of `POST /api/v2/alerts`. A `starts_at` at the epoch is left out: Alertmanager then takes its own now.
 std::string write_alertmanager_alerts(const std::vector<Alert>& alerts);
 

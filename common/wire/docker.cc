@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/model/container_modes.h"
 #include "common/wire/json.h"
 
 namespace heal {
@@ -67,12 +68,28 @@ Status read_state(const Json& state, ContainerInfo& info) {
   return {};
 }
 
+/// The engine writes 0, and for some null, for no limit at all.
+Status read_limits(const Json& host, ContainerLimits& limits) {
+  const auto read = [&](const char* name, std::optional<std::int64_t>& into) -> Status {
+    HEAL_TRY(into, get_optional_int(host, name, "/HostConfig"));
+    if (into == 0) into.reset();
+    return {};
+  };
+  HEAL_TRY_STATUS(read("Memory", limits.memory_bytes));
+  HEAL_TRY_STATUS(read("MemorySwap", limits.memory_swap_bytes));
+  HEAL_TRY_STATUS(read("NanoCpus", limits.nano_cpus));
+  HEAL_TRY_STATUS(read("CpuQuota", limits.cpu_quota_us));
+  HEAL_TRY_STATUS(read("CpuPeriod", limits.cpu_period_us));
+  return read("PidsLimit", limits.pids);
+}
+
 Status read_host_config(const Json& root, ContainerInfo& info) {
   HEAL_TRY(const Json* host, get_object(root, "HostConfig"));
   HEAL_TRY(const auto mode, get_optional_string(*host, "NetworkMode", "/HostConfig"));
   info.network_mode = mode.value_or("");
   HEAL_TRY(const auto memory, get_optional_int(*host, "Memory", "/HostConfig"));
   if (memory.value_or(0) > 0) info.memory_limit_bytes = memory;
+  HEAL_TRY_STATUS(read_limits(*host, info.limits));
   HEAL_TRY(const Json* policy, get_optional_object(*host, "RestartPolicy", "/HostConfig"));
   info.restart_policy = "no";
   if (policy == nullptr) return {};
@@ -265,7 +282,7 @@ Error docker_error(int status, std::string_view body) {
     code = ErrorCode::kInvalid;
   } else if (status == 401) {
     code = ErrorCode::kUnauthorized;
-  } else if (status == 403) {
+  } else if (status == 403 || status == 429) {
     code = ErrorCode::kRefused;
   } else if (status == 404) {
     code = ErrorCode::kNotFound;
@@ -306,7 +323,12 @@ std::string write_docker_create(const ContainerSpec& spec) {
   if (!spec.command.empty()) body["Cmd"] = spec.command;
   if (!spec.user.empty()) body["User"] = spec.user;
   Json host{{"NetworkMode", spec.network_mode}, {"AutoRemove", spec.auto_remove}};
-  if (!spec.pid_mode.empty()) host["PidMode"] = spec.pid_mode;
+  const bool with_groups = spec.pid_mode == kHostProcessesAndGroups;
+  if (!spec.pid_mode.empty()) host["PidMode"] = with_groups ? "host" : spec.pid_mode;
+  if (with_groups) {
+    host["CgroupnsMode"] = "host";
+    host["Binds"] = Json::array({"/sys/fs/cgroup:/sys/fs/cgroup"});
+  }
   if (!spec.cap_add.empty()) host["CapAdd"] = spec.cap_add;
   body["HostConfig"] = std::move(host);
   return dump(body);

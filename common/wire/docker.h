@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -44,9 +45,10 @@ Result<DockerVersion> parse_docker_version(std::string_view body);
 /// `1.41` as 41; nullopt for anything but major version 1.
 std::optional<int> docker_api_minor(std::string_view version);
 
-/// The Error for an answer with a status of 400 or more: kInvalid (400), kUnauthorized (401), kRefused (403), kNotFound
-/// (404), kConflict (409, and what else says that the container is not in the state or network that the call needs),
-/// kUnavailable (502 to 504), kInternal (other 5xx: the engine could not do it), with the engine's own words.
+/// The Error for an answer with a status of 400 or more: kInvalid (400), kUnauthorized (401), kRefused (403, and 429 of
+/// a filter that counts), kNotFound (404), kConflict (409, and what else says that the container is not in the state or
+/// network that the call needs), kUnavailable (502 to 504), kInternal (other 5xx: the engine could not do it), with the
+/// engine's own words.
 Error docker_error(int status, std::string_view body);
 
 /// A log of a container without a terminal: frames of {stream, 0, 0, 0, size of 4 bytes big-endian} and payload. Gives
@@ -62,6 +64,23 @@ Result<std::string> write_docker_connect(std::string_view container, std::string
 /// Body of `POST /networks/{id}/disconnect`.
 std::string write_docker_disconnect(std::string_view container);
 
+/// What makes a container like one that was inspected, marked with kReplacesLabel: the body of `POST
+/// /containers/create`, and the networks that it has to join afterwards, with their endpoint settings.
+struct DockerClone {
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> more_networks;
+
+  bool operator==(const DockerClone&) const = default;
+};
+/// From the answer of `GET /containers/{id}/json`. kConflict for a container that removes itself when it ends.
+Result<DockerClone> write_docker_clone(std::string_view inspected);
+/// Body of `POST /containers/{id}/update`.
+std::string write_docker_update(const ContainerLimits& limits);
+/// Body of `POST /containers/{id}/exec`.
+std::string write_docker_exec(const ExecSpec& spec);
+/// `GET /exec/{id}/json`: the exit code; nullopt while it runs.
+Result<std::optional<std::int64_t>> parse_docker_exec_end(std::string_view body);
+
 /// True for what the engine takes as a container's or network's name or id: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 255.
 bool is_docker_name(std::string_view text);
 /// kInvalid unless is_docker_name; `what` is `container` or `network`.
@@ -74,5 +93,7 @@ std::string write_docker_stats(const ContainerStats& stats);
 std::string write_docker_event(const ContainerEvent& event);
 /// The spec that `body` of `POST /containers/create` asks for; its name travels in the URL.
 Result<ContainerSpec> parse_docker_create(std::string_view body);
+Result<ContainerLimits> parse_docker_update(std::string_view body);
+Result<ExecSpec> parse_docker_exec(std::string_view body);
 
 }  // namespace heal

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/model/container_modes.h"
 #include "common/wire/docker.h"
 #include "common/wire/json.h"
 
@@ -62,7 +63,12 @@ Result<std::vector<std::string>> strings_in(const Json& object, std::string_view
 std::string write_docker_inspect(const ContainerInfo& container) {
   Json host{{"NetworkMode", container.network_mode},
             {"RestartPolicy", Json{{"Name", container.restart_policy}}},
-            {"Memory", container.memory_limit_bytes.value_or(0)}};
+            {"Memory", container.memory_limit_bytes.value_or(0)},
+            {"MemorySwap", container.limits.memory_swap_bytes.value_or(0)},
+            {"NanoCpus", container.limits.nano_cpus.value_or(0)},
+            {"CpuQuota", container.limits.cpu_quota_us.value_or(0)},
+            {"CpuPeriod", container.limits.cpu_period_us.value_or(0)},
+            {"PidsLimit", container.limits.pids.value_or(0)}};
   return dump(Json{{"Id", container.id},
                    {"Name", "/" + container.name},
                    {"Created", time_text(container.created_at)},
@@ -127,6 +133,8 @@ Result<ContainerSpec> parse_docker_create(std::string_view body) {
   spec.network_mode = network.value_or("default");
   HEAL_TRY(const auto pid, get_optional_string(*host, "PidMode", "/HostConfig"));
   spec.pid_mode = pid.value_or("");
+  HEAL_TRY(const auto groups, get_optional_string(*host, "CgroupnsMode", "/HostConfig"));
+  if (spec.pid_mode == "host" && groups == "host") spec.pid_mode = kHostProcessesAndGroups;
   HEAL_TRY(spec.cap_add, strings_in(*host, "CapAdd", "/HostConfig"));
   HEAL_TRY(const auto remove, get_optional_bool(*host, "AutoRemove", "/HostConfig"));
   spec.auto_remove = remove.value_or(false);

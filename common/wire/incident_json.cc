@@ -1,24 +1,17 @@
 #include "common/wire/incident_json.h"
 
-#include <array>
 #include <utility>
 
+#include "common/model/heal_outcome.h"
+#include "common/model/incident_times.h"
 #include "common/wire/json.h"
 
 namespace heal {
 namespace {
 
-struct NamedTime {
-  const char* name;
-  std::optional<WallTime> IncidentTimes::*member;
-};
-constexpr std::array<NamedTime, 7> kTimes{{{"failed_at", &IncidentTimes::failed_at},
-                                           {"detected_at", &IncidentTimes::detected_at},
-                                           {"decided_at", &IncidentTimes::decided_at},
-                                           {"acted_at", &IncidentTimes::acted_at},
-                                           {"verified_at", &IncidentTimes::verified_at},
-                                           {"resolved_at", &IncidentTimes::resolved_at},
-                                           {"closed_at", &IncidentTimes::closed_at}}};
+std::string member_of(const NamedTime& time) {
+  return std::string(time.name) + "_at";
+}
 
 Json seconds_or_null(const std::optional<Duration>& duration) {
   return duration ? Json(to_seconds(*duration)) : Json();
@@ -60,8 +53,8 @@ Result<std::uint64_t> get_count(const Json& json, std::string_view name, std::st
 
 Json to_json(const Incident& incident) {
   Json times = Json::object();
-  for (const auto& [name, member] : kTimes)
-    times[name] = to_json_value(incident.times.*member);
+  for (const NamedTime& each : kIncidentTimes)
+    times[member_of(each)] = to_json_value(incident.times.*each.time);
   return Json{{"id", incident.id},
               {"target", incident.target ? Json(incident.target->str()) : Json()},
               {"name", incident.name},
@@ -73,10 +66,12 @@ Json to_json(const Incident& incident) {
               {"plan_hash", incident.plan_hash},
               {"attempt", incident.attempt},
               {"requested_by", incident.requested_by},
+              {"exit_code", incident.exit_code ? Json(*incident.exit_code) : Json()},
+              {"failure_reason", incident.failure_reason},
               {"episodes", incident.episode_keys},
               {"times", std::move(times)},
               {"mttd_seconds", seconds_or_null(incident.times.time_to_detect())},
-              {"mttr_seconds", seconds_or_null(incident.times.time_to_recover())}};
+              {"mttr_seconds", seconds_or_null(time_to_recover(incident))}};
 }
 
 Result<Incident> incident_from_json(const Json& json, std::string_view at) {
@@ -95,10 +90,13 @@ Result<Incident> incident_from_json(const Json& json, std::string_view at) {
   HEAL_TRY(incident.plan_hash, get_string(json, "plan_hash", at));
   HEAL_TRY(incident.attempt, get_count(json, "attempt", at));
   HEAL_TRY(incident.requested_by, get_string(json, "requested_by", at));
+  HEAL_TRY(incident.exit_code, get_optional_int(json, "exit_code", at));
+  HEAL_TRY(auto failure, get_optional_string(json, "failure_reason", at));
+  incident.failure_reason = std::move(failure).value_or("");
   HEAL_TRY(incident.episode_keys, get_strings(json, "episodes", at));
   HEAL_TRY(const Json* times, get_object(json, "times", at));
-  for (const auto& [name, member] : kTimes) {
-    HEAL_TRY(incident.times.*member, get_optional_time(*times, name, json_pointer(at, "times")));
+  for (const NamedTime& each : kIncidentTimes) {
+    HEAL_TRY(incident.times.*each.time, get_optional_time(*times, member_of(each), json_pointer(at, "times")));
   }
   return incident;
 }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/wire/json_reader.h"
 
 namespace heal {
 namespace {
@@ -256,6 +257,11 @@ Result<std::optional<WallTime>> time_of(const Json& text, std::string_view at, s
 
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   if (auto error = forbidden_byte(text)) return std::move(*error);
+  if (auto plain = read_plain_json(text, limits)) return std::move(*plain);
+  return parse_any_json(text, limits);
+}
+
+Result<Json> parse_any_json(std::string_view text, const JsonLimits& limits) {
   ReadMark mark;
   Builder builder(text, limits, mark);
   const char* const begin = text.data();
@@ -361,6 +367,17 @@ Result<std::optional<std::string>> get_optional_string(const Json& object, std::
   HEAL_TRY(const Json* member, typed_member(object, name, at, kString, is_text));
   if (member == nullptr) return std::optional<std::string>();
   return std::optional<std::string>(member->get_ref<const std::string&>());
+}
+
+Result<std::string> get_nonempty_string(const Json& object, std::string_view name, std::string_view at) {
+  HEAL_TRY(auto text, get_string(object, name, at));
+  if (!text.empty()) return text;
+  return make_error(ErrorCode::kInvalid, "{}: expected a text that is not empty", json_pointer(at, name));
+}
+
+Result<std::string> get_string_or_empty(const Json& object, std::string_view name, std::string_view at) {
+  HEAL_TRY(auto text, get_optional_string(object, name, at));
+  return std::move(text).value_or("");
 }
 
 Result<std::optional<std::int64_t>> get_optional_int(const Json& object, std::string_view name, std::string_view at) {

@@ -50,6 +50,8 @@ const Json* find_member(const Json& object, std::string_view name);
 Status check_members(const Json& object, const std::vector<std::string>& known, std::string_view at = "");
 
 Result<std::string> get_string(const Json& object, std::string_view name, std::string_view at = "");
+/// The same, but "" is an Error too.
+Result<std::string> get_nonempty_string(const Json& object, std::string_view name, std::string_view at = "");
 Result<std::int64_t> get_int(const Json& object, std::string_view name, std::string_view at = "");
 Result<double> get_double(const Json& object, std::string_view name, std::string_view at = "");
 Result<bool> get_bool(const Json& object, std::string_view name, std::string_view at = "");
@@ -64,6 +66,8 @@ Result<WallTime> get_time(const Json& object, std::string_view name, std::string
 // The same for members that may be absent or null; of the wrong type they are still an Error.
 Result<std::optional<std::string>> get_optional_string(const Json& object, std::string_view name,
                                                        std::string_view at = "");
+/// "" when absent.
+Result<std::string> get_string_or_empty(const Json& object, std::string_view name, std::string_view at = "");
 Result<std::optional<std::int64_t>> get_optional_int(const Json& object, std::string_view name,
                                                      std::string_view at = "");
 Result<std::optional<double>> get_optional_double(const Json& object, std::string_view name, std::string_view at = "");

@@ -81,25 +81,67 @@ Result<std::vector<PromSample>> parse_vector(const Json& result) {
   return samples;
 }
 
-}  // namespace
+Result<PromSeries> parse_series(const Json& element, std::string_view at) {
+  PromSeries series;
+  auto labels = get_optional_labels(element, "metric", at);
+  if (!labels) return make_error(ErrorCode::kProtocol, "Prometheus' answer: {}", labels.error().str());
+  series.labels = std::move(*labels);
+  const Json* points = find_member(element, "values");
+  if (points == nullptr || !points->is_array()) return protocol_error(json_pointer(at, "values"), "expected an array");
+  for (std::size_t i = 0; i < points->size(); ++i) {
+    PromSample sample;
+    HEAL_TRY_STATUS(parse_point((*points)[i], json_pointer(json_pointer(at, "values"), i), sample));
+    series.samples.push_back(std::move(sample));
+  }
+  return series;
+}
 
-Result<std::vector<PromSample>> parse_prometheus_query(std::string_view body) {
-  const auto json = parse_json(body);
+/// What it answered: the type of the result and the result itself.
+struct Answered {
+  Json body;
+  std::string type;
+
+  const Json& result() const { return body["data"]["result"]; }
+};
+
+Result<Answered> parse_answer(std::string_view body) {
+  auto json = parse_json(body);
   if (!json) return make_error(ErrorCode::kProtocol, "Prometheus' answer: {}", json.error().str());
   const auto status = get_string(*json, "status");
   if (!status) return make_error(ErrorCode::kProtocol, "Prometheus' answer: {}", status.error().str());
   if (*status == "error") return refusal(*json);
   const Json* data = find_member(*json, "data");
-  const Json* result = data == nullptr ? nullptr : find_member(*data, "result");
-  const auto type = data == nullptr ? Result<std::string>("") : get_string(*data, "resultType", "/data");
-  if (result == nullptr || !type) return protocol_error("/data", "expected resultType and result");
-  if (*type == "vector") return parse_vector(*result);
-  if (*type == "scalar") {
+  const bool has_result = data != nullptr && find_member(*data, "result") != nullptr;
+  auto type = data == nullptr ? Result<std::string>("") : get_string(*data, "resultType", "/data");
+  if (!has_result || !type) return protocol_error("/data", "expected resultType and result");
+  return Answered{std::move(*json), std::move(*type)};
+}
+
+}  // namespace
+
+Result<std::vector<PromSample>> parse_prometheus_query(std::string_view body) {
+  HEAL_TRY(const Answered answered, parse_answer(body));
+  if (answered.type == "vector") return parse_vector(answered.result());
+  if (answered.type == "scalar") {
     PromSample sample;
-    HEAL_TRY_STATUS(parse_point(*result, "/data/result", sample));
+    HEAL_TRY_STATUS(parse_point(answered.result(), "/data/result", sample));
     return std::vector<PromSample>{std::move(sample)};
   }
-  return make_error(ErrorCode::kInvalid, "the expression gives a {}, expected a vector or a scalar", printable(*type));
+  return make_error(ErrorCode::kInvalid, "the expression gives a {}, expected a vector or a scalar",
+                    printable(answered.type));
+}
+
+Result<std::vector<PromSeries>> parse_prometheus_range(std::string_view body) {
+  HEAL_TRY(const Answered answered, parse_answer(body));
+  if (answered.type != "matrix")
+    return make_error(ErrorCode::kInvalid, "the expression gives a {}, expected a matrix", printable(answered.type));
+  if (!answered.result().is_array()) return protocol_error("/data/result", "expected an array");
+  std::vector<PromSeries> out;
+  for (std::size_t i = 0; i < answered.result().size(); ++i) {
+    HEAL_TRY(auto series, parse_series(answered.result()[i], json_pointer("/data/result", i)));
+    out.push_back(std::move(series));
+  }
+  return out;
 }
 
 }  // namespace heal

@@ -15,4 +15,15 @@ namespace heal {
 /// none. Source: prometheus docs/querying/api.md.
 Result<std::vector<PromSample>> parse_prometheus_query(std::string_view body);
 
+/// The samples of one set of labels over a range of time.
+struct PromSeries {
+  Labels labels;
+  std::vector<PromSample> samples;  ///< oldest first; their own labels are empty
+
+  bool operator==(const PromSeries&) const = default;
+};
+
+/// The same of the answer to `GET /api/v1/query_range`: a matrix.
+Result<std::vector<PromSeries>> parse_prometheus_range(std::string_view body);
+
 }  // namespace heal

@@ -9,7 +9,7 @@ namespace heal::ctl {
 namespace {
 
 /// For single quotes of a shell.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text)
     out += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -66,13 +66,13 @@ std::string value_arms(const CommandTree& tree, std::string_view reply, std::str
     for (const auto& name : option.all_names())
       patterns += (patterns.empty() ? "" : "|") + path_pattern + ":" + name;
     std::string action = ":";
-    if (!option.choices.empty()) action = fmt::format("{} {}", reply, quoted(key_of(option.choices)));
+    if (!option.choices.empty()) action = fmt::format("{} {}", reply, in_quotes(key_of(option.choices)));
     if (option.completes == Completes::kFiles) action = files;
     arms += fmt::format("    {}) {}; return ;;\n", patterns, action);
   };
   for (const auto& command : tree.commands) {
     for (const auto& option : command.options)
-      add(quoted(command.name()), option);
+      add(in_quotes(command.name()), option);
   }
   for (const auto& option : tree.global_options)
     add("*", option);
@@ -85,9 +85,9 @@ std::string word_arms(const CommandTree& tree, std::string_view reply, std::stri
   for (const auto& path : paths_of(tree)) {
     const auto* command = tree.find(path);
     const auto words = command == nullptr ? key_of(tree.children(path)) : argument_choices(command);
-    arms += fmt::format("    {}) if [[ $cur == -* ]]; then {} {}; else {}; fi ;;\n", quoted(key_of(path)), reply,
-                        quoted(names_of(options_of(tree, command))),
-                        takes_files(command) ? std::string(files) : fmt::format("{} {}", reply, quoted(words)));
+    arms += fmt::format("    {}) if [[ $cur == -* ]]; then {} {}; else {}; fi ;;\n", in_quotes(key_of(path)), reply,
+                        in_quotes(names_of(options_of(tree, command))),
+                        takes_files(command) ? std::string(files) : fmt::format("{} {}", reply, in_quotes(words)));
   }
   return arms;
 }
@@ -98,7 +98,7 @@ std::string path_arms(const CommandTree& tree) {
   for (const auto& path : paths_of(tree)) {
     if (path.empty()) continue;
     const std::vector<std::string> parent(path.begin(), path.end() - 1);
-    arms += (arms.empty() ? "" : "|") + quoted(key_of(parent) + ":" + path.back());
+    arms += (arms.empty() ? "" : "|") + in_quotes(key_of(parent) + ":" + path.back());
   }
   return arms;
 }
@@ -125,7 +125,7 @@ std::string fish_option(const OptionSpec& option) {
   }
   if (option.is_flag()) return text;
   if (option.completes == Completes::kFiles) return text + " -r -F";
-  return text + " -x" + (option.choices.empty() ? "" : " -a " + quoted(key_of(option.choices)));
+  return text + " -x" + (option.choices.empty() ? "" : " -a " + in_quotes(key_of(option.choices)));
 }
 
 /// The part that bash and zsh share: the words `before` the cursor lead to the command `at`. (`path` is zsh's own.)
@@ -187,17 +187,17 @@ std::string fish_completion(const CommandTree& tree) {
       "end\n";
   std::string known;
   for (const auto& path : paths_of(tree)) {
-    if (!path.empty()) known += " " + quoted(key_of(path));
+    if (!path.empty()) known += " " + in_quotes(key_of(path));
   }
   out += "set -g __healctl_paths" + known + "\ncomplete -c healctl -f\n";
   const auto add = [&](const std::string& where, const std::string& what, std::string_view help) {
-    out += fmt::format("complete -c healctl{} {} -d {}\n", where, what, quoted(help));
+    out += fmt::format("complete -c healctl{} {} -d {}\n", where, what, in_quotes(help));
   };
   for (const auto& option : options_of(tree, nullptr))
     add("", fish_option(option), option.help);
   for (const auto& path : paths_of(tree)) {
     const auto* command = tree.find(path);
-    const auto here = " -n " + quoted("__healctl_at " + key_of(path));
+    const auto here = " -n " + in_quotes("__healctl_at " + key_of(path));
     if (command == nullptr) {
       for (const auto& [word, help] : words_after(tree, path))
         add(here, "-a " + word, help);
@@ -205,7 +205,7 @@ std::string fish_completion(const CommandTree& tree) {
     }
     for (const auto& argument : command->arguments) {
       if (argument.completes == Completes::kFiles) add(here, "-F", argument.help);
-      if (!argument.choices.empty()) add(here, "-a " + quoted(key_of(argument.choices)), argument.help);
+      if (!argument.choices.empty()) add(here, "-a " + in_quotes(key_of(argument.choices)), argument.help);
     }
     for (const auto& option : command->options)
       add(here, fish_option(option), option.help);

@@ -22,7 +22,8 @@ class FaultsRevert final : public Command {
       context.complain("give the ID of one fault, or --all");
       return Exit::kUsage;
     }
-    if (dry_run_) return show_what_would_end(context);
+    if (dry_run_)
+      return show_what_would_end(context, [this](const FaultLease& lease) { return all_ || lease.id == id_; });
     if (all_) {
       const auto answer = context.service().post("/faults/revert", Json{{"all", true}, {"by", asker(context)}});
       if (!answer) return context.fail(answer.error(), Purpose::kChange);
@@ -35,22 +36,6 @@ class FaultsRevert final : public Command {
   }
 
  private:
-  Exit show_what_would_end(Context& context) const {
-    const auto answer = context.service().get("/faults");
-    if (!answer) return context.fail(answer.error());
-    auto leases = leases_in(*answer, "GET /faults");
-    if (!leases) return context.fail(leases.error());
-    std::erase_if(*leases, [&](const FaultLease& lease) {
-      return lease.state == FaultLease::State::kReverted || (!all_ && lease.id != id_);
-    });
-    if (leases->empty()) {
-      context.say("nothing would be ended");
-    } else {
-      context.print(table_of(*leases, context.clock().now()));
-    }
-    return Exit::kDone;
-  }
-
   std::string id_;
   bool all_ = false, dry_run_ = false;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/model/heal_outcome.h"
 #include "common/model/target.h"
 #include "common/wire/json.h"
 #include "healctl/command/arguments.h"
@@ -70,7 +71,9 @@ class Heal final : public Command {
   static Exit show_plan(Context& context, const Json& answer) {
     const auto* decision = find_member(answer, "decision");
     const auto result = decision == nullptr ? "" : get_string(*decision, "result", "/decision").value_or("");
-    const auto exit = result == "allow" || result == "stale" ? Exit::kDone : Exit::kRefused;
+    const auto exit = result == "allow" || result == "stale" ? Exit::kDone
+                      : result == "ask"                      ? Exit::kWaiting
+                                                             : Exit::kRefused;
     if (!context.wants_table()) {
       context.print_document(answer);
       return exit;
@@ -96,7 +99,7 @@ class Heal final : public Command {
       context.print_document(awaited.story->document);
       return awaited.exit;
     }
-    const auto recovery = incident.times.time_to_recover();
+    const auto recovery = time_to_recover(incident);
     context.print(fmt::format("{}  {}  {}{}\n", safe_text(incident.id),
                               toned(to_string(incident.state), tone_of(incident.state), context.colour()),
                               safe_text(incident.message),

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "common/base/text.h"
+#include "common/model/heal_outcome.h"
 #include "common/model/incident.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
@@ -24,16 +25,22 @@ class IncidentsList final : public Command {
                      .set = into(states_)},
                     {.names = "--target", .value = "TARGET", .help = "only this target", .set = into(target_)},
                     {.names = "--playbook", .value = "NAME", .help = "only this playbook", .set = into(playbook_)},
+                    {.names = "--match",
+                     .value = "MATCHER",
+                     .help = "only those with an alert whose labels it takes, severity=page or 'team=~\"a|b\"'",
+                     .occurs = Occurs::kRepeated,
+                     .set = into(matchers_)},
                     {.names = "--since",
                      .value = "DURATION",
                      .help = "only those detected in the last 24h, 7d …",
                      .set = into(since_)},
                     {.names = "--limit", .value = "N", .help = "at most so many (default 50)", .set = into(limit_)}},
-        .examples = {"healctl incidents list --since 24h", "healctl incidents list --state failed -o json"}};
+        .examples = {"healctl incidents list --since 24h",
+                     "healctl incidents list --state failed --match severity=critical -o json"}};
   }
 
   Exit run(Context& context) override {
-    IncidentFilter filter{states_, target_, playbook_, std::nullopt, limit_};
+    IncidentFilter filter{states_, target_, playbook_, std::nullopt, limit_, matchers_};
     if (since_) filter.since = context.clock().now() - *since_;
     auto found = list_incidents(context.service(), filter);
     if (!found) return context.fail(found.error());
@@ -63,7 +70,7 @@ class IncidentsList final : public Command {
                  {"DETECTED", kKeep, Column::Align::kLeft, kIfRoom}});
     for (const auto& incident : incidents) {
       const auto detected = incident.times.detected_at;
-      const auto recovery = incident.times.time_to_recover();
+      const auto recovery = time_to_recover(incident);
       table.add({incident.id,
                  {std::string(to_string(incident.state)), tone_of(incident.state)},
                  incident.target ? incident.target->str() : "",
@@ -77,7 +84,7 @@ class IncidentsList final : public Command {
     return table;
   }
 
-  std::vector<std::string> states_;
+  std::vector<std::string> states_, matchers_;
   std::string target_, playbook_;
   std::optional<Duration> since_;
   std::size_t limit_ = 50;

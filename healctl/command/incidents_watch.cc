@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/base/unreached.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 #include "healctl/command/command.h"
@@ -73,9 +74,7 @@ class IncidentsWatch final : public Command {
         retry = kFirstRetry;
         continue;
       }
-      const bool is_gone =
-          status.error().code() == ErrorCode::kUnreachable || status.error().code() == ErrorCode::kUnavailable;
-      if (!reached || !is_gone) return context.fail(status.error());
+      if (!reached || !is_unreached(status.error())) return context.fail(status.error());
       if (!std::exchange(is_away, true)) context.say(status.error().str() + "; connecting again");
       context.clock().sleep_until(std::min(context.clock().deadline_in(retry), deadline_), context.stop());
       retry = std::min(retry * 2, kLongestRetry);
@@ -128,7 +127,12 @@ class IncidentsWatch final : public Command {
   }
 
   static bool is_over(const Incident& incident) {
-    return incident.state == IncidentState::kRecovered || is_terminal(incident.state);
+    return incident.state == IncidentState::kRecovered || is_given_up(incident);
+  }
+
+  /// Nothing more happens by itself.
+  static bool is_given_up(const Incident& incident) {
+    return incident.state == IncidentState::kEscalated || is_terminal(incident.state);
   }
 
   void take(Context& context, const TimelineEntry& entry) {
@@ -160,7 +164,7 @@ class IncidentsWatch final : public Command {
   void judge(const Incident& incident) {
     if (until_ == Until::kStopped || !concerns_us(incident)) return;
     if (!is_over(incident) && incident.state != IncidentState::kAwaitingApproval) return;
-    if (until_ == Until::kTerminal && !is_terminal(incident.state)) return;
+    if (until_ == Until::kTerminal && !is_given_up(incident)) return;
     verdict_ = exit_of(incident);
   }
 

@@ -79,7 +79,8 @@ class PlaybookPlan final : public Command {
     }
     const auto loaded = playbook::load(config_, playbook::NamedFiles::kMayBeElsewhere);
     if (!loaded.bundle) {
-      for (const auto line : split(trim(loaded.diagnostics.render()), '\n'))
+      const std::string told = loaded.diagnostics.render();
+      for (const auto line : split(trim(told), '\n'))
         context.say(line);
       return Exit::kFailed;
     }
@@ -103,7 +104,7 @@ class PlaybookPlan final : public Command {
   Exit show_routes(Context& context, const playbook::Bundle& bundle) const {
     const auto& routes = bundle.config.routes;
     Exit exit = Exit::kRefused;
-    for (const auto& decision : playbook::match(routes, labels())) {
+    for (const auto& decision : playbook::match(routes, labels(), context.clock().now())) {
       if (context.wants_table()) {
         context.print(fmt::format("route {}: {}: {}\n", decision.route + 1, word_of(decision.verdict),
                                   safe_text(decision.explanation)));

@@ -1,7 +1,9 @@
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "common/fault/fault.h"
 #include "common/wire/json.h"
 #include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
@@ -16,13 +18,7 @@ class SimulateDown final : public Command {
   CommandSpec spec() override {
     return {.path = {"simulate-down"},
             .summary = "Break a target for a while, so that you can see it healed.",
-            .details =
-                "The service breaks it, and undoes the fault when the time is over, also when healctl or the "
-                "service itself has died meanwhile. Only targets that allow it (heal.simulate=allow) can be "
-                "broken.\n"
-                "stop: stopped by the engine. kill: SIGKILL through the engine, which does not restart it. "
-                "crash: its main process is killed from outside, as a real crash. pause: frozen. partition: "
-                "taken off its networks.",
+            .details = details(),
             .arguments = {{.names = "TARGET",
                            .help = "what to break, container/local/nginx",
                            .occurs = Occurs::kRequired,
@@ -30,18 +26,30 @@ class SimulateDown final : public Command {
             .options = {{.names = "--fault",
                          .value = "FAULT",
                          .help = "how (default stop)",
-                         .choices = {"stop", "kill", "crash", "pause", "partition"},
+                         .choices = fault::fault_kinds(),
                          .set = into(fault_)},
+                        {.names = "--set",
+                         .value = "NAME=VALUE",
+                         .help = "a parameter of the fault",
+                         .occurs = Occurs::kRepeated,
+                         .set = into_pairs(params_)},
                         {.names = "--for",
                          .value = "DURATION",
                          .help = "undo it after this long (default 60s)",
                          .set = into(for_)},
                         {.names = "--dry-run", .help = "only say whether it would be allowed", .set = into(dry_run_)}},
-            .examples = {"healctl simulate-down container/local/nginx --fault pause --for 60s"}};
+            .examples = {"healctl simulate-down container/local/nginx --fault pause --for 60s",
+                         "healctl simulate-down container/local/api --fault dependency --set to=db:5432",
+                         "healctl simulate-down container/local/api --fault memory --set percent=80 --for 5m"}};
   }
 
   Exit run(Context& context) override {
+    if (const Status fits = check_params(); !fits) {
+      context.complain(fits.error().message(), "see \"healctl simulate-down --help\"");
+      return Exit::kUsage;
+    }
     Json request{{"target", target_}, {"fault", fault_}, {"for", format_duration(*for_)}, {"by", asker(context)}};
+    if (!params_.empty()) request["with"] = params_;
     if (dry_run_) request["dry_run"] = true;
     const auto answer = context.service().post("/faults", request);
     if (!answer) return context.fail(answer.error(), dry_run_ ? Purpose::kLook : Purpose::kChange);
@@ -64,7 +72,36 @@ class SimulateDown final : public Command {
   }
 
  private:
+  static std::string words_of(const fault::ParamSpec& param) {
+    std::string text(param.help);
+    if (param.type != fault::ParamSpec::Type::kText) text += "; " + param.expected();
+    if (param.is_required) text += "; required";
+    if (!param.fallback.empty()) text += fmt::format(" (default {})", param.fallback);
+    return text;
+  }
+
+  /// A list of the kinds and their parameters, from themselves.
+  static std::string details() {
+    std::string text =
+        "The service breaks it, and undoes the fault when the time is over, also when healctl or the service itself "
+        "has died meanwhile. Only targets that allow it (heal.simulate=allow) can be broken.";
+    for (const std::string& kind : fault::fault_kinds()) {
+      const fault::Fault* fault = fault::find_fault(kind);
+      text += fmt::format("\n{}: {}.", kind, fault->summary());
+      for (const fault::ParamSpec& param : fault->params())
+        text += fmt::format("\n  --set {}=…: {}", param.name, words_of(param));
+    }
+    return text;
+  }
+
+  Status check_params() const {
+    const fault::Fault* fault = fault::find_fault(fault_);
+    HEAL_TRY(const auto params, fault::read_params(fault_, fault->params(), params_));
+    return fault->check_params(params);
+  }
+
   std::string target_, fault_ = "stop";
+  std::map<std::string, std::string> params_;
   std::optional<Duration> for_ = 60s;
   bool dry_run_ = false;
 };

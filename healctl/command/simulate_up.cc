@@ -18,10 +18,14 @@ class SimulateUp final : public Command {
                            .help = "as given to simulate-down",
                            .occurs = Occurs::kRequired,
                            .set = into_target(target_)}},
+            .options = {{.names = "--dry-run", .help = "only show what would be ended", .set = into(dry_run_)}},
             .examples = {"healctl simulate-up container/local/nginx"}};
   }
 
   Exit run(Context& context) override {
+    if (dry_run_) {
+      return show_what_would_end(context, [this](const FaultLease& lease) { return lease.target.str() == target_; });
+    }
     const auto answer = context.service().post("/faults/revert", Json{{"target", target_}, {"by", asker(context)}});
     if (!answer && answer.error().code() == ErrorCode::kNotFound) {
       context.say("no fault is active there");
@@ -33,6 +37,7 @@ class SimulateUp final : public Command {
 
  private:
   std::string target_;
+  bool dry_run_ = false;
 };
 
 }  // namespace

@@ -89,7 +89,7 @@ HttpClientRequest ServiceClient::request(std::string method, const std::string& 
   char separator = '?';
   for (const auto& [name, value] : query) {
     if (value.empty()) continue;
-    request.url += fmt::format("{}{}={}", separator, name, percent_encode(value));
+    request.url += fmt::format("{}{}={}", separator, percent_encode(name), percent_encode(value));
     separator = '&';
   }
   request.headers.emplace_back("Accept", "application/json");
@@ -102,14 +102,16 @@ Error ServiceClient::with_request(Error error, const HttpClientRequest& request)
   return std::move(error).with_context("{} {}", request.method, request.url);
 }
 
-Result<Json> ServiceClient::exchange(const HttpClientRequest& request) {
-  const auto patience = request.method == "GET" ? kLookTimeout : kChangeTimeout;
-  const auto deadline = clock_.deadline_in(settings_.timeout.value_or(patience));
+Result<HttpClientResponse> ServiceClient::ask(const HttpClientRequest& request, Duration patience) {
   was_answered_ = false;
-  auto response = http_.send(request, deadline, stop_);
-  if (!response) return std::move(response).error();
-  if (!response->ok()) return with_request(error_of(*response, was_answered_), request);
-  auto json = parse_json(response->body);
+  auto response = http_.send(request, clock_.deadline_in(patience), stop_);
+  if (response && !response->ok()) return with_request(error_of(*response, was_answered_), request);
+  return response;
+}
+
+Result<Json> ServiceClient::exchange(const HttpClientRequest& request, Duration patience) {
+  HEAL_TRY(const HttpClientResponse response, ask(request, patience));
+  auto json = parse_json(response.body);
   if (!json) {
     return with_request(make_error(ErrorCode::kProtocol, "the answer is not JSON: {}", json.error().message()),
                         request);
@@ -122,18 +124,38 @@ Result<Json> ServiceClient::exchange(const HttpClientRequest& request) {
 }
 
 Result<Json> ServiceClient::get(const std::string& path, const Query& query) {
-  return exchange(request("GET", path, query));
+  return exchange(request("GET", path, query), settings_.timeout.value_or(kLookTimeout));
 }
 
 Result<Json> ServiceClient::post(const std::string& path, const Json& body) {
-  auto posted = request("POST", path, {});
-  posted.headers.emplace_back("Content-Type", "application/json");
-  posted.body = dump(body);
-  return exchange(posted);
+  return send(request("POST", path, {}), body);
+}
+
+Result<Json> ServiceClient::post(const std::string& path, const Json& body, Duration patience) {
+  return exchange(with_body(request("POST", path, {}), body), std::max(patience, settings_.timeout.value_or(patience)));
+}
+
+Result<std::string> ServiceClient::post_for_bytes(const std::string& path, const Json& body) {
+  HEAL_TRY(auto response, ask(with_body(request("POST", path, {}), body), settings_.timeout.value_or(kChangeTimeout)));
+  return std::move(response.body);
+}
+
+Result<Json> ServiceClient::put(const std::string& path, const Json& body) {
+  return send(request("PUT", path, {}), body);
+}
+
+HttpClientRequest ServiceClient::with_body(HttpClientRequest request, const Json& body) {
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = dump(body);
+  return request;
+}
+
+Result<Json> ServiceClient::send(HttpClientRequest request, const Json& body) {
+  return exchange(with_body(std::move(request), body), settings_.timeout.value_or(kChangeTimeout));
 }
 
 Result<Json> ServiceClient::remove(const std::string& path) {
-  return exchange(request("DELETE", path, {}));
+  return exchange(request("DELETE", path, {}), settings_.timeout.value_or(kChangeTimeout));
 }
 
 Status ServiceClient::stream(const std::string& path, HttpHeaders headers, const ChunkSink& sink, Deadline deadline) {

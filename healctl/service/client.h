@@ -33,6 +33,11 @@ class ServiceClient {
   /// The object that the service answered with. `path` is below /api/v1 and begins with a slash.
   Result<Json> get(const std::string& path, const Query& query = {});
   Result<Json> post(const std::string& path, const Json& body);
+  /// The same, waiting at least `patience` for the answer.
+  Result<Json> post(const std::string& path, const Json& body, Duration patience);
+  /// The bytes that the service answered with.
+  Result<std::string> post_for_bytes(const std::string& path, const Json& body);
+  Result<Json> put(const std::string& path, const Json& body);
   Result<Json> remove(const std::string& path);
 
   /// Streams `path` until `deadline`, the end, or `sink` ends it.
@@ -45,7 +50,10 @@ class ServiceClient {
 
  private:
   HttpClientRequest request(std::string method, const std::string& path, const Query& query) const;
-  Result<Json> exchange(const HttpClientRequest& request);
+  Result<Json> send(HttpClientRequest request, const Json& body);
+  Result<Json> exchange(const HttpClientRequest& request, Duration patience);
+  Result<HttpClientResponse> ask(const HttpClientRequest& request, Duration patience);
+  static HttpClientRequest with_body(HttpClientRequest request, const Json& body);
   Error with_request(Error error, const HttpClientRequest& request) const;
 
   HttpClient& http_;

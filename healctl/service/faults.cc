@@ -68,6 +68,21 @@ Exit report_reverted(Context& context, const Json& answer, std::string_view requ
   return Exit::kFailed;
 }
 
+Exit show_what_would_end(Context& context, const std::function<bool(const FaultLease&)>& chosen) {
+  const auto answer = context.service().get("/faults");
+  if (!answer) return context.fail(answer.error());
+  auto leases = leases_in(*answer, "GET /faults");
+  if (!leases) return context.fail(leases.error());
+  std::erase_if(*leases,
+                [&](const FaultLease& lease) { return lease.state == FaultLease::State::kReverted || !chosen(lease); });
+  if (leases->empty()) {
+    context.say("nothing would be ended");
+  } else {
+    context.print(table_of(*leases, context.clock().now()));
+  }
+  return Exit::kDone;
+}
+
 Table table_of(const std::vector<FaultLease>& leases, WallTime now) {
   using enum Column::Fit;
   Table table({{"ID", kKeep},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,9 @@ Result<std::vector<FaultLease>> leases_in(const Json& answer, std::string_view r
 
 /// Shows what became of the faults that were to be undone: kDone when all are, kFailed when one is not.
 Exit report_reverted(Context& context, const Json& answer, std::string_view request);
+
+/// Shows the faults that are active and `chosen`; changes nothing.
+Exit show_what_would_end(Context& context, const std::function<bool(const FaultLease&)>& chosen);
 
 Table table_of(const std::vector<FaultLease>& leases, WallTime now);
 

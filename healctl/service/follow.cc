@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/unreached.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 #include "healctl/service/sse.h"
@@ -24,8 +25,7 @@ void tell_news(Context& context, const Story& story, std::uint64_t& last_sequenc
 }
 
 bool may_pass(const Error& error) {
-  return error.code() == ErrorCode::kUnreachable || error.code() == ErrorCode::kUnavailable ||
-         error.code() == ErrorCode::kTimeout;
+  return is_unreached(error) || error.code() == ErrorCode::kTimeout;
 }
 
 }  // namespace

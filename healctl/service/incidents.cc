@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/model/heal_outcome.h"
 #include "common/wire/incident_json.h"
 
 namespace heal::ctl {
@@ -21,7 +22,7 @@ Result<std::string> add_page(ServiceClient& service, const Query& query, Inciden
       page.documents.push_back((*list)[i]);
     }
     HEAL_TRY(const auto cursor, get_optional_string(answer, "next_cursor"));
-    return list->empty() ? "" : cursor.value_or("");
+    return cursor.value_or("");  // of a page that is empty too: the next one may hold what matchers take
   };
   auto cursor = parse();
   if (!cursor) return make_error(ErrorCode::kProtocol, "GET {}: {}", "/incidents", cursor.error().message());
@@ -67,17 +68,19 @@ Result<IncidentPage> list_incidents(ServiceClient& service, const IncidentFilter
   std::string states;
   for (const auto& state : filter.states)
     states += (states.empty() ? "" : ",") + state;
+  Query query{{"state", states},
+              {"target", filter.target},
+              {"playbook", filter.playbook},
+              {"since", filter.since ? format_rfc3339_nano(*filter.since) : ""}};
+  for (const auto& matcher : filter.matchers)
+    query.emplace_back("match[]", matcher);
   std::string cursor;
   do {
-    const auto wanted = std::min(filter.limit - page.incidents.size(), kLargestPage);
-    HEAL_TRY(cursor, add_page(service,
-                              {{"state", states},
-                               {"target", filter.target},
-                               {"playbook", filter.playbook},
-                               {"since", filter.since ? format_rfc3339_nano(*filter.since) : ""},
-                               {"limit", std::to_string(wanted)},
-                               {"cursor", cursor}},
-                              page));
+    Query part = query;
+    part.emplace_back("limit", std::to_string(std::min(filter.limit - page.incidents.size(), kLargestPage)));
+    part.emplace_back("cursor", cursor);
+    HEAL_TRY(std::string next, add_page(service, part, page));
+    cursor = next == cursor ? "" : std::move(next);
   } while (!cursor.empty() && page.incidents.size() < filter.limit);
   page.has_more = !cursor.empty();
   return page;
@@ -97,7 +100,8 @@ std::optional<Exit> exit_of(const Incident& incident) {
     case IncidentState::kStale:  // it was healthy before anything was done
       return Exit::kDone;
     case IncidentState::kClosed:
-      return incident.times.verified_at ? Exit::kDone : Exit::kFailed;
+      if (incident.reason == "shadow") return Exit::kRefused;  // the guard `mode` let nothing be done
+      return heal_outcome(incident) == HealOutcome::kVerified ? Exit::kDone : Exit::kFailed;
     case IncidentState::kSuppressed:
     case IncidentState::kUnmatched:
       return Exit::kRefused;
@@ -109,7 +113,7 @@ std::optional<Exit> exit_of(const Incident& incident) {
     case IncidentState::kInterrupted:
       return Exit::kUnknown;
     case IncidentState::kCancelled:
-      return Exit::kFailed;
+      return incident.reason == "lever_engaged" ? Exit::kRefused : Exit::kFailed;
     case IncidentState::kReceived:
     case IncidentState::kHeld:
     case IncidentState::kPlanned:

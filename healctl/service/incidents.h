@@ -18,6 +18,7 @@ struct IncidentFilter {
   std::string target, playbook;
   std::optional<WallTime> since;  ///< detected at or after
   std::size_t limit = 50;
+  std::vector<std::string> matchers{};  ///< all must take the labels of one of its alerts; in Alertmanager's syntax
 };
 
 struct IncidentPage {               // NOLINT(bugprone-exception-escape): moving a Json only looks as if it could throw

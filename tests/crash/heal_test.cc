@@ -2,134 +2,17 @@
 
 #include <algorithm>
 #include <csignal>
-#include <thread>
+#include <functional>
 
 #include <catch2/catch.hpp>
 
-#include "common/sim/sim_container_engine.h"
-#include "common/system/curl_http_client.h"
-#include "common/system/sqlite.h"
 #include "common/system/sqlite_store.h"
-#include "common/system/system_clock.h"
-#include "tests/crash/service_process.h"
-#include "tests/support/fake_docker.h"
-#include "tests/support/temp_folder.h"
+#include "tests/crash/scene.h"
 
 namespace heal {
 namespace {
 
 using test::ServiceProcess;
-
-/// Two rules fire for the same container.
-constexpr const char* kNotification = R"({
-  "version": "4", "receiver": "heal", "status": "firing", "groupKey": "{}:{}", "truncatedAlerts": 0,
-  "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://127.0.0.1:1",
-  "alerts": [
-    {"status": "firing", "labels": {"alertname": "WebDown", "container": "web"}, "annotations": {},
-     "startsAt": "2030-01-02T03:04:05.123Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
-     "fingerprint": "00000000000000a1"},
-    {"status": "firing", "labels": {"alertname": "WebSlow", "container": "web"}, "annotations": {},
-     "startsAt": "2030-01-02T03:04:06Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
-     "fingerprint": "00000000000000a2"}]
-})";
-constexpr std::size_t kAlerts = 2;
-
-/// One service's folder, the container engine it works on, and its client.
-class Scene {
- public:
-  /// `step`: the one changing step as the playbook has it.
-  Scene(const std::string& step, const std::string& on_unknown) {
-    write("heal.yml", fmt::format(R"(version: 1
-engines:
-  local: {{unix: {}}}
-defaults:
-  guards: {{fresh_evidence: "off"}}
-routes:
-  - match: ['alertname=~"WebDown|WebSlow"']
-    playbook: restart
-    target: "container/local/{{{{ labels.container }}}}"
-)",
-                                  socket()));
-    write("playbooks/restart.yml", fmt::format(R"(version: 1
-playbook: restart
-summary: Restart it, and see that it runs.
-mode: auto
-steps:
-  - name: look
-    docker.inspect: {{}}
-  - name: act
-    docker.{}
-    timeout: 30s
-    on_unknown: {}
-verify:
-  within: 10s
-  consecutive: 1
-  interval: 20ms
-  all: [{{container: running}}]
-stay_healthy: 1m
-)",
-                                               step, on_unknown));
-    SimContainer web;
-    web.name = "web";
-    web.labels = {{"heal.enable", "true"}};
-    engine.add(web);
-    engine.crash("web", 1);
-    engine.forget_calls();
-  }
-
-  std::vector<std::string> arguments() const { return {(folder_.path() / "heal.yml").string(), storage().string()}; }
-  std::filesystem::path storage() const { return folder_.path() / "store"; }
-
-  /// The status of the answer; 0 when there was none.
-  int post(std::uint16_t port) {
-    HttpClientRequest request;
-    request.method = "POST";
-    request.url = fmt::format("http://127.0.0.1:{}/webhook", port);
-    request.headers = {{"Content-Type", "application/json"}};
-    request.body = kNotification;
-    const auto response = http_.send(request, clock_.deadline_in(30s), {});
-    return response ? response->status : 0;
-  }
-
-  /// A number out of the store's file, also while the service holds it.
-  std::int64_t count(std::string_view sql) {
-    auto connection = sqlite::Connection::open((storage() / "heal.db").string(), sqlite::Connection::Mode::kReadOnly);
-    if (!connection) return 0;
-    return (*connection)->number(sql).value_or(0);
-  }
-
-  /// Waits until the heal is over or the service is dead; true when it lives.
-  bool wait_for_end(ServiceProcess& service) {
-    const Deadline deadline = clock_.deadline_in(60s);
-    while (!service.has_ended(10ms)) {
-      const auto ended = count(
-          "SELECT count(*) FROM incidents WHERE state NOT IN ('received','held','planned','executing','verifying')");
-      if (ended > 0) return true;
-      if (clock_.steady_now() > deadline) FAIL("the heal does not end");
-    }
-    return false;
-  }
-
-  std::size_t calls_of(const std::string& verb) {
-    const auto calls = engine.calls();
-    return static_cast<std::size_t>(
-        std::count_if(calls.begin(), calls.end(), [&](const SimEngineCall& call) { return call.verb == verb; }));
-  }
-
- private:
-  std::string socket() const { return (folder_.path() / "docker.sock").string(); }
-  void write(const std::string& name, const std::string& text) const { folder_.write(name, text); }
-
-  test::TempFolder folder_;
-  SystemClock clock_;
-  CurlHttpClient http_;
-
- public:
-  SimContainerEngine engine{clock_};
-
- private:
-  test::FakeDocker docker_{engine, socket()};
-};
 
 enum class Life { kDied, kFinished };
 
@@ -162,11 +45,23 @@ struct Rule {
   std::string verb, step, on_unknown;
   std::size_t most_calls;
   std::vector<IncidentState> ends;
+  std::string after{};
+
+  std::string steps() const {
+    return fmt::format(
+        "  - name: look\n    docker.inspect: {{}}\n  - name: act\n    docker.{}\n    timeout: 30s\n    on_unknown: "
+        "{}\n{}",
+        step, on_unknown, after);
+  }
 };
 const Rule kProbe{"restart", "restart: {grace: 1s}", "probe", 1, {IncidentState::kRecovered}};
 const Rule kRerun{"start", "start: {}", "rerun", 2, {IncidentState::kRecovered}};
 const Rule kHalt{
     "restart", "restart: {grace: 1s}", "halt", 1, {IncidentState::kRecovered, IncidentState::kInterrupted}};
+
+const Rule kUndo{
+    "start", "start: {}\n    undo: inverse", "rerun",
+    2,       {IncidentState::kFailed},       "  - name: wrong\n    assert: [{value: target.name, is: nobody}]\n"};
 
 /// The state in which the one incident ended.
 IncidentState check_outcome(Scene& scene, const Rule& rule) {
@@ -182,6 +77,7 @@ IncidentState check_outcome(Scene& scene, const Rule& rule) {
   CHECK_FALSE(incident.reason.empty());
   CHECK(store->episodes_of(incident.id).value().size() == kAlerts);
   CHECK(incident.episode_keys.size() == kAlerts);
+  if (!rule.after.empty()) CHECK((scene.calls_of("stop") >= 1 && scene.calls_of("stop") <= 2));
   if (incident.state == IncidentState::kRecovered) {
     CHECK(scene.calls_of(rule.verb) >= 1);
     CHECK(incident.times.verified_at.has_value());
@@ -190,7 +86,7 @@ IncidentState check_outcome(Scene& scene, const Rule& rule) {
 }
 
 TEST_CASE("wherever the service dies during a heal, nothing is lost and nothing is done twice") {
-  const auto rule = GENERATE(kProbe, kRerun, kHalt);
+  const auto rule = GENERATE(kProbe, kRerun, kHalt, kUndo);
   const auto when = GENERATE(as<std::string>(), "before", "after");
   CAPTURE(rule.verb, rule.on_unknown, when);
   int n = 1;
@@ -198,7 +94,7 @@ TEST_CASE("wherever the service dies during a heal, nothing is lost and nothing 
   bool was_interrupted = false;
   for (Life life = Life::kDied; life == Life::kDied; ++n) {
     CAPTURE(n);
-    Scene scene(rule.step, rule.on_unknown);
+    Scene scene(rule.steps());
     life = heal_until_death(scene, when, n);
     if (life == Life::kDied) heal_to_the_end(scene);
     was_interrupted |= check_outcome(scene, rule) == IncidentState::kInterrupted;
@@ -220,14 +116,14 @@ TEST_CASE("a service that dies again while it takes up a half-done step neither 
   };
   int outcome = 0;
   for (bool found = false; !found;) {
-    Scene scene(rule.step, rule.on_unknown);
+    Scene scene(rule.steps());
     REQUIRE(heal_until_death(scene, "before", ++outcome) == Life::kDied);
     found = half_done(scene);
   }
   int n = 1;
   for (Life life = Life::kDied; life == Life::kDied; ++n) {
     CAPTURE(n);
-    Scene scene(rule.step, rule.on_unknown);
+    Scene scene(rule.steps());
     REQUIRE(heal_until_death(scene, "before", outcome) == Life::kDied);
     REQUIRE(half_done(scene));
     life = heal_until_death(scene, "before", n);
@@ -235,6 +131,98 @@ TEST_CASE("a service that dies again while it takes up a half-done step neither 
     check_outcome(scene, rule);
   }
   CHECK(n > 2);
+}
+
+/// Kills the service at every write of the heal, one after another; `check` looks at each scene and the state in which
+/// its one incident ended.
+void die_everywhere(const std::string& steps, const std::string& when,
+                    const std::function<void(Scene&, const Incident&)>& check) {
+  int n = 1;
+  for (Life life = Life::kDied; life == Life::kDied; ++n) {
+    CAPTURE(n);
+    Scene scene(steps);
+    life = heal_until_death(scene, when, n);
+    if (life == Life::kDied) heal_to_the_end(scene);
+    auto store = SqliteStore::open(scene.storage()).value();
+    CHECK(store->check_journal().value().first_altered == std::nullopt);
+    CHECK(store->open_steps().value().empty());
+    const auto incidents = store->incidents({}).value();
+    REQUIRE(incidents.size() == 1);
+    CAPTURE(to_string(incidents[0].state), incidents[0].reason, incidents[0].message, scene.marks());
+    check(scene, incidents[0]);
+  }
+  CHECK(n > 12);
+}
+
+constexpr const char* kFourSteps = R"(  - name: look
+    docker.inspect: {}
+  - name: start
+    docker.start: {}
+    on_unknown: rerun
+  - name: tell
+    command: {argv: ["@mark", told]}
+    on_unknown: halt
+  - name: restart
+    docker.restart: {grace: 1s}
+    on_unknown: probe
+)";
+
+TEST_CASE("in every state of a playbook of four steps, each step's own policy holds after a kill") {
+  const auto when = GENERATE(as<std::string>(), "before", "after");
+  CAPTURE(when);
+  std::size_t interrupted = 0, recovered = 0;
+  die_everywhere(kFourSteps, when, [&](Scene& scene, const Incident& incident) {
+    const std::size_t told = scene.marks().size();
+    CHECK(told <= 1);                       // halt: never repeated
+    CHECK(scene.calls_of("start") <= 2);    // rerun: at most once more
+    CHECK(scene.calls_of("restart") <= 1);  // probe: looked at instead
+    if (incident.state == IncidentState::kRecovered) {
+      ++recovered;
+      CHECK(told == 1);
+      CHECK(scene.calls_of("restart") == 1);
+    } else {
+      ++interrupted;
+      CHECK(incident.state == IncidentState::kInterrupted);
+      CHECK(incident.reason == "outcome_unknown");
+      CHECK(scene.calls_of("restart") == 0);
+    }
+  });
+  CHECK(interrupted >= 1);
+  CHECK(recovered >= 8);
+}
+
+constexpr const char* kFailingSteps = R"(  - name: start
+    docker.start: {}
+    on_unknown: rerun
+    undo: {docker.stop: {grace: 1s}}
+  - name: tell
+    command: {argv: ["@mark", told]}
+    on_unknown: undo
+    undo: {command: {argv: ["@mark", taken_back]}}
+  - name: look
+    docker.inspect: {}
+  - name: wrong
+    assert: [{value: target.name, is: nobody}]
+)";
+
+TEST_CASE("in every state of a heal that fails and is undone, what was done is undone in reverse, and once") {
+  const auto when = GENERATE(as<std::string>(), "before", "after");
+  CAPTURE(when);
+  std::size_t undone = 0;
+  die_everywhere(kFailingSteps, when, [&](Scene& scene, const Incident& incident) {
+    const auto marks = scene.marks();
+    CHECK(std::count(marks.begin(), marks.end(), "told") <= 1);
+    CHECK(std::count(marks.begin(), marks.end(), "taken_back") <= 1);
+    CHECK(scene.calls_of("stop") >= 1);
+    if (incident.state == IncidentState::kFailed) {
+      ++undone;
+    } else {
+      // The undo of the command was begun and nobody knows what became of it; the others were tried all the same.
+      CHECK(incident.state == IncidentState::kInterrupted);
+      CHECK(incident.reason == "undo_failed");
+    }
+  });
+  CHECK(undone >= 8);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ import sys
 import time
 import unittest
 
+import drills
 import stack as e2e
 
 STACK = None
@@ -46,6 +47,9 @@ class Loop(unittest.TestCase):
         e2e.wait_for("earlier incidents to be closed", self.nothing_open, 60)
         self.known = {i["id"] for i in STACK.incidents(self.target)}
         self.started = time.time()
+
+    def tearDown(self):
+        STACK.check_explanations()
 
     def nothing_open(self):
         return all(i["state"] in OVER | {"closed"} for i in STACK.incidents(self.target))
@@ -103,6 +107,14 @@ class Loop(unittest.TestCase):
         self.break_and_watch(lambda: STACK.docker("pause", STACK.prefix + "nginx"), failed_at_known=False)
         self.assertEqual("running", STACK.inspect("nginx")["State"]["Status"])
 
+    def test_a_second_fault_right_after_the_first_is_healed_as_well(self):
+        kill = lambda: STACK.docker("kill", STACK.prefix + "nginx")  # noqa: E731
+        first = self.break_and_watch(kill)
+        e2e.wait_for("the first incident to be closed", self.nothing_open, 20, every=0.02)
+        self.known.add(first["id"])
+        self.started = time.time()
+        self.assertNotEqual(first["id"], self.break_and_watch(kill)["id"])
+
     # --- healctl, through the service's leases
 
     def simulate(self, fault):
@@ -127,7 +139,8 @@ class Loop(unittest.TestCase):
         target = STACK.target("protected")
         STACK.docker("kill", STACK.prefix + "protected")
         try:
-            refused = e2e.wait_for("the refusal", lambda: STACK.incidents(target), HEAL_WITHIN)
+            decided = lambda: [i for i in STACK.incidents(target) if i["state"] != "received"]  # noqa: E731
+            refused = e2e.wait_for("the refusal", decided, HEAL_WITHIN)
             incident = STACK.incident(refused[-1]["id"])
             self.assertEqual(("unmatched", "not_in_inventory"), (incident["state"], incident["reason"]))
             self.assertIn("heal.enable", incident["message"])
@@ -135,6 +148,7 @@ class Loop(unittest.TestCase):
             e2e.wait_for("two more notifications", lambda: STACK.query(
                 'sum(increase(alertmanager_notifications_total{integration="webhook"}[5s])) > 0'), 20)
             self.assertEqual("exited", STACK.inspect("protected")["State"]["Status"])
+            e2e.wait_for("people to be told", lambda: ("HealNotHealed", "") in STACK.alerts(), 60)
             done = STACK.healctl("simulate-down", target, "--fault", "kill", check=False)
             self.assertEqual(4, done.returncode, done.stderr)
         finally:
@@ -172,8 +186,9 @@ class Loop(unittest.TestCase):
                 os.kill(STACK.inspect("heal-webhook")["State"]["Pid"], signal.SIGKILL)
                 incident = e2e.wait_for("the incident to be over", lambda: self.over(first), HEAL_WITHIN)
                 self.assertLessEqual(STACK.events("nginx", self.started, "start"), 1)
-                if incident["state"] == "interrupted":
+                if incident["state"] == "escalated":
                     # Killed between intent and outcome, and the checks do not pass: it must wait for a person. Be one.
+                    e2e.wait_for("people to be told", lambda: ("HealFailed", "") in STACK.alerts(), 20)
                     STACK.docker("start", STACK.prefix + "nginx")
                 else:
                     self.assertIn(incident["state"], {"recovered", "closed"}, json.dumps(incident, indent=1))
@@ -198,7 +213,7 @@ class Loop(unittest.TestCase):
         e2e.wait_for("the new password to be good", lambda: STACK.webhook("/api/v1/status")[0] == 200, 10)
 
     def test_containers_are_confined(self):
-        for name in ("nginx", "protected", "heal-exporter", "heal-webhook", "prometheus", "alertmanager"):
+        for name in ("nginx", "protected", "heal-actuator", "heal-exporter", "heal-webhook", "prometheus", "alertmanager"):
             with self.subTest(container=name):
                 container = STACK.inspect(name)
                 host = container["HostConfig"]
@@ -210,7 +225,18 @@ class Loop(unittest.TestCase):
                 published = [b["HostIp"] for p in (host["PortBindings"] or {}).values() for b in p]
                 self.assertEqual({"127.0.0.1"}, {*published, "127.0.0.1"})
                 has_socket = any("docker.sock" in bind for bind in host["Binds"] or [])
-                self.assertEqual(name.startswith("heal-"), has_socket)
+                self.assertEqual(name == "heal-actuator", has_socket)
+
+    def test_every_action_went_through_the_actuator(self):
+        self.break_and_watch(lambda: STACK.docker("kill", STACK.prefix + "nginx"))
+        logs = e2e.run("docker", "logs", STACK.prefix + "heal-actuator").stderr
+        lines = [line for line in logs.splitlines() if "verb=restart" in line]
+        self.assertTrue(lines, logs[-2000:])
+        self.assertIn(f"container={STACK.prefix}nginx", lines[-1])
+        self.assertIn("uid=10001", lines[-1])
+        self.assertIn("decision=allowed", lines[-1])
+        done = 'heal_actuator_calls_total{verb="restart",outcome="done"} > 0'
+        e2e.wait_for("its metrics", lambda: STACK.query(done), 10)
 
     def test_metrics_follow_the_conventions(self):
         for port, user in (("EXPORTER_PORT", None), ("WEBHOOK_PORT", ("prometheus", "viewer"))):
@@ -226,6 +252,12 @@ class Loop(unittest.TestCase):
         self.assertEqual([1.0], [v for _, v in STACK.query(f'heal_container_state{{container="{name}",state="running"}}')])
         self.assertEqual(1, len(STACK.query(f'heal_container_memory_bytes{{container="{name}"}} > 0')))
         self.assertTrue(STACK.query('heal_probe_success == 1'))
+
+
+class Drills(drills.Drills):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = STACK
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """The checks must be able to fail: each breach they exist for is shown to them once. So must the count of run.sh."""
 
 import contextlib
+import copy
 import io
+import json
 import pathlib
 import sys
 import tempfile
 import unittest
 from unittest import mock
 
+import dashboards
 import layering
 import profiles
 import source
@@ -75,6 +78,30 @@ class Profiles(unittest.TestCase):
             self.assertIn("+expr: up == 1", list(profiles.differences(root)))
             (root / "fast/a.yml").unlink()
             self.assertEqual([f"missing: {root}/fast/a.yml"], list(profiles.differences(root)))
+
+
+class Dashboards(unittest.TestCase):
+    NAME = "promheal-loop.json"
+
+    def setUp(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        self.board = json.loads((root / dashboards.FOLDER / self.NAME).read_text())
+
+    def changed(self, change, name=NAME):
+        board = copy.deepcopy(self.board)
+        change(board)
+        return list(dashboards.problems(name, board))
+
+    def test_what_grafana_would_refuse_or_links_would_lose_is_found(self):
+        first, second = self.board["panels"][0], self.board["panels"][1]
+        self.assertEqual([], self.changed(lambda board: None))
+        self.assertEqual(["uid 'promheal-loop' is not the file's name, which links stand on"],
+                         self.changed(lambda board: None, "other.json"))
+        self.assertEqual([f"two panels have the id {first['id']}"],
+                         self.changed(lambda board: board["panels"][1].update(id=first["id"])))
+        self.assertEqual(["panels overlap"], self.changed(lambda board: board["panels"][1].update(gridPos=first["gridPos"])))
+        self.assertEqual([f"panel {second['id']} ({second['title']}): no query"],
+                         self.changed(lambda board: board["panels"][1].update(targets=[])))
 
 
 class Tidy(unittest.TestCase):

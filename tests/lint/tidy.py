@@ -24,7 +24,7 @@ import time
 
 CLANG_TIDY = "clang-tidy-14"
 BUNDLE = 8
-OURS = re.compile(r"(common|exporter|webhook|healctl|tests)/.*\.(cc|h)$")
+OURS = re.compile(r"(common|exporter|webhook|healctl|compose|tests)/.*\.(cc|h)$")
 SUMMARY = re.compile(r"^(\d+ warnings? (and \d+ errors? )?generated\.|Error while processing .*|Found compiler error.*|)$")
 
 

@@ -52,8 +52,8 @@ void answer_error(const Error& error, TinyConnection& connection) {
 /// One request being served: stops the engine's waiting when its client leaves.
 class Served {
  public:
-  Served(SimContainerEngine& engine, const TinyRequest& request, TinyConnection& connection)
-      : engine_(engine), request_(request), connection_(connection), watcher_([this] {
+  Served(SimContainerEngine& engine, FakeExecs& execs, const TinyRequest& request, TinyConnection& connection)
+      : engine_(engine), execs_(execs), request_(request), connection_(connection), watcher_([this] {
           connection_.wait_closed();
           gone_.request_stop();
         }) {}
@@ -76,6 +76,7 @@ class Served {
     if (parts.size() >= 2 && parts[0] == "containers") {
       return container(std::string(parts[1]), parts.size() > 2 ? std::string(parts[2]) : "");
     }
+    if (parts.size() == 3 && parts[0] == "exec") return exec(std::string(parts[1]), parts[2] == "start");
     if (parts.size() == 3 && parts[0] == "networks") return network(std::string(parts[1]), std::string(parts[2]));
     connection_.answer(404, R"({"message":"page not found"})");
   }
@@ -117,12 +118,71 @@ class Served {
     if (action == "pause") return give(engine_.pause(name, kNever, stop()));
     if (action == "unpause") return give(engine_.unpause(name, kNever, stop()));
     if (action == "logs") return logs(name);
+    if (action == "rename") return give(engine_.rename(name, request_.param("name"), kNever, stop()));
+    if (action == "update") return update(name);
+    if (action == "exec") return prepare_exec(name);
     if (action == "wait") {
       return give(engine_.wait(name, kNever, stop()), [](std::int64_t code) {
         return dump(Json{{"StatusCode", code}});
       });
     }
     connection_.answer(404, R"({"message":"page not found"})");
+  }
+
+  void update(const std::string& name) {
+    const auto limits = parse_docker_update(request_.body);
+    if (!limits) return answer_error(limits.error(), connection_);
+    const Status status = engine_.update(name, *limits, kNever, stop());
+    if (!status) return answer_error(status.error(), connection_);
+    connection_.answer(200, R"({"Warnings":null})");
+  }
+
+  /// The real one says here already that the container does not run.
+  void prepare_exec(const std::string& name) {
+    auto spec = parse_docker_exec(request_.body);
+    if (!spec) return answer_error(spec.error(), connection_);
+    const auto info = engine_.inspect(name, kNever, stop());
+    if (!info) return answer_error(info.error(), connection_);
+    if (!info->running()) {
+      connection_.answer(409, dump(Json{{"message", "Container " + info->id + " is not running"}}));
+      return;
+    }
+    std::string id;
+    {
+      MutexLock lock(execs_.mutex);
+      id = fmt::format("exec{}", execs_.by_id.size() + 1);
+      execs_.by_id[id] = {name, std::move(*spec), std::nullopt};
+    }
+    connection_.answer(201, dump(Json{{"Id", id}}));
+  }
+
+  void exec(const std::string& id, bool is_start) {
+    FakeExecs::Exec exec;
+    {
+      MutexLock lock(execs_.mutex);
+      exec = execs_.by_id.at(id);
+    }
+    if (!is_start) {
+      Json ended{{"Running", !exec.exit_code.has_value()}, {"ExitCode", nullptr}};
+      if (exec.exit_code) ended["ExitCode"] = *exec.exit_code;
+      connection_.answer(200, dump(ended));
+      return;
+    }
+    const auto outcome = engine_.exec(exec.container, exec.spec, kNever, stop());
+    if (!outcome) return answer_error(outcome.error(), connection_);
+    {
+      MutexLock lock(execs_.mutex);
+      execs_.by_id.at(id).exit_code = outcome->exit_code;
+    }
+    connection_.answer(200, frame(1, outcome->output) + frame(2, outcome->errors), "application/octet-stream");
+  }
+
+  static std::string frame(char stream, const std::string& text) {
+    const auto size = static_cast<std::uint32_t>(text.size());
+    std::string out{stream, 0, 0, 0};
+    for (int shift = 24; shift >= 0; shift -= 8)
+      out += static_cast<char>(size >> static_cast<unsigned>(shift) & 0xFFU);
+    return text.empty() ? "" : out + text;
   }
 
   void logs(const std::string& name) {
@@ -137,11 +197,7 @@ class Served {
       if (!tail) return answer_error(tail.error(), connection_);
       text = *tail;
     }
-    const auto size = static_cast<std::uint32_t>(text.size());
-    std::string frame{1, 0, 0, 0};
-    for (int shift = 24; shift >= 0; shift -= 8)
-      frame += static_cast<char>(size >> static_cast<unsigned>(shift) & 0xFFU);
-    connection_.answer(200, text.empty() ? "" : frame + text, "application/octet-stream");
+    connection_.answer(200, frame(1, text), "application/octet-stream");
   }
 
   void network(const std::string& name, const std::string& action) {
@@ -185,6 +241,7 @@ class Served {
   }
 
   SimContainerEngine& engine_;
+  FakeExecs& execs_;
   const TinyRequest& request_;
   TinyConnection& connection_;
   std::stop_source gone_;
@@ -199,7 +256,7 @@ FakeDocker::FakeDocker(SimContainerEngine& engine, const std::string& socket_pat
       }) {}
 
 void FakeDocker::serve(const TinyRequest& request, TinyConnection& connection) {
-  Served(engine_, request, connection).run();
+  Served(engine_, execs_, request, connection).run();
 }
 
 }  // namespace heal::test

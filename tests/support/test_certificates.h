@@ -23,9 +23,10 @@ struct CertificateSpec {
 /// An authority of our own, and certificates signed by it, as PEM files in a folder.
 class TestAuthority {
  public:
-  explicit TestAuthority(std::filesystem::path folder) : folder_(std::move(folder)) {
+  explicit TestAuthority(std::filesystem::path folder, const std::string& name = "promheal test authority")
+      : folder_(std::move(folder)) {
     key_.reset(EVP_EC_gen("P-256"));
-    certificate_ = make({"promheal test authority", "", 7200}, key_.get());
+    certificate_ = make({name, "", 7200}, key_.get());
     write_certificate(ca_file(), certificate_.get());
   }
   std::string ca_file() const { return (folder_ / "ca.pem").string(); }

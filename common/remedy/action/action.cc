@@ -4,9 +4,12 @@ namespace heal::remedy {
 namespace {
 
 const std::vector<const ActionKind*>& all_actions() {
-  static const std::vector<const ActionKind*> kActions{&kDockerInspect, &kDockerStart, &kDockerStop,  &kDockerRestart,
-                                                       &kDockerKill,    &kCommand,     &kHttpRequest, &kWaitHttp,
-                                                       &kWaitTcp,       &kWaitPromql,  &kAssert};
+  static const std::vector<const ActionKind*> kActions{
+      &kDockerInspect,       &kDockerLogs,        &kDockerStart,     &kDockerStop,    &kDockerRestart,  &kDockerKill,
+      &kDockerPause,         &kDockerUnpause,     &kDockerExec,      &kDockerUpdate,  &kDockerRecreate, &kComposeStart,
+      &kComposeStop,         &kComposeRestart,    &kAnsiblePlaybook, &kHaproxyServer, &kCommand,        &kProcessSignal,
+      &kSystemdUnit,         &kHostDropCaches,    &kHttpRequest,     &kWaitHttp,      &kWaitTcp,        &kWaitPromql,
+      &kAlertmanagerSilence, &kAlertmanagerAlert, &kNotifyEmail,     &kNotifyWebhook, &kAssert};
   return kActions;
 }
 
@@ -27,7 +30,7 @@ ActionResult ActionResult::of_error(const Error& error) {
     default:
       break;
   }
-  return {is_unknown ? Kind::kUnknown : Kind::kFailed, std::string(to_string(error.code())), error.str(), {}};
+  return {is_unknown ? Kind::kUnknown : Kind::kFailed, std::string(to_string(error.code())), error.str(), {}, {}};
 }
 
 const ActionKind* find_action(std::string_view kind) {

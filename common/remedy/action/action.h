@@ -13,6 +13,9 @@
 
 namespace heal::remedy {
 
+/// What a step knew before it acted; journaled with the intent, so that a probe can compare after a crash.
+using BeforeState = std::map<std::string, std::string, std::less<>>;
+
 /// What a step acts with.
 struct ActionScope {
   const World& world;
@@ -22,10 +25,17 @@ struct ActionScope {
   playbook::Scope values;              ///< what conditions see: the plan's scope and the outputs of the steps so far
   std::string container_id;            ///< of the incident's container, by which it is acted on; "" for other targets
   std::optional<WallTime> newer_than;  ///< PromQL samples at or before this do not count
+  std::string incident_id{};           ///< "" where there is none
+  /// Names the step among all that the incident ever runs: the same for each try and for an inverse that puts back what
+  /// the step did, another for each attempt, rung and list of steps.
+  std::string step_key{};
+  /// Of an undo: the id of the container that the step acted on; "" when that is not known or another one is meant.
+  std::string undone_container_id{};
+  /// Of a probe: since when it is asked, by the clock that does not jump; nullopt: since now.
+  std::optional<SteadyTime> asked_since{};
+  /// Of a further try: what the first one found before it acted; nullptr for the first.
+  const BeforeState* first_found = nullptr;
 };
-
-/// What a step knew before it acted; journaled with the intent, so that a probe can compare after a crash.
-using BeforeState = std::map<std::string, std::string, std::less<>>;
 
 /// What came of a step.
 struct ActionResult {
@@ -38,12 +48,16 @@ struct ActionResult {
   std::string reason;   ///< closed set: an ErrorCode's name, or e.g. "exit_code", "unexpected_status"
   std::string message;  ///< one line for people
   std::map<std::string, std::string, std::less<>> outputs;  ///< for conditions of later steps
+  std::vector<std::string> notes{};                         ///< for people, in order: one line each, for the timeline
 
   static ActionResult done(std::string message, std::map<std::string, std::string, std::less<>> outputs = {}) {
-    return {Kind::kDone, "done", std::move(message), std::move(outputs)};
+    return {Kind::kDone, "done", std::move(message), std::move(outputs), {}};
   }
   static ActionResult failed(std::string reason, std::string message) {
-    return {Kind::kFailed, std::move(reason), std::move(message), {}};
+    return {Kind::kFailed, std::move(reason), std::move(message), {}, {}};
+  }
+  static ActionResult unknown(std::string reason, std::string message) {
+    return {Kind::kUnknown, std::move(reason), std::move(message), {}, {}};
   }
   /// A failed call: time-outs, lost connections and cancellations leave the outcome unknown, everything else is a
   /// definite no.
@@ -57,6 +71,7 @@ enum class Probed { kHappened, kDidNotHappen, kUnknown };
 struct ProbeAnswer {
   Probed probed = Probed::kUnknown;
   std::string message;
+  std::map<std::string, std::string, std::less<>> outputs{};  ///< of a step that happened, where they can be known
 
   bool operator==(const ProbeAnswer&) const = default;
 };
@@ -72,6 +87,16 @@ struct ActionKind {
   /// Asks the world whether a begun step happened; may wait until it can know. nullptr: it cannot be known.
   ProbeAnswer (*probe)(const ActionScope& scope, const BeforeState& before, WallTime intended_at,
                        std::stop_token stop) = nullptr;
+  /// Puts back what the step `found` (its BeforeState) before it acted; safe to repeat. For kinds whose inverse is
+  /// themselves. nullptr: it cannot.
+  ActionResult (*restore)(const ActionScope& scope, const BeforeState& found, Deadline deadline,
+                          std::stop_token stop) = nullptr;
+  /// Whether what the step wants was so before it: then it changes nothing, and there is nothing to undo. nullptr: it
+  /// always changes something, or cannot tell.
+  bool (*was_so)(const playbook::PlannedStep& step, const BeforeState& found) = nullptr;
+  /// The targets that it would change besides the step's own, as `prepare` found them: nobody else may have one of them
+  /// in his hands meanwhile. nullptr: none.
+  std::vector<TargetId> (*touches)(const ActionScope& scope, const BeforeState& before) = nullptr;
 };
 
 /// nullptr when nothing of that name can be done.
@@ -80,7 +105,11 @@ const ActionKind* find_action(std::string_view kind);
 std::vector<std::string> action_names();
 
 // One file each.
-extern const ActionKind kDockerInspect, kDockerStart, kDockerStop, kDockerRestart, kDockerKill;
-extern const ActionKind kCommand, kHttpRequest, kWaitHttp, kWaitTcp, kWaitPromql, kAssert;
+extern const ActionKind kDockerInspect, kDockerLogs, kDockerStart, kDockerStop, kDockerRestart, kDockerKill;
+extern const ActionKind kDockerPause, kDockerUnpause, kDockerExec, kDockerUpdate, kDockerRecreate;
+extern const ActionKind kComposeStart, kComposeStop, kComposeRestart, kAnsiblePlaybook, kHaproxyServer;
+extern const ActionKind kCommand, kProcessSignal, kSystemdUnit, kHostDropCaches;
+extern const ActionKind kHttpRequest, kWaitHttp, kWaitTcp, kWaitPromql;
+extern const ActionKind kAlertmanagerSilence, kAlertmanagerAlert, kNotifyEmail, kNotifyWebhook, kAssert;
 
 }  // namespace heal::remedy

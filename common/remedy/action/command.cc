@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
-#include "common/remedy/action/action.h"
+#include "common/remedy/action/exit.h"
 
 namespace heal::remedy {
 namespace {
@@ -20,25 +20,6 @@ ProcessSpec spec_of(const playbook::PlannedStep& step) {
   return spec;
 }
 
-bool is_good_exit(const playbook::PlannedStep& step, int exit_code) {
-  if (!step.arguments.has("exit_codes")) return exit_code == 0;
-  const auto& good = step.arguments.integers("exit_codes");
-  return good.empty() ? exit_code == 0 : std::find(good.begin(), good.end(), exit_code) != good.end();
-}
-
-ActionResult ended(const playbook::PlannedStep& step, const std::string& program, const ProcessOutcome& outcome) {
-  ActionResult result;
-  result.outputs = {{"exit_code", fmt::format("{}", outcome.exit_code)},
-                    {"output", to_valid_utf8(outcome.output)},
-                    {"errors", to_valid_utf8(outcome.errors)}};
-  result.message = fmt::format("{} ended with exit code {}", program, outcome.exit_code);
-  const bool is_good = is_good_exit(step, outcome.exit_code);
-  result.kind = is_good ? ActionResult::Kind::kDone : ActionResult::Kind::kFailed;
-  result.reason = is_good ? "done" : "exit_code";
-  if (!is_good && !outcome.errors.empty()) result.message += ": " + printable(outcome.errors, 200);
-  return result;
-}
-
 ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   const ProcessSpec spec = spec_of(scope.step);
   const auto& allowed = scope.world.bundle.config.allow.commands;
@@ -51,16 +32,15 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
     return ActionResult::failed(std::string(to_string(outcome.error().code())), outcome.error().str());
   switch (outcome->end) {
     case ProcessOutcome::End::kExited:
-      return ended(scope.step, program, *outcome);
+      return with_left_over(of_exit(scope.step, program, outcome->exit_code, outcome->output, outcome->errors),
+                            *outcome);
     case ProcessOutcome::End::kSignalled:
-      return ActionResult::failed("signal", fmt::format("{} was ended by signal {}", program, outcome->signal));
+      return ActionResult::unknown("signal", fmt::format("{} was ended by signal {}", program, outcome->signal));
     case ProcessOutcome::End::kTimedOut:
-      return {ActionResult::Kind::kUnknown,
-              "timeout",
-              fmt::format("{} did not end within {} and was killed", program, format_duration(scope.step.timeout)),
-              {}};
+      return ActionResult::unknown("timeout", fmt::format("{} did not end within {} and was killed", program,
+                                                          format_duration(scope.step.timeout)));
     case ProcessOutcome::End::kStopped:
-      return {ActionResult::Kind::kUnknown, "cancelled", fmt::format("{} was stopped half-way", program), {}};
+      return ActionResult::unknown("cancelled", fmt::format("{} was stopped half-way", program));
   }
   return {};
 }

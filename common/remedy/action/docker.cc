@@ -7,20 +7,30 @@
 namespace heal::remedy {
 namespace {
 
-constexpr Duration kLookTimeout = 5s;
 constexpr Duration kLookInterval = 500ms;
 
 std::string text_of(const std::optional<WallTime>& time) {
   return time ? format_rfc3339_nano(*time) : "";
 }
 
+/// The id of what came in place of container `id` by the steps so far.
+std::string successor_of(const playbook::Scope& values, const std::string& id) {
+  constexpr std::string_view kReplaced = ".replaced";
+  for (const auto& [path, value] : values) {
+    if (value != id || !path.starts_with("steps.") || !path.ends_with(kReplaced)) continue;
+    const auto successor = values.find(path.substr(0, path.size() - kReplaced.size()) + ".id");
+    if (successor != values.end()) return successor_of(values, successor->second);
+  }
+  return id;
+}
+
+}  // namespace
+
 const std::string& value_of(const BeforeState& before, std::string_view name) {
   static const std::string kNone;
   auto it = before.find(name);
   return it == before.end() ? kNone : it->second;
 }
-
-}  // namespace
 
 Result<DockerTarget> docker_target(const ActionScope& scope) {
   const TargetId& target = scope.step.target.value_or(scope.plan.target);
@@ -31,7 +41,14 @@ Result<DockerTarget> docker_target(const ActionScope& scope) {
   if (out.engine == nullptr)
     return make_error(ErrorCode::kNotFound, "{}: no engine of that name is configured", target.str());
   const bool is_own = target == scope.plan.target && !scope.container_id.empty();
-  out.container = is_own ? scope.container_id : target.name;
+  const std::string& id = is_own ? scope.container_id : scope.undone_container_id;
+  out.container = id.empty() ? target.name : successor_of(scope.values, id);
+  return out;
+}
+
+Result<DockerTarget> docker_target(const ActionScope& scope, const BeforeState& before) {
+  HEAL_TRY(DockerTarget out, docker_target(scope));
+  if (const std::string& id = value_of(before, "id"); !id.empty()) out.container = id;
   return out;
 }
 
@@ -60,28 +77,33 @@ std::map<std::string, std::string, std::less<>> docker_outputs(const ContainerIn
           {"finished_at", text_of(info.finished_at)}};
 }
 
-bool was_started_since(const BeforeState& before, const ContainerInfo& now) {
-  return now.running() && text_of(now.started_at) != value_of(before, "started_at");
+bool is_at_rest(std::string_view status) {
+  return status == "exited" || status == "dead" || status == "created";
 }
 
-ProbeAnswer probe_docker(const ActionScope& scope, const BeforeState& before, WallTime intended_at, Duration patience,
+bool was_started_since(const BeforeState& before, const ContainerInfo& now) {
+  // Also when it has died again since: doing it twice would not help.
+  return text_of(now.started_at) != value_of(before, "started_at");
+}
+
+ProbeAnswer probe_docker(const ActionScope& scope, const BeforeState& before, Duration patience,
                          bool (*happened)(const BeforeState&, const ContainerInfo&), std::stop_token stop) {
   auto target = docker_target(scope);
   if (!target.has_value()) return {Probed::kUnknown, target.error().str()};
   const std::string& id = value_of(before, "id");
   if (id.empty()) return {Probed::kUnknown, "the intent does not say which container it was about"};
-  const Duration elapsed = std::max(Duration{}, scope.tools.clock.now() - intended_at);
-  const Deadline until = scope.tools.clock.steady_now() + std::max(Duration{}, patience - elapsed);
+  const SteadyTime since = scope.asked_since.value_or(scope.tools.clock.steady_now());
   for (;;) {
-    auto info = target->engine->inspect(id, scope.tools.clock.deadline_in(kLookTimeout), stop);
+    auto info = target->engine->inspect(id, scope.tools.clock.deadline_in(kEngineLook), stop);
     if (!info.has_value()) return {Probed::kUnknown, fmt::format("{}: {}", target->shown, info.error().str())};
     if (happened(before, *info)) {
       return {Probed::kHappened,
               fmt::format("{} is {}, started at {}", target->shown, info->status, text_of(info->started_at))};
     }
-    if (scope.tools.clock.steady_now() >= until) {
-      return {Probed::kDidNotHappen, fmt::format("{} is {}, still as it was {} after the intent", target->shown,
-                                                 info->status, format_duration_short(std::max(patience, elapsed)))};
+    const Duration waited = scope.tools.clock.steady_now() - since;
+    if (waited >= patience) {
+      return {Probed::kDidNotHappen, fmt::format("{} is {}, still as it was, {} after it was first asked",
+                                                 target->shown, info->status, format_duration_short(waited))};
     }
     if (scope.tools.clock.sleep_for(kLookInterval, stop) == Clock::Wake::kStopped)
       return {Probed::kUnknown, "stopped while looking"};

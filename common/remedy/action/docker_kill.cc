@@ -5,8 +5,8 @@
 namespace heal::remedy {
 namespace {
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
-  auto target = docker_target(scope);
+ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+  auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   const std::string& signal = scope.step.arguments.text("signal");
   auto status = target->engine->kill(target->container, signal, deadline, std::move(stop));
@@ -15,12 +15,12 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
 }
 
 /// Only a deadly signal leaves a trace.
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime intended_at, std::stop_token stop) {
+ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   const std::string& signal = scope.step.arguments.text("signal");
   if (signal != "SIGKILL" && signal != "KILL" && signal != "9")
     return {Probed::kUnknown, fmt::format("nothing shows whether {} arrived", signal)};
   return probe_docker(
-      scope, before, intended_at, kEngineSlack,
+      scope, before, kEngineSlack,
       [](const BeforeState& then, const ContainerInfo& now) {
         return now.status == "exited" || now.status == "dead" || was_started_since(then, now);
       },

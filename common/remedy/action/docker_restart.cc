@@ -15,7 +15,7 @@ Status thaw(const DockerTarget& target, const BeforeState& before, Deadline dead
 }
 
 ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
-  auto target = docker_target(scope);
+  auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   auto thawed = thaw(*target, before, deadline, stop);
   if (!thawed.has_value()) return ActionResult::of_error(std::move(thawed).error().with_context("unpause"));
@@ -25,9 +25,9 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
   return ActionResult::done(fmt::format("{} restarted", target->shown), {{"changed", "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime intended_at, std::stop_token stop) {
-  return probe_docker(scope, before, intended_at, scope.step.arguments.duration("grace") + kEngineSlack,
-                      was_started_since, std::move(stop));
+ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+  return probe_docker(scope, before, scope.step.arguments.duration("grace") + kEngineSlack, was_started_since,
+                      std::move(stop));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace heal::remedy {
 namespace {
 
 ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
-  auto target = docker_target(scope);
+  auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   const auto status = before.find("status");
   if (status != before.end() && status->second == "paused") {
@@ -20,14 +20,18 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
                             {{"changed", was_running ? "false" : "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime intended_at, std::stop_token stop) {
+ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   return probe_docker(
-      scope, before, intended_at, kEngineSlack,
-      [](const BeforeState&, const ContainerInfo& now) { return now.running(); }, std::move(stop));
+      scope, before, kEngineSlack, [](const BeforeState&, const ContainerInfo& now) { return now.running(); },
+      std::move(stop));
+}
+
+bool was_so(const playbook::PlannedStep&, const BeforeState& found) {
+  return value_of(found, "status") == "running";
 }
 
 }  // namespace
 
-const ActionKind kDockerStart{"docker.start", prepare_docker, run, probe};
+const ActionKind kDockerStart{"docker.start", prepare_docker, run, probe, nullptr, was_so};
 
 }  // namespace heal::remedy

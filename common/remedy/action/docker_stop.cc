@@ -5,8 +5,8 @@
 namespace heal::remedy {
 namespace {
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
-  auto target = docker_target(scope);
+ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+  auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   auto change =
       target->engine->stop(target->container, scope.step.arguments.duration("grace"), deadline, std::move(stop));
@@ -16,15 +16,19 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
                             {{"changed", was_stopped ? "false" : "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime intended_at, std::stop_token stop) {
+ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   return probe_docker(
-      scope, before, intended_at, scope.step.arguments.duration("grace") + kEngineSlack,
+      scope, before, scope.step.arguments.duration("grace") + kEngineSlack,
       [](const BeforeState&, const ContainerInfo& now) { return now.status == "exited" || now.status == "dead"; },
       std::move(stop));
 }
 
+bool was_so(const playbook::PlannedStep&, const BeforeState& found) {
+  return is_at_rest(value_of(found, "status"));
+}
+
 }  // namespace
 
-const ActionKind kDockerStop{"docker.stop", prepare_docker, run, probe};
+const ActionKind kDockerStop{"docker.stop", prepare_docker, run, probe, nullptr, was_so};
 
 }  // namespace heal::remedy

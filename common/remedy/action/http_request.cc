@@ -3,27 +3,15 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/base/url.h"
 #include "common/config/file.h"
 #include "common/remedy/action/action.h"
+#include "common/remedy/action/secret_headers.h"
 
 namespace heal::remedy {
 namespace {
 
 constexpr std::size_t kMostOutput = 4096;
-
-/// The files are read each time, so that a new secret needs no reload; paths are relative to heal.yml's folder.
-Status add_headers_from_files(const playbook::Arguments& arguments, const std::string& folder,
-                              HttpClientRequest& request) {
-  if (!arguments.has("headers_files")) return {};
-  for (const auto& [name, file] : arguments.text_map("headers_files")) {
-    HEAL_TRY(auto value, config::load_secret({"", file}, folder).with_context("header {}", name));
-    const bool is_one_line = std::none_of(value.begin(), value.end(),
-                                          [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-    if (!is_one_line) return make_error(ErrorCode::kInvalid, "header {}: {} is not one line of text", name, file);
-    request.headers.emplace_back(name, std::move(value));
-  }
-  return {};
-}
 
 HttpClientRequest request_of(const playbook::Arguments& arguments) {
   HttpClientRequest request;
@@ -45,17 +33,26 @@ bool is_good_status(const playbook::Arguments& arguments, const HttpClientRespon
   return std::find(good.begin(), good.end(), response.status) != good.end();
 }
 
+/// A gateway's word that it got no good answer says nothing of what the service behind it has done. What may be sent
+/// twice without harm (RFC 9110, 9.2.2) is left to `retry`.
+bool is_open(const HttpClientRequest& request, int status) {
+  return (request.method == "POST" || request.method == "PATCH") && (status == 502 || status == 503 || status == 504);
+}
+
 ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   const playbook::Arguments& arguments = scope.step.arguments;
   HttpClientRequest request = request_of(arguments);
-  const Status read = add_headers_from_files(arguments, config::folder_of(scope.world.bundle.config.file), request);
+  const auto files =
+      arguments.has("headers_files") ? arguments.text_map("headers_files") : std::map<std::string, std::string>();
+  const Status read = add_headers_from_files(files, config::folder_of(scope.world.bundle.config.file), request);
   if (!read.has_value()) return ActionResult::failed(std::string(to_string(read.error().code())), read.error().str());
-  const std::string what = fmt::format("{} {}", request.method, request.url);
+  const std::string what = fmt::format("{} {}", request.method, public_url(request.url));
   auto response = scope.tools.http.send(request, deadline, std::move(stop));
   if (!response.has_value()) return ActionResult::of_error(std::move(response).error());
   ActionResult result;
   const bool is_good = is_good_status(arguments, *response);
   result.kind = is_good ? ActionResult::Kind::kDone : ActionResult::Kind::kFailed;
+  if (!is_good && is_open(request, response->status)) result.kind = ActionResult::Kind::kUnknown;
   result.reason = is_good ? "done" : "unexpected_status";
   result.message = fmt::format("{}: status {}", what, response->status);
   result.outputs = {{"status", fmt::format("{}", response->status)},

@@ -20,7 +20,7 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
     if (last.answer == Answer::kPass) return ActionResult::done(last.message);
     if (scope.tools.clock.steady_now() + interval >= deadline) break;
     if (scope.tools.clock.sleep_for(interval, stop) == Clock::Wake::kStopped)
-      return {ActionResult::Kind::kUnknown, "cancelled", "stopped while waiting", {}};
+      return ActionResult::unknown("cancelled", "stopped while waiting");
   }
   return ActionResult::failed("timeout",
                               fmt::format("not within {}: {}", format_duration(scope.step.timeout), last.message));

@@ -23,13 +23,22 @@ Verdict guard_cooldown(const GuardSnapshot& snapshot) {
     verdict.message = "this target was never acted on";
     return verdict;
   }
+  const auto& ladder = snapshot.subject.progress.ladder;
+  if (ladder && ladder->next > 0 && !ladder->needs_cooldown) {
+    verdict.reason = "next_rung";
+    verdict.message = "another playbook than the one that failed: the next rung of the ladder does not wait";
+    return verdict;
+  }
   if (history.held_since) {
     verdict.inputs.emplace_back("held_since", format_rfc3339_nano(*history.held_since));
     verdict.message = "the last heal was verified and held: this is a new fault";
     return verdict;
   }
-  const WallTime until = *history.cooldown_from + settings.period;
-  if (snapshot.now >= until) {
+  // The clock that does not jump decides where it was running then; across a restart there is only the other.
+  const Duration elapsed = snapshot.acted_ago.value_or(snapshot.now - *history.cooldown_from);
+  if (snapshot.acted_ago) verdict.inputs.emplace_back("acted_ago_without_jumps", format_duration(*snapshot.acted_ago));
+  const WallTime until = snapshot.now + (settings.period - elapsed);
+  if (elapsed >= settings.period) {
     verdict.message = fmt::format("the last action is longer ago than {}", format_duration(settings.period));
     return verdict;
   }

@@ -13,14 +13,35 @@ bool GuardSnapshot::is_manual() const {
 }
 
 std::string_view to_string(Verdict::Kind kind) {
-  constexpr std::array<std::string_view, 5> kNames{words::kAllow, words::kHold, words::kRefuse, words::kStale,
-                                                   words::kShadow};
+  constexpr std::array<std::string_view, 6> kNames{words::kAllow, words::kHold,   words::kRefuse,
+                                                   words::kStale, words::kShadow, words::kAsk};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-const std::vector<Guard>& all_guards() {
-  static const std::vector<Guard> kGuards{guard_fresh_evidence, guard_before, guard_target_lock,
-                                          guard_cooldown,       guard_budget, guard_mode};
+std::optional<Duration> GuardSnapshot::healthy_before() const {
+  const auto& since = history.was_healthy_since;
+  const auto& began = subject.incident.times.detected_at;
+  if (!since || !began || *began < *since) return std::nullopt;
+  return *began - *since;
+}
+
+const std::vector<NamedGuard>& all_guards() {
+  static const std::vector<NamedGuard> kGuards{{words::kLeverGuard, guard_lever},
+                                               {words::kStoreGuard, guard_store},
+                                               {words::kFreshEvidenceGuard, guard_fresh_evidence},
+                                               {words::kBeforeGuard, guard_before},
+                                               {words::kPausesGuard, guard_pauses},
+                                               {words::kWindowsGuard, guard_windows},
+                                               {words::kBlockingAlertsGuard, guard_blocking_alerts},
+                                               {words::kStormGuard, guard_storm},
+                                               {words::kBreakerGuard, guard_breaker},
+                                               {words::kFlapGuard, guard_flap},
+                                               {words::kBudgetGuard, guard_budget},
+                                               {words::kCooldownGuard, guard_cooldown},
+                                               {words::kLockGuard, guard_target_lock},
+                                               {words::kInFlightGuard, guard_in_flight},
+                                               {words::kPopulationGuard, guard_population},
+                                               {words::kModeGuard, guard_mode}};
   return kGuards;
 }
 
@@ -43,8 +64,8 @@ Decision ask_guards(const GuardSnapshot& snapshot) {
   decision.decisive.reason = "allowed";
   decision.decisive.message = "every guard allows it";
   bool is_decided = false;
-  for (Guard guard : all_guards()) {
-    Verdict verdict = guard(snapshot);
+  for (const NamedGuard& guard : all_guards()) {
+    Verdict verdict = guard.ask(snapshot);
     if (!is_decided && verdict.kind != Verdict::Kind::kAllow) {
       decision.decisive = verdict;
       is_decided = true;

@@ -130,7 +130,8 @@ void EventLoop::run() {
         [[maybe_unused]] const ssize_t got = read(wake_.get(), &ignored, sizeof ignored);
         continue;
       }
-      const auto it = watches_.find(event.data.u64);
+      const std::uint64_t id = event.data.u64;  // a copy: epoll_event is packed, nothing may refer into it
+      const auto it = watches_.find(id);
       if (it == watches_.end()) continue;
       // Held: the handler may forget itself.
       const std::shared_ptr<FdHandler> handler = it->second.handler;

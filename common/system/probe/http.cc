@@ -5,16 +5,19 @@
 #include <cstring>
 #include <mutex>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/system/probe/http_failure.h"
+#include "common/system/probe/stream.h"
 
 namespace heal::system {
 namespace {
 
 constexpr std::size_t kMaxSpareHandles = 256;
 constexpr std::size_t kMaxHeadBytes = 256 << 10;
+constexpr int kMostInterimHeads = 5;
 
 void init_curl_once() {
   static std::once_flag once;
@@ -64,6 +67,33 @@ Duration microseconds_info(CURL* easy, CURLINFO info) {
   return std::chrono::microseconds(value);
 }
 
+long curl_version_of(HttpHop::Versions versions) {
+  switch (versions) {
+    case HttpHop::Versions::kHttp1:
+      return CURL_HTTP_VERSION_1_1;
+    case HttpHop::Versions::kHttp1And2:
+      return CURL_HTTP_VERSION_2TLS;
+    case HttpHop::Versions::kHttp2:
+      return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  }
+  return CURL_HTTP_VERSION_1_1;
+}
+
+/// Why nobody can say where the body of an HTTP/1 answer ends; "" when it can be said. libcurl takes the last word.
+std::string_view framing_problem(const HttpHopHead& head) {
+  if (head.protocol == "HTTP/2.0") return {};
+  const std::string* length = nullptr;
+  for (const auto& [name, value] : head.headers) {
+    const std::string lower = to_lower(name);
+    if (lower == "transfer-encoding" && head.protocol == "HTTP/1.1" && to_lower(value) != "chunked")
+      return "a transfer encoding that is not chunked";
+    if (lower != "content-length") continue;
+    if (length != nullptr && *length != value) return "two Content-Length headers that differ";
+    length = &value;
+  }
+  return {};
+}
+
 std::string protocol_name(CURL* easy) {
   long version = 0;
   curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
@@ -99,11 +129,18 @@ class HttpMulti::Exchange : public HttpExchange {
       fail_later({ProbePhase::kTls, ProbeReason::kTlsConfig, prepared.error().str()});
       return;
     }
-    if (curl_multi_add_handle(owner_.multi_, easy_.get()) != CURLM_OK) {
-      fail_later({ProbePhase::kConnect, ProbeReason::kOther, "no memory for another transfer"});
-      return;
-    }
-    running_ = true;
+    if (!has_tls()) return begin_transfer();
+    // Between connecting and the handshake libcurl lets nobody wait. So the connection is made here; but not to a
+    // proxy, which libcurl has to talk to first.
+    if (!hop_.proxy_url.empty() || !hop_.connect_to) return take_turn();
+    dial_begun_ = owner_.loop_.now();
+    dial_.emplace(owner_.loop_, owner_.contexts_, owner_.turns_);
+    dial_->connect(*hop_.connect_to, std::nullopt, [this](std::optional<ProbeFailure> failure) {
+      if (failure) return observer_.on_done(std::move(failure));
+      dialed_ = owner_.loop_.now() - dial_begun_;
+      socket_ = dial_->take_socket();
+      take_turn();
+    });
   }
 
   HttpHopTimings timings() const override {
@@ -116,10 +153,11 @@ class HttpMulti::Exchange : public HttpExchange {
     const Duration ready = microseconds_info(easy, CURLINFO_PRETRANSFER_TIME_T);
     const Duration answered = microseconds_info(easy, CURLINFO_STARTTRANSFER_TIME_T);
     const Duration total = microseconds_info(easy, CURLINFO_TOTAL_TIME_T);
-    times.tcp_connected = tls_begun_ || connected > Duration::zero();
+    times.tls_turn = turn_ ? turn_->state() : last_turn_;
+    times.tcp_connected = tls_begun_ || dialed_ || connected > Duration::zero();
     times.connected = ready > Duration::zero();
     if (!times.connected) return times;
-    times.connect = connected - resolved;
+    times.connect = dialed_.value_or(connected - resolved);
     if (secured > connected) times.tls = secured - connected;
     times.responded = head_delivered_ || head_seen_;
     if (!times.responded || answered == Duration::zero()) return times;
@@ -132,6 +170,7 @@ class HttpMulti::Exchange : public HttpExchange {
   void complete(CURLcode code) {
     curl_multi_remove_handle(owner_.multi_, easy_.get());
     running_ = false;
+    end_turn();
     // libcurl looked at the first bytes and saw no HTTP: an answer came all the same.
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) head_seen_ = true;
     if (stopped_ || (code == CURLE_OK && head_delivered_ && !own_failure_)) {
@@ -145,6 +184,24 @@ class HttpMulti::Exchange : public HttpExchange {
   }
 
  private:
+  bool has_tls() const { return hop_.url.starts_with("https://") || hop_.proxy_url.starts_with("https://"); }
+
+  void take_turn() {
+    turn_ = owner_.turns_.take([this] { begin_transfer(); });
+  }
+  void end_turn() {
+    if (turn_) last_turn_ = turn_->state();
+    turn_.reset();
+  }
+
+  void begin_transfer() {
+    if (curl_multi_add_handle(owner_.multi_, easy_.get()) == CURLM_OK) {
+      running_ = true;
+    } else {
+      fail_later({ProbePhase::kConnect, ProbeReason::kOther, "no memory for another transfer"});
+    }
+  }
+
   void fail_later(ProbeFailure failure) {
     owner_.loop_.post([this, alive = alive_, failure = std::move(failure)] {
       if (*alive) observer_.on_done(failure);
@@ -158,6 +215,8 @@ class HttpMulti::Exchange : public HttpExchange {
     set(easy, CURLOPT_URL, hop_.url.c_str());
     set(easy, CURLOPT_PATH_AS_IS, 1L);
     set(easy, CURLOPT_NOSIGNAL, 1L);
+    // Of the 64 KiB that libcurl takes for each request over TLS a quarter is enough.
+    set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L << 10);
     set(easy, CURLOPT_FRESH_CONNECT, 1L);
     set(easy, CURLOPT_FORBID_REUSE, 1L);
     set(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
@@ -170,6 +229,7 @@ class HttpMulti::Exchange : public HttpExchange {
     prepare_request(easy);
     prepare_route(easy);
     prepare_callbacks(easy);
+    prepare_socket(easy);
     return prepare_tls(easy);
   }
 
@@ -184,8 +244,7 @@ class HttpMulti::Exchange : public HttpExchange {
     }
     set(easy, CURLOPT_CUSTOMREQUEST, hop_.method.c_str());
     // libcurl 7.88.1 is among the versions with known HTTP/2 crashes on reused connections; ours are never reused.
-    const bool may_use_2 = hop_.versions == HttpHop::Versions::kHttp1And2;
-    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(may_use_2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    set(easy, CURLOPT_HTTP_VERSION, curl_version_of(hop_.versions));
   }
 
   void prepare_route(CURL* easy) {
@@ -209,10 +268,35 @@ class HttpMulti::Exchange : public HttpExchange {
     set(easy, CURLOPT_WRITEDATA, this);
   }
 
+  void prepare_socket(CURL* easy) {
+    if (!has_tls()) return;
+    set(easy, CURLOPT_PREREQFUNCTION, &Exchange::on_connected);
+    set(easy, CURLOPT_PREREQDATA, this);
+    if (!hop_.proxy_url.empty() || !hop_.connect_to) return;
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &Exchange::on_open_socket);
+    set(easy, CURLOPT_OPENSOCKETDATA, this);
+    set(easy, CURLOPT_SOCKOPTFUNCTION, &Exchange::on_socket_options);
+    set(easy, CURLOPT_SOCKOPTDATA, this);
+  }
+
+  static curl_socket_t on_open_socket(void* self_pointer, curlsocktype, curl_sockaddr* address) {
+    auto* self = static_cast<Exchange*>(self_pointer);
+    self->is_connected_ = static_cast<bool>(self->socket_);
+    if (self->is_connected_) return self->socket_.release();
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  }
+  static int on_socket_options(void* self, curl_socket_t, curlsocktype) {
+    return static_cast<Exchange*>(self)->is_connected_ ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+  }
+  /// Also when the handshake was through a proxy.
+  static int on_connected(void* self, char*, char*, int, int) {
+    static_cast<Exchange*>(self)->end_turn();
+    return CURL_PREREQFUNC_OK;
+  }
+
   Status prepare_tls(CURL* easy) {
-    const bool https = hop_.url.starts_with("https://");
     const bool https_proxy = hop_.proxy_url.starts_with("https://");
-    if (!https && !https_proxy) return {};
+    if (!has_tls()) return {};
     HEAL_TRY(context_, owner_.contexts_.get(hop_.tls));
     const bool verify = !hop_.tls.insecure_skip_verify;
     set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
@@ -269,7 +353,10 @@ class HttpMulti::Exchange : public HttpExchange {
                       fmt::format("the head of the answer is over {} bytes", kMaxHeadBytes)};
       return false;
     }
-    if (head_delivered_) return true;  // trailers
+    if (head_delivered_) {
+      give_trailer(trim(line));
+      return true;
+    }
     if (line.starts_with("HTTP/")) {
       head_ = {};
       return true;
@@ -287,13 +374,21 @@ class HttpMulti::Exchange : public HttpExchange {
     head_.headers.emplace_back(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
   }
 
+  void give_trailer(std::string_view line) {
+    const std::size_t colon = line.find(':');
+    if (colon != std::string_view::npos)
+      observer_.on_trailer(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+  }
+
   bool end_of_head() {
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 100 && status < 200 && status != 101) return true;
-    head_delivered_ = true;
+    if (status >= 100 && status < 200 && status != 101)
+      return ++interim_heads_ <= kMostInterimHeads || distrust("too many answers before the final one");
     head_.status = static_cast<int>(status);
     head_.protocol = protocol_name(easy_.get());
+    if (const std::string_view problem = framing_problem(head_); !problem.empty()) return distrust(problem);
+    head_delivered_ = true;
     // Only now: after the transfer the connection, and with it the certificates, are gone.
     curl_tlssessioninfo* session = nullptr;
     if (hop_.url.starts_with("https://") &&
@@ -302,6 +397,11 @@ class HttpMulti::Exchange : public HttpExchange {
     }
     stopped_ = observer_.on_head(std::move(head_)) == HttpHopObserver::Next::kStop;
     return !stopped_;
+  }
+
+  bool distrust(std::string_view why) {
+    own_failure_ = {ProbePhase::kResponse, ProbeReason::kProtocol, std::string(why)};
+    return false;
   }
 
   bool body_bytes(std::string_view bytes) {
@@ -313,17 +413,26 @@ class HttpMulti::Exchange : public HttpExchange {
   const HttpHop hop_;
   HttpHopObserver& observer_;
   EasyPtr easy_;
+  std::optional<SocketStream> dial_;
+  SteadyTime dial_begun_{};
+  std::optional<Duration> dialed_;  ///< how long it took to connect
+  ScopedFd socket_;                 ///< connected, until libcurl takes it
+  std::unique_ptr<TlsTurns::Turn> turn_;
+  TlsTurn last_turn_;
   CurlListPtr headers_, proxy_headers_, connect_to_;
   std::shared_ptr<SSL_CTX> context_;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
   HttpHopHead head_;
   std::size_t head_bytes_ = 0;
+  int interim_heads_ = 0;
+  bool is_connected_ = false;  ///< what libcurl took
   bool running_ = false, tls_begun_ = false, head_seen_ = false, head_delivered_ = false, stopped_ = false;
   std::optional<ProbeFailure> own_failure_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-HttpMulti::HttpMulti(EventLoop& loop, TlsContexts& contexts) : loop_(loop), contexts_(contexts) {
+HttpMulti::HttpMulti(EventLoop& loop, TlsContexts& contexts, TlsTurns& turns)
+    : loop_(loop), contexts_(contexts), turns_(turns) {
   init_curl_once();
   multi_ = curl_multi_init();
   HEAL_CHECK(multi_ != nullptr, "curl_multi_init");

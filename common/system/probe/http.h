@@ -9,6 +9,7 @@
 #include "common/port/probe_io.h"
 #include "common/system/probe/event_loop.h"
 #include "common/system/probe/tls.h"
+#include "common/system/probe/tls_turns.h"
 
 namespace heal::system {
 
@@ -19,7 +20,7 @@ using CurlListPtr = std::unique_ptr<curl_slist, CFree<curl_slist_free_all>>;
 /// handles are used again. Loop thread only.
 class HttpMulti {
  public:
-  HttpMulti(EventLoop& loop, TlsContexts& contexts);
+  HttpMulti(EventLoop& loop, TlsContexts& contexts, TlsTurns& turns);
   ~HttpMulti();
   HttpMulti(const HttpMulti&) = delete;
   HttpMulti& operator=(const HttpMulti&) = delete;
@@ -41,6 +42,7 @@ class HttpMulti {
 
   EventLoop& loop_;
   TlsContexts& contexts_;
+  TlsTurns& turns_;
   CURLM* multi_;
   EventLoop::Id timer_ = 0;
   std::unordered_map<curl_socket_t, EventLoop::Id> watches_;

@@ -3,34 +3,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <openssl/err.h>
 
+#include "common/system/probe/socket_address.h"
+
 namespace heal::system {
 namespace {
 
 constexpr std::size_t kReadChunk = 16 * 1024;
-
-socklen_t fill_sockaddr(const IpAddress& ip, std::uint16_t port, sockaddr_storage& storage) {
-  storage = {};
-  if (ip.is_v6()) {
-    auto* in = reinterpret_cast<sockaddr_in6*>(&storage);
-    in->sin6_family = AF_INET6;
-    in->sin6_port = htons(port);
-    std::memcpy(&in->sin6_addr, ip.bytes.data(), 16);
-    if (!ip.zone.empty()) in->sin6_scope_id = if_nametoindex(ip.zone.c_str());
-    return sizeof *in;
-  }
-  auto* in = reinterpret_cast<sockaddr_in*>(&storage);
-  in->sin_family = AF_INET;
-  in->sin_port = htons(port);
-  std::memcpy(&in->sin_addr, ip.bytes.data(), 4);
-  return sizeof *in;
-}
 
 ProbeFailure connect_failure(int errno_value) {
   return {ProbePhase::kConnect, reason_of_errno(errno_value), fmt::format("connect: {}", std::strerror(errno_value))};
@@ -88,8 +71,16 @@ void SocketStream::end_step(std::optional<ProbeFailure> failure) {
   done(std::move(failure));
 }
 
+ScopedFd SocketStream::take_socket() {
+  if (watch_ != 0) loop_.forget(watch_);
+  watch_ = 0;
+  if (connected_at_once_) fd_.reset();
+  return std::move(fd_);
+}
+
 int SocketStream::begin_connect(const SocketAddress& to, const std::optional<IpAddress>& source) {
-  fd_.reset(socket(to.ip.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int type = transport_ == Transport::kUdp ? SOCK_DGRAM : SOCK_STREAM;
+  fd_.reset(socket(to.ip.is_v6() ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd_) return errno;
   sockaddr_storage address;
   if (source) {
@@ -97,8 +88,8 @@ int SocketStream::begin_connect(const SocketAddress& to, const std::optional<IpA
     if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return errno;
   }
   const socklen_t length = fill_sockaddr(to.ip, to.port, address);
-  if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS) return errno;
-  return 0;
+  connected_at_once_ = ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), length) == 0;
+  return connected_at_once_ || errno == EINPROGRESS ? 0 : errno;
 }
 
 void SocketStream::connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) {
@@ -130,6 +121,8 @@ Status SocketStream::begin_tls(const TlsSettings& settings) {
 void SocketStream::start_tls(const TlsSettings& settings, TlsDone done) {
   tls_done_ = std::move(done);
   done_ = [this](std::optional<ProbeFailure> failure) {
+    if (turn_) last_turn_ = turn_->state();
+    turn_.reset();
     const TlsDone tls_done = std::move(tls_done_);
     TlsFacts facts = failure ? TlsFacts{} : tls_facts(ssl_.get());
     tls_done(std::move(failure), std::move(facts));
@@ -141,7 +134,7 @@ void SocketStream::start_tls(const TlsSettings& settings, TlsDone done) {
     return;
   }
   step_ = Step::kHandshaking;
-  later([this] { handshake(); });
+  turn_ = turns_.take([this] { handshake(); });
 }
 
 void SocketStream::handshake() {

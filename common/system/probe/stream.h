@@ -7,19 +7,27 @@
 #include "common/port/probe_io.h"
 #include "common/system/probe/event_loop.h"
 #include "common/system/probe/tls.h"
+#include "common/system/probe/tls_turns.h"
 
 namespace heal::system {
 
-/// A non-blocking TCP or TLS connection on an EventLoop.
+/// A non-blocking TCP or TLS connection, or a connected UDP socket, on an EventLoop.
 class SocketStream : public ByteStream {
  public:
-  SocketStream(EventLoop& loop, TlsContexts& contexts) : loop_(loop), contexts_(contexts) {}
+  enum class Transport { kTcp, kUdp };
+  SocketStream(EventLoop& loop, TlsContexts& contexts, TlsTurns& turns, Transport transport = Transport::kTcp)
+      : loop_(loop), contexts_(contexts), turns_(turns), transport_(transport) {}
   ~SocketStream() override;
 
   void connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) override;
   void start_tls(const TlsSettings& settings, TlsDone done) override;
   void write(std::string bytes, Done done) override;
   void read(ReadDone done) override;
+  TlsTurn tls_turn() const override { return turn_ ? turn_->state() : last_turn_; }
+  /// The connected socket, for libcurl to use; this is then of no more use. None when it connected at once: libcurl
+  /// 7.88 connects again whatever it is told, and Linux lets that pass only the first time after a connection was made
+  /// in the background.
+  ScopedFd take_socket();
 
  private:
   enum class Step { kIdle, kConnecting, kHandshaking, kWriting, kReading };
@@ -47,8 +55,13 @@ class SocketStream : public ByteStream {
 
   EventLoop& loop_;
   TlsContexts& contexts_;
+  TlsTurns& turns_;
+  const Transport transport_;
   ScopedFd fd_;
+  bool connected_at_once_ = false;
   SslPtr ssl_;
+  std::unique_ptr<TlsTurns::Turn> turn_;
+  TlsTurn last_turn_;
   EventLoop::Id watch_ = 0;
   Step step_ = Step::kIdle;
   Done done_;

@@ -57,6 +57,11 @@ Status load_files(SSL_CTX* context, const TlsSettings& settings) {
   } else if (SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1) {
     return file_error("ca_file", settings.ca_file);
   }
+  if (settings.cert_file.empty() != settings.key_file.empty()) {
+    return make_error(ErrorCode::kInvalid, "tls_config has a {} without a {}",
+                      settings.cert_file.empty() ? "key_file" : "cert_file",
+                      settings.cert_file.empty() ? "cert_file" : "key_file");
+  }
   if (settings.cert_file.empty()) return {};
   if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1) {
     return file_error("cert_file", settings.cert_file);

@@ -1,55 +1,15 @@
 // heal-exporter beside Debian's prometheus-blackbox-exporter 0.23 on one configuration and the same local servers.
-#include <algorithm>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
 #include "common/base/text.h"
-#include "tests/contract/exporter/programs.h"
+#include "tests/contract/exporter/pair.h"
 #include "tests/support/loopback_server.h"
-#include "tests/support/temp_folder.h"
 #include "tests/support/test_certificates.h"
 
 namespace heal::test {
 namespace {
-
-constexpr const char* kBlackbox = "/usr/bin/prometheus-blackbox-exporter";
-
-/// Families whose values are measured times.
-bool is_time(const std::string& name) {
-  return name == "probe_duration_seconds" || name == "probe_dns_lookup_time_seconds" ||
-         name == "probe_http_duration_seconds";
-}
-
-/// The lines of an exposition, sorted, times replaced by whether there was one, without what only we have.
-std::vector<std::string> comparable(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) {
-    if (line.find("heal_probe_failure_info") != std::string::npos) continue;
-    const std::size_t space = line.rfind(' ');
-    const std::string name = line.substr(0, line.find_first_of("{ "));
-    if (is_time(name) && line.front() != '#') {
-      const bool ran = std::stod(line.substr(space)) > 0;
-      line = line.substr(0, space) + (name == "probe_http_duration_seconds" && !ran ? " 0" : " some");
-    }
-    lines.push_back(line);
-  }
-  std::sort(lines.begin(), lines.end());
-  return lines;
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    char hex[4];
-    std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c));
-    out += hex;
-  }
-  return out;
-}
 
 const std::string kGzipHello(
     "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00", 25);
@@ -128,8 +88,8 @@ std::string modules(const std::string& ca_file) {
 )";
 }
 
-/// Both programs on one configuration, and the servers that they probe.
-class Pair {
+/// Both programs, and the servers that they probe.
+class Pair : public ExporterPair {
  public:
   Pair()
       : authority_(folder_.path()),
@@ -143,41 +103,19 @@ class Pair {
           if (got > 0) send_all(fd, std::string_view(buffer, static_cast<std::size_t>(got)));
         }),
         silent_([](int fd) { read_to_end(fd); }) {
-    const std::string file = (folder_.path() / "blackbox.yml").string();
-    std::ofstream(file) << modules(authority_.ca_file());
-    theirs_ = free_port();
-    ours_ = free_port();
-    const auto listen = [](std::uint16_t port) { return "--web.listen-address=127.0.0.1:" + std::to_string(port); };
-    blackbox_.emplace(
-        std::vector<std::string>{kBlackbox, "--config.file=" + file, listen(theirs_), "--log.level=error"});
-    heal_.emplace(std::vector<std::string>{HEAL_BIN_DIR "/heal-exporter", "--config.file=" + file, listen(ours_),
-                                           "--log.level=error"});
-    client_.wait_for(theirs_);
-    client_.wait_for(ours_);
+    start(modules(authority_.ca_file()));
   }
 
-  struct Answers {
-    HttpClientResponse theirs, ours;
-  };
-  Answers ask(const std::string& path, const HttpHeaders& headers = {}) {
-    return {client_.get(theirs_, path, headers), client_.get(ours_, path, headers)};
-  }
   std::string web(const std::string& path) const { return "http://localhost:" + port(web_) + path; }
   static std::string port(const LoopbackServer& server) { return std::to_string(server.port()); }
 
  private:
-  TempFolder folder_;
   TestAuthority authority_;
 
  public:
   LoopbackServer web_;
   TlsTestServer tls_, expired_;
   LoopbackServer banner_, silent_;
-
- private:
-  std::uint16_t theirs_ = 0, ours_ = 0;
-  std::optional<Program> blackbox_, heal_;
-  Client client_;
 };
 
 TEST_CASE("heal-exporter answers /probe as blackbox_exporter does") {

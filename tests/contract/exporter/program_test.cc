@@ -1,4 +1,5 @@
 // heal-exporter as a program: signals, reloads, its own pages.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -13,13 +14,17 @@ namespace {
 /// heal-exporter on a file that the test rewrites.
 class Exporter {
  public:
-  explicit Exporter(const std::string& config) : port_(free_port()) {
+  explicit Exporter(const std::string& config, const std::vector<std::string>& more = {},
+                    const std::string& prefix = "")
+      : port_(free_port()) {
     write(config);
-    program_.emplace(std::vector<std::string>{HEAL_BIN_DIR "/heal-exporter", "--config.file=" + file(),
-                                              "--web.listen-address=127.0.0.1:" + std::to_string(port_),
-                                              "--log.level=error"});
-    client.wait_for(port_);
+    std::vector<std::string> command{HEAL_BIN_DIR "/heal-exporter", "--config.file=" + file(),
+                                     "--web.listen-address=127.0.0.1:" + std::to_string(port_), "--log.level=error"};
+    command.insert(command.end(), more.begin(), more.end());
+    program_.emplace(std::move(command));
+    client.wait_until([&] { return client.get(port_, prefix + "/-/healthy").status == 200; });
   }
+  HttpClientResponse answer(const std::string& path) { return client.get(port_, path); }
   void write(const std::string& config) const { std::ofstream(file()) << config; }
   std::string file() const { return (folder_.path() / "exporter.yml").string(); }
   std::string get(const std::string& path) { return client.get(port_, path).body; }
@@ -70,12 +75,64 @@ TEST_CASE("scheduled probes show a failure with its reason, and the page passes 
   CHECK(std::system(("promtool check metrics < " + page).c_str()) == 0);
 }
 
+TEST_CASE("targets of files come and go without a reload, and their series with them") {
+  LoopbackServer server([](int fd) { read_to_end(fd); });
+  Exporter exporter(
+      "modules: {m: {prober: tcp}}\nprobes: [{name: p, module: m, interval: 100ms, file_sd: [sd.json]}]\n");
+  const auto name = [&](const std::string& env) {
+    return "heal_probe_up{env=\"" + env + "\",module=\"m\",probe=\"p\",target=\"" + server.address() + "\"}";
+  };
+  const auto write = [&](const std::string& env) {
+    std::ofstream(exporter.file() + ".new")
+        << R"([{"targets": [")" << server.address() << R"("], "labels": {"env": ")" << env << R"("}}])";
+    std::filesystem::rename(exporter.file() + ".new", std::filesystem::path(exporter.file()).parent_path() / "sd.json");
+  };
+  write("first");
+  exporter.client.wait_until([&] { return exporter.shows(name("first") + " 1"); });
+  write("second");
+  exporter.client.wait_until([&] { return exporter.shows(name("second") + " 1"); });
+  CHECK(exporter.get("/metrics").find(name("first")) == std::string::npos);
+  CHECK(exporter.get("/").find("env=second") != std::string::npos);
+}
+
 TEST_CASE("allow_targets holds for /probe") {
   LoopbackServer server([](int fd) { read_to_end(fd); });
   Exporter exporter("modules: {m: {prober: tcp}}\nallow_targets: ['10.0.0.0/8']\n");
   const std::string body = exporter.get("/probe?module=m&target=" + server.address());
   CHECK(body.find("heal_probe_failure_info{phase=\"target\",reason=\"not_allowed\"} 1\n") != std::string::npos);
   CHECK(body.find("\nprobe_success 0\n") != std::string::npos);
+}
+
+TEST_CASE("deny_targets holds for /probe, whatever allow_targets say") {
+  LoopbackServer server([](int fd) { read_to_end(fd); });
+  Exporter exporter(
+      "modules: {m: {prober: tcp}, p: {prober: icmp}, d: {prober: dns, dns: {query_name: a}}}\n"
+      "allow_targets: ['0.0.0.0/0', '::/0', '*.test']\ndeny_targets: ['127.0.0.0/8', '::1']\n");
+  const std::string port = ":" + std::to_string(server.port());
+  for (const std::string& query :
+       {"module=m&target=127.0.0.1" + port, "module=m&target=localhost" + port, "module=m&target=0.0.0.0" + port,
+        "module=m&target=[::ffff:127.0.0.1]" + port, "module=m&target=[::]" + port,
+        std::string("module=p&target=127.0.0.1"), std::string("module=d&target=127.0.0.1")}) {
+    CAPTURE(query);
+    const std::string body = exporter.get("/probe?" + query);
+    CHECK(body.find("heal_probe_failure_info{phase=\"target\",reason=\"not_allowed\"} 1\n") != std::string::npos);
+  }
+}
+
+TEST_CASE("below a prefix every route is there, and / leads to the external URL") {
+  LoopbackServer server([](int fd) { read_to_end(fd); });
+  Exporter exporter("modules: {m: {prober: tcp}}\n", {"--web.external-url=https://proxy.example/bb/"}, "/bb");
+  CHECK(exporter.get("/bb/probe?module=m&target=" + server.address()).find("\nprobe_success 1\n") != std::string::npos);
+  for (const char* path : {"/bb/", "/bb/metrics", "/bb/config", "/bb/logs?id=0", "/bb/-/ready"}) {
+    CAPTURE(path);
+    CHECK(exporter.answer(path).status == 200);
+  }
+  for (const char* path : {"/metrics", "/probe", "/-/healthy"})
+    CHECK(exporter.answer(path).status == 404);
+  const HttpClientResponse root = exporter.answer("/");
+  CHECK(root.status == 302);
+  CHECK(std::count(root.headers.begin(), root.headers.end(),
+                   HttpHeaders::value_type("Location", "https://proxy.example/bb/")) == 1);
 }
 
 TEST_CASE("hostile targets stay text on every page") {

@@ -83,4 +83,34 @@ class Client {
   CurlHttpClient client_;
 };
 
+/// tests/support/grpc_health_server.py on a port of its own; with a certificate and its key it speaks TLS.
+class GrpcServer {
+ public:
+  explicit GrpcServer(const std::vector<std::string>& certificate_and_key)
+      : port_(free_port()), program_(command(port_, certificate_and_key)) {
+    Client().wait_until([this] { return accepts(); });
+  }
+  std::uint16_t port() const { return port_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  static std::vector<std::string> command(std::uint16_t port, const std::vector<std::string>& certificate_and_key) {
+    std::vector<std::string> argv{"/usr/bin/python3", HEAL_SOURCE_DIR "/tests/support/grpc_health_server.py",
+                                  std::to_string(port)};
+    argv.insert(argv.end(), certificate_and_key.begin(), certificate_and_key.end());
+    return argv;
+  }
+  bool accepts() const {
+    const ScopedFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+
+  std::uint16_t port_;
+  Program program_;
+};
+
 }  // namespace heal::test

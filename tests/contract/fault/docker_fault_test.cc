@@ -12,10 +12,12 @@
 #include "common/system/system_clock.h"
 #include "common/system/system_random.h"
 #include "common/wire/json.h"
+#include "tests/contract/fault/docker_tools.h"
 
 namespace heal::fault {
 namespace {
 
+using test::need_engine;
 using State = FaultLease::State;
 constexpr const char* kImage = "debian:bookworm-slim";
 
@@ -69,16 +71,8 @@ class Victim {
   const std::string name_;
 };
 
-bool engine_is_there() {
-  SystemClock clock;
-  DockerEngine engine{DockerEndpoint{}};
-  const auto version = engine.version(clock.deadline_in(10s), {});
-  if (!version) WARN("skipped: no Docker engine: " << version.error().str());
-  return version.has_value();
-}
-
 TEST_CASE("a real container is broken and comes back as it was") {
-  if (!engine_is_there()) return;
+  need_engine();
   struct Case {
     const char* kind;
     const char* status;
@@ -107,7 +101,7 @@ TEST_CASE("a real container is broken and comes back as it was") {
 }
 
 TEST_CASE("a crash through a helper container hits the same process") {
-  if (!engine_is_there()) return;
+  need_engine();
   Victim victim("helper");
   ContainerInfo info = victim.look();
   ByHelper processes;
@@ -120,7 +114,7 @@ TEST_CASE("a crash through a helper container hits the same process") {
 }
 
 TEST_CASE("a process that is not the container's is not killed") {
-  if (!engine_is_there()) return;
+  need_engine();
   Victim victim("other");
   const ContainerInfo info = victim.look();
   const auto other = kill_container_process(::getpid(), info.id);
@@ -154,7 +148,7 @@ class Network {
 };
 
 TEST_CASE("a partition gives back aliases and fixed addresses") {
-  if (!engine_is_there()) return;
+  need_engine();
   Network network;
   Victim victim("aliases");
   const std::string id = victim.look().id;
@@ -173,7 +167,7 @@ TEST_CASE("a partition gives back aliases and fixed addresses") {
 }
 
 TEST_CASE("a paused container that was restarted by a heal is left alone") {
-  if (!engine_is_there()) return;
+  need_engine();
   Victim victim("healed");
   SystemHostProcesses processes({});
   auto keeper = victim.keeper(processes);

@@ -89,6 +89,15 @@ TEST_CASE("Alertmanager holds what is posted while it fires, and nothing else") 
   CHECK(held->silenced_by.empty());
   CHECK(find({{"alertname", "HealFailed"}}).value() == std::nullopt);  // fewer labels are another alert
 
+  const auto all = api.alerts(fixture->soon(), {});
+  REQUIRE(all.has_value());
+  REQUIRE(all->size() == 1);
+  CHECK(all->front().alert == expected);
+  const auto started = api.started_at(fixture->soon(), {});
+  REQUIRE(started.has_value());
+  CHECK(*started <= fixture->clock().now());
+  CHECK(*started > fixture->clock().now() - 10min);
+
   alert.ends_at = fixture->clock().now() - 1ms;
   REQUIRE(api.post({alert}, fixture->soon(), {}).has_value());
   CHECK(find(alert.labels).value() == std::nullopt);
@@ -100,7 +109,59 @@ TEST_CASE("Alertmanager holds what is posted while it fires, and nothing else") 
   fixture->make_unavailable();
   CHECK(find(alert.labels).error().code() == ErrorCode::kUnreachable);
   CHECK(api.post({alert}, fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
+  CHECK(api.alerts(fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
+  CHECK(api.started_at(fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
   CHECK(api.ready(fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
+}
+
+TEST_CASE("a silence is made, changed and ended, and silences what it matches") {
+  const auto fixture = alertmanager_fixture();
+  AlertmanagerApi& api = fixture->api();
+  Alert alert;
+  alert.labels = {{"alertname", "CartDown"}, {"job", "cart"}};
+  REQUIRE(api.post({alert}, fixture->soon(), {}).has_value());
+  const auto silences = [&] { return api.silences(fixture->soon(), {}).value(); };
+  CHECK(silences().empty());
+
+  Silence silence;
+  silence.matchers = Matcher::parse_list(R"(alertname="CartDown", job=~"c.*")").value();
+  silence.starts_at = std::chrono::floor<std::chrono::milliseconds>(fixture->clock().now());
+  silence.ends_at = silence.starts_at + 10min;
+  silence.created_by = "promheal";
+  silence.comment = "a \"comment\" [inc-1/s]";
+  const auto id = api.silence(silence, fixture->soon(), {});
+  REQUIRE(id.has_value());
+  REQUIRE(silences().size() == 1);
+  Silence held = silences()[0];
+  CHECK(held.id == *id);
+  CHECK(held.starts_at >= silence.starts_at);
+  held.starts_at = silence.starts_at;
+  held.id.clear();
+  CHECK(held == silence);
+  const auto silenced_by = [&] { return api.find(alert.labels, fixture->soon(), {}).value()->silenced_by; };
+  const Deadline patience = fixture->clock().deadline_in(20s);
+  while (silenced_by().empty() && fixture->clock().steady_now() < patience)
+    fixture->clock().sleep_for(50ms, {});
+  CHECK(silenced_by() == std::vector<std::string>{*id});
+  CHECK(api.active({}, fixture->soon(), {})->empty());
+
+  silence.id = *id;
+  silence.ends_at += 10min;
+  const auto changed = api.silence(silence, fixture->soon(), {});
+  REQUIRE(changed.has_value());
+  REQUIRE(silences().size() == 1);
+  CHECK(silences()[0].ends_at == silence.ends_at);
+
+  REQUIRE(api.expire_silence(*changed, fixture->soon(), {}).has_value());
+  CHECK(silences().empty());
+  CHECK(api.expire_silence(*changed, fixture->soon(), {}).has_value());
+  CHECK(api.expire_silence("00000000-0000-0000-0000-0000000000ff", fixture->soon(), {}).error().code() ==
+        ErrorCode::kNotFound);
+  silence.id.clear();
+  silence.matchers = Matcher::parse_list(R"(alertname="")").value();
+  CHECK(api.silence(silence, fixture->soon(), {}).error().code() == ErrorCode::kInvalid);
+  fixture->make_unavailable();
+  CHECK(api.silences(fixture->soon(), {}).error().code() == ErrorCode::kUnreachable);
 }
 
 TEST_CASE("what a real Alertmanager sends to a webhook is read whole") {

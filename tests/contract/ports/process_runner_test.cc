@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/small_file.h"
 #include "common/base/text.h"
 #include "common/sim/fake_clock.h"
 #include "common/sim/scripted_process_runner.h"
@@ -84,8 +85,7 @@ std::vector<pid_t> processes_with(const std::string& mark) {
   std::vector<pid_t> found;
   for (const ProcessEntry& entry : read_process_table()) {
     if (entry.ended()) continue;
-    std::ifstream file("/proc/" + std::to_string(entry.pid) + "/cmdline");
-    const std::string line{std::istreambuf_iterator<char>(file), {}};
+    const std::string line = read_small_file("/proc/" + std::to_string(entry.pid) + "/cmdline");
     if (line.find(mark) != std::string::npos) found.push_back(entry.pid);
   }
   return found;
@@ -242,6 +242,35 @@ TEST_CASE("nothing of a program is left, neither children nor those in sessions 
   const auto outcome = fixture.runner().run(spec, fixture.clock().deadline_in(300ms), {});
   REQUIRE(outcome.has_value());
   CHECK(processes_with(mark).empty());
+}
+
+TEST_CASE("what is private reaches a program by a file of this user's alone, which is gone afterwards") {
+  PosixProcessRunner runner;
+  SystemClock clock;
+  ProcessSpec spec = shell("echo \"$0\"; cat \"$0\"; stat -c %a \"$0\"");
+  spec.environment = {{"PATH", "/usr/bin:/bin"}};
+  spec.argv.emplace_back(kPrivateFile);
+  spec.private_text = "s3cret\n";
+  const auto outcome = runner.run(spec, clock.deadline_in(20s), {});
+  REQUIRE(outcome.has_value());
+  const auto lines = split(outcome->output, '\n');
+  REQUIRE(lines.size() >= 3);
+  CHECK(lines[1] == "s3cret");
+  CHECK(lines[2] == "600");
+  CHECK_FALSE(std::filesystem::exists(std::string(lines[0])));
+}
+
+TEST_CASE("what a program leaves running is counted") {
+  PosixProcessRunner runner;
+  SystemClock clock;
+  const auto run = [&](const std::string& script) {
+    auto outcome = runner.run(shell(script), clock.deadline_in(20s), {});
+    REQUIRE(outcome.has_value());
+    REQUIRE(outcome->ok());
+    return outcome->left_over;
+  };
+  CHECK(run("exit 0") == 0);
+  CHECK(run("sleep 1000 & exit 0") == 1);
 }
 
 TEST_CASE("programs that run side by side do not end one another") {

@@ -17,6 +17,8 @@ namespace heal::test {
 /// Runs probes on real sockets.
 class ProbeBench {
  public:
+  explicit ProbeBench(system::TlsLimits limits = {}) : io_(limits) {}
+
   /// A module from the YAML of its body, e.g. `{prober: tcp}`.
   static std::shared_ptr<const probe::Module> module(const std::string& yaml) {
     config::Diagnostics diagnostics;
@@ -37,6 +39,7 @@ class ProbeBench {
     return probe::run_once(engine_, std::move(request), timeout);
   }
   probe::Engine& engine() { return engine_; }
+  ProbeIo& io() { return io_; }
 
  private:
   SystemClock clock_;

@@ -35,7 +35,7 @@ TEST_CASE("a port that accepts is a success; one that refuses is not") {
   }
   CHECK(verdict(bench.run("{prober: tcp}", target)) == "connect/refused");
   CHECK(verdict(bench.run("{prober: tcp}", "127.0.0.1")) == "target/invalid_target");
-  CHECK(verdict(bench.run("{prober: tcp}", "127.0.0.1:http")) == "target/invalid_target");
+  CHECK(verdict(bench.run("{prober: tcp}", "127.0.0.1:nosuch")) == "target/invalid_target");
   CHECK(verdict(bench.run("{prober: tcp, tcp: {source_ip_address: 192.0.2.77}}", target)) == "connect/unreachable");
 }
 

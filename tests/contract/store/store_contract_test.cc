@@ -7,10 +7,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "common/sim/memory_store.h"
-#include "common/system/sqlite_store.h"
+#include "tests/contract/store/store_fixtures.h"
 #include "tests/contract/store/store_samples.h"
-#include "tests/support/temp_folder.h"
 
 namespace heal {
 namespace {
@@ -19,16 +17,10 @@ using test::at;
 using test::entry;
 using test::episode;
 using test::incident;
+using test::InMemory;
 using test::lease;
+using test::OnDisk;
 using enum IncidentState;
-
-struct InMemory {
-  std::unique_ptr<Store> store = std::make_unique<MemoryStore>();
-};
-struct OnDisk {
-  test::TempFolder folder;
-  std::unique_ptr<Store> store = SqliteStore::open(folder.path() / "store").value();
-};
 
 std::vector<std::string> ids_of(const std::vector<Incident>& incidents) {
   std::vector<std::string> ids;
@@ -116,6 +108,14 @@ TEMPLATE_TEST_CASE("what must be found at a start is found in its order", "", In
   for (const Episode& each : unresolved)
     keys.push_back(each.key);
   CHECK(keys == Ids{"e3", "e1", "e2"});
+  CHECK(store.unresolved_refs().value() ==
+        std::vector<EpisodeRef>{{"e3", "alertmanager", ""}, {"e1", "alertmanager", ""}, {"e2", "alertmanager", ""}});
+  Ids visited;
+  CHECK(store.each_unresolved("alertmanager", [&](const Episode& each) { visited.push_back(each.key); }));
+  CHECK(visited == keys);
+  CHECK(store.each_unresolved("docker", [](const Episode&) { FAIL("of another source"); }));
+  CHECK(store.episodes({"e3", "none", "e0", "e3"}).value() == std::vector{resolved, episode("e3", "", 101)});
+  CHECK(store.episodes({}).value().empty());
   CHECK(ids_of(store.open_incidents().value()) == Ids{"1", "3"});
 }
 

@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <fstream>
+#include <iomanip>
 #include <sstream>
 
 #include <catch2/catch.hpp>
@@ -116,7 +117,7 @@ TEST_CASE("every command has an example that parses") {
       if (example.starts_with("source ")) continue;
       std::vector<std::string> words;
       std::istringstream in(example);
-      for (std::string word; in >> word;)
+      for (std::string word; in >> std::quoted(word);)
         words.push_back(word);
       REQUIRE(words.front() == "healctl");
       words.erase(words.begin());

@@ -75,6 +75,11 @@ TEST_CASE("a plan is the same bytes on every machine") {
   require_golden(golden_folder() / "examples" / "restart-container.expected",
                  explain(restart) + "\n" + restart.canonical + "\n");
 
+  input.labels["instance"] = "nginx:8080";
+  const auto recreate = make_plan(bundle.config, *bundle.find_playbook("recreate-container"), input).value();
+  require_golden(golden_folder() / "examples" / "recreate-container.expected",
+                 explain(recreate) + "\n" + recreate.canonical + "\n");
+
   input.target = inventory_of(bundle.config, TargetId::parse("service/api").value()).value();
   input.params = {{"volume", "logs"}};
   const auto rotate = make_plan(bundle.config, *bundle.find_playbook("rotate-logs"), input).value();

@@ -1,3 +1,4 @@
+#include <system_error>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -31,15 +32,18 @@ class Bench {
     engine.stop();
   }
   std::unique_ptr<ProbeScheduler> scheduler(const ExporterConfig& config, const ProbeScheduler* previous = nullptr,
-                                            std::size_t limit = 100) {
-    return std::make_unique<ProbeScheduler>(ProbeScheduler::Context{engine, clock, random, counters, limit}, config,
-                                            previous);
+                                            std::size_t limit = 100, const FoundTargets& found = {}) {
+    return std::make_unique<ProbeScheduler>(
+        ProbeScheduler::Context{engine, clock, random, counters, limit, &failures, [this] { ++transitions; }}, config,
+        previous, found);
   }
   void run(ProbeScheduler& scheduler) {
     scheduler.run_due();
     io.run();
   }
 
+  History failures{10};
+  int transitions = 0;
   FakeClock clock;
   SequenceRandom random;
   SimProbeIo io{clock};
@@ -94,6 +98,27 @@ TEST_CASE("a run that has not ended is never doubled") {
   bench.io.run();
 }
 
+TEST_CASE("a schedule for which the host has no thread says so, and the one before goes on") {
+  Bench bench;
+  const ExporterConfig config = config_of("[{name: p, module: m, interval: 1s, targets: ['192.0.2.1:80']}]");
+  ProbeScheduler::Context context{bench.engine, bench.clock, bench.random, bench.counters};
+  const std::shared_ptr<ProbeScheduler> old = ProbeScheduler::create(context, config, nullptr).value();
+  old->start();
+  bench.clock.wait_for_sleepers(1);
+  context.make_thread = [](const HeldThread::Work&) -> std::jthread {
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  };
+  const auto refused = ProbeScheduler::create(context, config, old.get());
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().str() == "no thread can be made for the schedule of probes: Resource temporarily unavailable");
+  CHECK(bench.clock.sleepers() == 1);
+  context.make_thread = nullptr;
+  const std::shared_ptr<ProbeScheduler> next = ProbeScheduler::create(context, config, old.get()).value();
+  CHECK(bench.clock.sleepers() == 0);
+  next->start();
+  bench.clock.wait_for_sleepers(1);
+}
+
 TEST_CASE("no more probes than the limit are in flight") {
   Bench bench;
   const auto scheduler = bench.scheduler(
@@ -119,10 +144,98 @@ TEST_CASE("a reload keeps the counts of what stays and forgets what goes") {
   CHECK(second->series()[1]->numbers().runs() == 0);
 }
 
-TEST_CASE("the exposition of a scheduled probe") {
+TEST_CASE("targets of files are probed beside the listed ones, each once, with their labels") {
+  Bench bench;
+  const auto config = config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {env: test, a: b}}]");
+  const auto scheduler = bench.scheduler(
+      config, nullptr, 100,
+      {{"p", {{"192.0.2.2:80", {{"env", "prod"}}}, {"192.0.2.1:80", {}}, {"192.0.2.2:80", {{"env", "prod"}}}}}});
+  REQUIRE(scheduler->series().size() == 2);
+  CHECK(scheduler->series()[1]->labels() ==
+        Labels{{"a", "b"}, {"env", "prod"}, {"module", "m"}, {"probe", "p"}, {"target", "192.0.2.2:80"}});
+}
+
+TEST_CASE("targets that come and go leave the others' times as they are, and a new one is probed at once") {
+  Bench bench;
+  const auto config = config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1h, jitter: 0s}]");
+  auto scheduler = bench.scheduler(config);
+  bench.run(*scheduler);
+  const SteadyTime first = bench.clock.steady_now();
+  for (int i = 2; i < 5; ++i) {
+    bench.clock.advance(10min);
+    scheduler = bench.scheduler(config, scheduler.get(), 100, {{"p", {{fmt::format("192.0.2.{}:80", i), {}}}}});
+    CHECK(scheduler->next() == bench.clock.steady_now());
+    bench.run(*scheduler);
+    CHECK(scheduler->series()[1]->numbers().runs() == 1);
+  }
+  CHECK(scheduler->series()[0]->numbers().runs() == 1);
+  CHECK(scheduler->next() == first + 1h);
+}
+
+TEST_CASE("no more targets are scheduled than one exporter can hold, and the rest is counted") {
+  Bench bench;
+  FoundTargets found;
+  for (std::size_t i = 0; i < kMostSeries; ++i)
+    found["p"].push_back({std::to_string(i) + ":1", {}});
+  const auto scheduler =
+      bench.scheduler(config_of("[{name: p, module: m, targets: ['192.0.2.1:80']}]"), nullptr, 10, found);
+  CHECK(scheduler->series().size() == kMostSeries);
+  CHECK(scheduler->dropped() == 1);
+}
+
+TEST_CASE("a target is down after so many failures in a row and up again after so many successes") {
+  Bench bench;
+  const auto scheduler = bench.scheduler(config_of(
+      "[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, down_after: 3, up_after: 2}]"));
+  const auto run = [&](bool success) {
+    if (success) bench.io.serve_lines(kServer, {}, SimProbeIo::AtEnd::kStays);
+    const auto saved = scheduler->series()[0];
+    ProbeResult result;
+    result.success = success;
+    result.reason = success ? "" : "refused";
+    saved->record(result, bench.clock.now(), {3, 2});
+    return saved->standing().state;
+  };
+  using enum ProbeState;
+  std::vector<ProbeState> states;
+  for (const bool success :
+       {false, false, true, false, false, true, false, false, false, true, false, true, true, false})
+    states.push_back(run(success));
+  CHECK(states == std::vector<ProbeState>{kUnknown, kUnknown, kUp, kUp, kUp, kUp, kUp, kUp, kDown, kDown, kDown, kDown,
+                                          kUp, kUp});
+  CHECK(scheduler->series()[0]->numbers().went_down == 1);
+  CHECK(scheduler->series()[0]->numbers().went_up == 1);
+}
+
+TEST_CASE("changes of state are told, and the log of the first of a row of like failures is kept") {
   Bench bench;
   const auto scheduler = bench.scheduler(
-      config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {service: \"a\\\"b\"}, jitter: 0s}]"));
+      config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, down_after: 2}]"));
+  for (int i = 0; i < 4; ++i) {
+    bench.run(*scheduler);
+    bench.clock.advance(1s);
+  }
+  CHECK(bench.transitions == 1);
+  CHECK(bench.failures.list().size() == 1);
+  const auto numbers = scheduler->series()[0]->numbers();
+  REQUIRE(numbers.failure_log);
+  CHECK(bench.failures.find(*numbers.failure_log)->target == "192.0.2.1:80");
+  CHECK(numbers.last_message.find("refused") != std::string::npos);
+}
+
+TEST_CASE("a password in a target is used and not shown") {
+  Bench bench;
+  const auto config = config_of("[{name: p, module: m, targets: ['http://me:secret@192.0.2.1/']}]");
+  const auto scheduler = bench.scheduler(config);
+  CHECK(scheduler->series()[0]->labels().at("target") == "http://***@192.0.2.1/");
+  CHECK(config.yaml().find("secret") == std::string::npos);
+  CHECK(config.probes[0].targets[0] == "http://me:secret@192.0.2.1/");
+}
+
+TEST_CASE("the exposition of a scheduled probe") {
+  Bench bench;
+  const auto scheduler = bench.scheduler(config_of(
+      "[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {service: \"a\\\"b\"}, jitter: 0s, down_after: 1}]"));
   bench.run(*scheduler);
   ExpositionWriter out;
   write_probe_series(scheduler->series(), out);
@@ -132,7 +245,9 @@ TEST_CASE("the exposition of a scheduled probe") {
        {"heal_probe_success{" + labels + "} 0\n", "heal_probe_consecutive_failures{" + labels + "} 1\n",
         "heal_probe_last_run_timestamp_seconds{" + labels + "} 1.893553445e+09\n",
         "heal_probe_runs_total{" + labels + ",result=\"success\"} 0\n",
-        "heal_probe_runs_total{" + labels + ",result=\"failure\"} 1\n",
+        "heal_probe_runs_total{" + labels + ",result=\"failure\"} 1\n", "heal_probe_up{" + labels + "} 0\n",
+        "heal_probe_state_since_timestamp_seconds{" + labels + "} 1.893553445e+09\n",
+        "heal_probe_transitions_total{" + labels + ",state=\"down\"} 0\n",
         "heal_probe_failures_total{" + labels + ",reason=\"refused\"} 1\n",
         "heal_probe_failure_info{" + labels + ",phase=\"connect\",reason=\"refused\"} 1\n",
         "heal_probe_duration_seconds_bucket{" + labels + ",le=\"0.001\"} 1\n",

@@ -92,7 +92,8 @@ TEST_CASE("a request that cannot be granted touches nothing and says why") {
   };
   const auto c = GENERATE(values<Case>({
       {{"explode", kWeb, {}, ""},
-       "invalid: unknown fault \"explode\", expected one of stop, kill, crash, pause, partition"},
+       "invalid: unknown fault \"explode\", expected one of stop, kill, crash, pause, partition, dependency, unseen, "
+       "loss, http-errors, bandwidth, latency, corrupt, duplicate, reorder, cpu, memory, pids, disk, silence"},
       {{"stop", kWeb, 0s, ""}, "invalid: a fault may last from 1ms to 30m, not 0s"},
       {{"stop", kWeb, 31min, ""}, "invalid: a fault may last from 1ms to 30m, not 31m"},
       {{"stop", {"unit", "", "nginx"}, {}, ""}, "invalid: only containers can be broken, not unit/nginx"},

@@ -1,9 +1,12 @@
 #include "tests/unit/healctl/bench.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "common/base/text.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
+#include "healctl/output/text.h"
 
 namespace heal::ctl {
 
@@ -33,6 +36,13 @@ Incident healed_incident() {
 
 std::string text_of(const Json& json) {
   return dump(json);
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  for (const auto line : split(text, '\n'))
+    widest = std::max(widest, display_width(line));
+  return widest;
 }
 
 std::string list_of(const std::vector<Incident>& incidents, const std::string& cursor) {

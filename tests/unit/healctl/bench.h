@@ -32,7 +32,8 @@ class Bench {
                           [this](const auto& request, Duration timeout, std::stop_token) {
                             probed.emplace_back(request, timeout);
                             return probe_result;
-                          }},
+                          },
+                          inspect_store, restore_store, read_stories},
                     Console{out, err, width, 0}, environment);
     const auto exit = program.run(args, stop.get_token());
     return {exit, out.str(), err.str()};
@@ -48,6 +49,10 @@ class Bench {
   SimContainerEngine engine{clock};
   std::vector<std::pair<probe::ProbeRequest, Duration>> probed;
   ProbeResult probe_result;
+  std::function<Result<StoreReport>(const std::string& file)> inspect_store;
+  std::function<Result<RestoreReport>(const std::string& file, const std::string& folder)> restore_store;
+  std::function<Result<std::vector<StoredStory>>(const std::string& file, WallTime since, std::size_t limit)>
+      read_stories;
   Environment environment{{"USER", "ada"}};
   std::size_t width = 0;  ///< of the terminal; 0: none
   std::stop_source stop;
@@ -56,6 +61,8 @@ class Bench {
 /// A container's incident that was detected three seconds after FakeClock::kStart less a minute, and healed.
 Incident healed_incident();
 std::string text_of(const Json& json);
+/// Columns of the widest line.
+std::size_t widest_line(const std::string& text);
 
 /// `{"incidents": [...], "next_cursor": cursor}`.
 std::string list_of(const std::vector<Incident>& incidents, const std::string& cursor = "");

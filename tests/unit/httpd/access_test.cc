@@ -80,7 +80,7 @@ TEST_CASE("a unix socket has the mode asked for, replaces a stale file and is re
   ServerOptions options;
   options.listen = {"unix:" + path};
   options.unix_mode = 0600;
-  { const auto stale = bind_listener({path, "", 0}, 0600); }
+  { const auto stale = bind_listener({path, "", 0}, {0600, {}}); }
   REQUIRE(fs::exists(path));
   TestServer test(options);
   test.server->get("/", who);
@@ -101,7 +101,7 @@ TEST_CASE("a unix socket has the mode asked for, replaces a stale file and is re
 TEST_CASE("a file that is no socket is never unlinked") {
   const TempFolder folder;
   const auto path = folder.write("x", "precious");
-  const auto bound = bind_listener({path, "", 0}, 0600);
+  const auto bound = bind_listener({path, "", 0}, {0600, {}});
   REQUIRE(bound.error().str() == "listen on unix:" + path + ": exists and is not a socket");
   REQUIRE(fs::file_size(path) == 8);
 }

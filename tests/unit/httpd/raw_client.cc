@@ -119,14 +119,19 @@ RawClient& first_readable(RawClient& one, RawClient& two) {
   return (polls[0].revents & POLLIN) != 0 ? one : two;
 }
 
-RawClient::Reply RawClient::fetch(std::uint16_t port, std::string_view request_line, std::string_view headers,
-                                  std::string_view body) {
+RawClient RawClient::ask(std::uint16_t port, std::string_view request_line, std::string_view headers,
+                         std::string_view body) {
   RawClient client(port);
   std::string text(request_line);
   text.append(" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n").append(headers);
   if (!body.empty()) text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   client.send(text.append("\r\n").append(body));
-  return client.read_reply();
+  return client;
+}
+
+RawClient::Reply RawClient::fetch(std::uint16_t port, std::string_view request_line, std::string_view headers,
+                                  std::string_view body) {
+  return ask(port, request_line, headers, body).read_reply();
 }
 
 }  // namespace heal::httpd::test

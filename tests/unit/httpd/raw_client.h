@@ -40,7 +40,10 @@ class RawClient {
   /// Everything to the end of the connection (an orderly end or a reset).
   std::string read_to_end();
 
-  /// One request that asks for the connection to be closed, and its reply.
+  /// One request that asks for the connection to be closed; its reply is read from what this gives.
+  static RawClient ask(std::uint16_t port, std::string_view request_line, std::string_view headers = "",
+                       std::string_view body = "");
+  /// The same, and its reply.
   static Reply fetch(std::uint16_t port, std::string_view request_line, std::string_view headers = "",
                      std::string_view body = "");
 

@@ -36,6 +36,14 @@ TEST_CASE("a request reaches its handler with path, query, tail and body decoded
   REQUIRE(test.metric("heal_http_connections") == "0");
 }
 
+TEST_CASE("a query parameter's value is all that follows its first equals sign, as net/url has it") {
+  TestServer test;
+  test.server->get("/probe", echo);
+  const auto port = test.start();
+  CHECK(RawClient::fetch(port, "GET /probe?target=http://a/?b=c=d&match[]=x=y&debug&empty=&&module=m").body ==
+        "GET /probe tail= debug= empty= match[]=x=y module=m target=http://a/?b=c=d\n");
+}
+
 TEST_CASE("exact patterns beat prefixes and longer prefixes beat shorter ones") {
   TestServer test;
   const auto named = [](std::string name) {
@@ -48,6 +56,21 @@ TEST_CASE("exact patterns beat prefixes and longer prefixes beat shorter ones") 
   REQUIRE(RawClient::fetch(port, "GET /a/b").body == "exact");
   REQUIRE(RawClient::fetch(port, "GET /a/c").body == "prefix");
   REQUIRE(RawClient::fetch(port, "GET /b").body == "all");
+}
+
+TEST_CASE("a star within a pattern stands for one segment, which is the tail") {
+  TestServer test;
+  const auto tail = [](const std::string& name) {
+    return [name](const HttpRequest& request) { return HttpResponse::text(200, name + ":" + request.tail); };
+  };
+  test.server->get("/a/*", tail("all"));
+  test.server->get("/a/*/end", tail("segment"));
+  const auto port = test.start();
+  REQUIRE(RawClient::fetch(port, "GET /a/b/end").body == "segment:b");
+  REQUIRE(RawClient::fetch(port, "GET /a/b/other").body == "all:b/other");
+  REQUIRE(RawClient::fetch(port, "GET /a/b/c/end").body == "all:b/c/end");
+  REQUIRE(RawClient::fetch(port, "GET /a//end").body == "all:/end");
+  REQUIRE(RawClient::fetch(port, "POST /a/b/end").status == 405);
 }
 
 TEST_CASE("an unknown path is 404 and a known one with another method 405 with Allow") {

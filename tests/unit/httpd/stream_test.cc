@@ -1,4 +1,3 @@
-#include <sys/socket.h>
 
 #include <catch2/catch.hpp>
 
@@ -88,8 +87,6 @@ TEST_CASE("a reader that is too slow is cut off") {
   options.limits.stream_buffer_bytes = 64 * 1024;
   StreamServer server(std::move(options));
   RawClient client(server.port);
-  const int small = 4096;
-  ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   client.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
   server.opened.wait();
   const std::string piece(8 * 1024, 'a');

@@ -28,6 +28,7 @@ mode: auto
 params: {grace: {type: duration}}
 steps: [{name: r, docker.restart: {grace: "{{ params.grace }}"}}]
 verify: {all: [{container: running}]}
+escalate: [page]
 )";
 
 std::string heal_yml(const std::string& route) {
@@ -81,6 +82,51 @@ TEST_CASE("routes are checked against the playbooks") {
   files.write("heal.yml", heal_yml(c.route));
   files.write("playbooks/restart.yml", kPlaybook);
   REQUIRE(files.problems() == c.message);
+}
+
+TEST_CASE("a playbook that acts by itself and never calls a human is warned of") {
+  const auto [mode, escalate, expected] = GENERATE(table<std::string, std::string, std::string>(
+      {{"auto", "",
+        "p.yml:2:11: warning: playbook p acts by itself and never calls a human when it fails\n    playbook: p\n"
+        "              ^\nhint: escalate: [page]\n"},
+       {"auto", "escalate: [other]",
+        "p.yml:2:11: warning: playbook p acts by itself and never calls a human when it fails\n    playbook: p\n"
+        "              ^\nhint: end its \"escalate\" with page\n"},
+       {"auto", "escalate: [other, page]", ""},
+       {"approve", "", ""},
+       {"shadow", "", ""}}));
+  const Files files;
+  files.write("heal.yml", "playbooks: [p.yml, other.yaml]\n" +
+                              heal_yml("{match: ['a=b'], playbook: p, target: container/local/x}"));
+  const std::string rest = "\nsteps: [{name: r, docker.restart: {}}]\nverify: {all: [{container: running}]}\n";
+  files.write("p.yml", "version: 1\nplaybook: p\nmode: " + mode + rest + escalate + "\n");
+  files.write("other.yaml", "version: 1\nplaybook: other\nmode: auto" + rest);
+  REQUIRE(files.problems() == expected);
+}
+
+TEST_CASE("PromQL that can never verify anything is warned of") {
+  const auto [query, expected] = GENERATE(table<std::string, std::string>(
+      {{"rate(x[30s])", ""},
+       {"rate(x[1m])",
+        "p.yml:5:29: warning: this can never be verified: the query looks back 1m, and must not see what was before "
+        "the "
+        "last step, but verification ends after 1m\n    verify: {within: 60s, all: [{check: promql, query: "
+        "'rate(x[1m])', "
+        "is: 1}]}\n                                ^\nhint: a shorter range, or a longer \"within\"\n"},
+       {"x @ 5",
+        "p.yml:5:29: warning: this can never be verified: it cannot be told what the query reads: it is pinned to a "
+        "time "
+        "by @\n    verify: {within: 60s, all: [{check: promql, query: 'x @ 5', is: 1}]}\n                              "
+        "  "
+        "^\n"}}));
+  const Files files;
+  files.write("heal.yml",
+              "version: 1\nplaybooks: [p.yml]\nprometheus: {url: 'http://p'}\nalertmanagers: [{url: 'http://am'}]\n");
+  files.write("p.yml",
+              "version: 1\nplaybook: p\nmode: auto\nsteps: [{name: r, docker.restart: {}}]\n"
+              "verify: {within: 60s, all: [{check: promql, query: '" +
+                  query + "', is: 1}]}\n");
+  REQUIRE(files.problems() == expected);
 }
 
 TEST_CASE("a playbook must find in heal.yml what it needs") {
@@ -176,7 +222,7 @@ TEST_CASE("what heal.yml alone proves wrong about a route's target is said at it
                               c.target + "}\n");
   files.write("playbooks/restart.yml",
               "version: 1\nplaybook: restart\nmode: auto\nsteps: [{name: r, docker.restart: {}}]\n"
-              "verify: {all: [{container: running}]}\n");
+              "verify: {all: [{container: running}]}\nescalate: [page]\n");
   REQUIRE(files.problems() == c.message);
 }
 
@@ -275,7 +321,7 @@ TEST_CASE("files of either kind are checked together and all their mistakes repo
   REQUIRE(files.without_path(check_files({heal, files.file("p")}).render()) ==
           "heal.yml:3:1: error: unknown key \"wrong\" in heal.yml\n    wrong: 1\n    ^\n"
           "hint: expected one of version, engines, prometheus, alertmanagers, playbooks, inventory, allow, defaults, "
-          "routes, retention, workers, faults, users\n"
+          "lever, storm, windows, routes, sources, schedules, retention, workers, faults, notify, users\n"
           "p/bad.yml:4:8: error: \"steps\" must not be empty\n    steps: []\n           ^\n");
   REQUIRE(files.without_path(check_files({files.file("none")}).render()) == "error: none: no such file or folder\n");
 }

@@ -27,8 +27,13 @@ TEST_CASE("an empty configuration has only safe defaults") {
   const auto config = parse("version: 1\n");
   REQUIRE(config == expected);
   REQUIRE(config.guards.cooldown == CooldownGuard{GuardSwitch::kOn, 5min, OnError::kBlock});
-  REQUIRE(config.guards.budget == BudgetGuard{GuardSwitch::kOn, 3, 1h, OnError::kBlock});
+  REQUIRE(config.guards.budget == BudgetGuard{GuardSwitch::kOn, 3, 1h, 1h, OnError::kBlock});
   REQUIRE(config.guards.fresh_evidence == FreshEvidenceGuard{GuardSwitch::kOn, 5s, OnError::kBlock});
+  REQUIRE(config.guards.flap == FlapGuard{GuardSwitch::kOn, 5, 6h, OnError::kBlock});
+  REQUIRE(config.guards.in_flight == InFlightGuard{GuardSwitch::kOn, 1, 10, OnError::kBlock});
+  REQUIRE(config.guards.population == PopulationGuard{GuardSwitch::kOn, Template(), 50, 1, 5s, OnError::kBlock});
+  REQUIRE(config.guards.blocking_alerts == BlockingAlertsGuard{GuardSwitch::kOn, {}, 5s, OnError::kBlock});
+  REQUIRE(config.safety.storm == StormBrake{GuardSwitch::kOn, 10, 1min, 5min});
   REQUIRE_FALSE(config.faults.enabled);
   REQUIRE(config.allow == AllowLists{});
 }
@@ -43,7 +48,7 @@ defaults:
     fresh_evidence: {on_error: allow}
 )");
   REQUIRE(config.guards.cooldown == CooldownGuard{GuardSwitch::kOff, 5min, OnError::kBlock});
-  REQUIRE(config.guards.budget == BudgetGuard{GuardSwitch::kOn, 3, 10min, OnError::kBlock});
+  REQUIRE(config.guards.budget == BudgetGuard{GuardSwitch::kOn, 3, 10min, 1h, OnError::kBlock});
   REQUIRE(config.guards.fresh_evidence == FreshEvidenceGuard{GuardSwitch::kOn, 5s, OnError::kAllow});
 }
 
@@ -72,6 +77,12 @@ TEST_CASE("a secret is never printed") {
   const auto printed = print_config(config);
   REQUIRE(printed.find("hunter2") == std::string::npos);
   REQUIRE(printed.find("password: <secret>") != std::string::npos);
+  const auto reached = print_config(
+      parse("version: 1\ninventory: {targets: [{target: service/a, health: 'http://a/h?key=hunter2', labels: {tier: x, "
+            "ansible_password: hunter2, ansible_become_pass: hunter2}}]}\n"));
+  REQUIRE(reached.find("hunter2") == std::string::npos);
+  REQUIRE(reached.find(R"(labels: {"ansible_become_pass": <secret>, "ansible_password": <secret>, "tier": "x"})") !=
+          std::string::npos);
   REQUIRE(problems("version: 1\nprometheus: {url: 'http://u:hunter2@p'}\n").find("not a URL that can be used") !=
           std::string::npos);
 }
@@ -95,6 +106,48 @@ inventory:
 )");
   REQUIRE(config.inventory.targets[1] ==
           InventoryTarget{{"container", "local", "web-2"}, "web", {{"group", "web"}}, std::nullopt, Simulate::kAllow});
+}
+
+TEST_CASE("engines stand on a unix socket, or on TCP with certificates") {
+  const std::string text =
+      "version: 1\n"
+      "engines:\n"
+      "  local: {unix: /run/heal/docker.sock}\n"
+      "  far: {tcp: 'docker.example:2376', ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem}\n"
+      "  near: {tcp: '127.0.0.1:2375'}\n"
+      "  v6: {tcp: '[::1]:2375'}\n"
+      "  lab: {tcp: '10.0.0.9:2375', insecure: true}\n";
+  const auto config = parse(text);
+  EngineConfig far;
+  far.tcp = "docker.example:2376";
+  far.ca_file = "ca.pem";
+  far.cert_file = "cert.pem";
+  far.key_file = "key.pem";
+  REQUIRE(config.engines.at("far") == far);
+  REQUIRE(config.engines.at("lab").insecure);
+  REQUIRE(parse(print_config(config)).engines == config.engines);
+}
+
+TEST_CASE("an engine that anybody on the way could command is refused with the way out") {
+  const auto problem = [](const std::string& engine) {
+    const std::string all = problems("version: 1\nengines:\n  far: " + engine + "\n");
+    const auto start = all.find("error: ") + 7;
+    return all.substr(start, all.find('\n') - start);
+  };
+  REQUIRE(problems("version: 1\nengines:\n  far: {tcp: 'docker.example:2375'}\n") ==
+          "heal.yml:3:8: error: plain TCP to docker.example:2375 would let everyone on the way command that engine\n"
+          "      far: {tcp: 'docker.example:2375'}\n"
+          "           ^\n"
+          "hint: give ca_file, cert_file and key_file, or say insecure: true\n");
+  REQUIRE(problem("{tcp: '127.0.0.1.evil.example:2375'}").starts_with("plain TCP to "));
+  REQUIRE(problem("{}") == "an engine needs either \"unix\" or \"tcp\"");
+  REQUIRE(problem("{unix: /s, tcp: 'a:1'}") == "an engine needs either \"unix\" or \"tcp\"");
+  REQUIRE(problem("{unix: /s, ca_file: x}") == "certificates and \"insecure\" are for engines on \"tcp\"");
+  REQUIRE(problem("{tcp: 'a:1', cert_file: x}") == "\"cert_file\" and \"key_file\" belong together");
+  REQUIRE(problem("{tcp: 'a:1', ca_file: x}") ==
+          "\"ca_file\" needs \"cert_file\" and \"key_file\": an engine that asks for no certificate obeys everyone");
+  REQUIRE(problem("{tcp: 'a:1', cert_file: x, key_file: y, insecure: true}") ==
+          "\"insecure\" is for plain TCP, not for an engine with certificates");
 }
 
 const char* const kInventory = R"(
@@ -121,10 +174,80 @@ TEST_CASE("a container with heal.enable=true brings its inventory along") {
                           Simulate::kAllow});
 }
 
+TEST_CASE("a label that cannot be used is refused in words, whatever is in it") {
+  const auto config = parse(kInventory);
+  const TargetId web{"container", "local", "web"};
+  const auto refusal = [&](const std::string& name, const std::string& value) {
+    Labels labels{{"heal.enable", "true"}};
+    labels[name] = value;
+    const auto error = inventory_of_container(config, web, labels).error();
+    REQUIRE(error.code() == ErrorCode::kInvalid);
+    return error.str();
+  };
+  REQUIRE(refusal("heal.enable", "yes") ==
+          "container/local/web: its label heal.enable=\"yes\" cannot be used: expected true or false");
+  REQUIRE(refusal("heal.simulate", "ALLOW") ==
+          "container/local/web: its label heal.simulate=\"ALLOW\" cannot be used: expected allow or refuse");
+  REQUIRE(refusal("heal.group", "a\nb\"") ==
+          "container/local/web: its label heal.group=\"a\\nb\"\" cannot be used: expected at most 64 letters, digits "
+          "and _ . - : /");
+  REQUIRE(refusal("heal.group", std::string(65, 'x')).find("at most 64") != std::string::npos);
+  for (const std::string health : {"", " ", "nginx:8080", "ftp://x", "http://", "http://u:p@x/", "tcp://x", "tcp://x:0",
+                                   "file:///etc/passwd", "http://x y/", "\xff\xfe"}) {
+    CAPTURE(health);
+    if (health.empty()) {
+      REQUIRE(inventory_of_container(config, web, {{"heal.enable", "true"}, {"heal.health", ""}}).has_value());
+    } else {
+      REQUIRE(refusal("heal.health", health).find("its label heal.health=") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("what an exchange of containers leaves over has its labels, and is in no inventory by them") {
+  const auto config = parse(R"(
+version: 1
+engines: {local: {unix: /s}}
+inventory:
+  container_labels: true
+  targets: [{target: container/local/odd.heal-old}]
+)");
+  const Labels labels{{"heal.enable", "true"}, {"heal.group", "web"}};
+  for (const char* name : {"web.heal-old", "web.heal-new"}) {
+    const auto error = inventory_of_container(config, {"container", "local", name}, labels).error();
+    CHECK(error.code() == ErrorCode::kRefused);
+    CHECK(error.str() ==
+          "container/local/" + std::string(name) + ": not in the inventory (left over from docker.recreate)");
+  }
+  CHECK(inventory_of_container(config, {"container", "local", "web"}, labels).has_value());
+  CHECK(inventory_of_container(config, {"container", "local", "odd.heal-old"}, labels).has_value());
+}
+
+TEST_CASE("what heal.yml does not say of a listed container, its labels may") {
+  const auto config = parse(R"(
+version: 1
+engines: {local: {unix: /s}}
+inventory:
+  targets:
+    - {target: container/local/bare}
+    - {target: container/local/full, health: "tcp://full:80", group: a}
+)");
+  const Labels labels{{"heal.health", "http://web:8080/healthz"}, {"heal.group", "web"}};
+  const auto bare = inventory_of_container(config, {"container", "local", "bare"}, labels).value();
+  REQUIRE(bare.group == "web");
+  REQUIRE(bare.labels.at("group") == "web");
+  REQUIRE(bare.health == HealthCheck{HealthCheck::Kind::kHttp, "http://web:8080/healthz"});
+  const auto full = inventory_of_container(config, {"container", "local", "full"}, labels).value();
+  REQUIRE(full.group == "a");
+  REQUIRE(full.health == HealthCheck{HealthCheck::Kind::kTcp, "full:80"});
+  REQUIRE(
+      inventory_of_container(config, {"container", "local", "bare"}, {{"heal.health", "nonsense"}}).error().code() ==
+      ErrorCode::kInvalid);
+}
+
 TEST_CASE("a container that nobody listed or labelled is refused with the reason") {
   auto config = parse(kInventory);
   const TargetId web{"container", "local", "web"};
-  const auto refused = inventory_of_container(config, web, {{"heal.enable", "yes"}}).error();
+  const auto refused = inventory_of_container(config, web, {{"heal.enable", "false"}}).error();
   REQUIRE(refused.code() == ErrorCode::kRefused);
   REQUIRE(refused.str() ==
           "container/local/web: not in the inventory (no label heal.enable=true, and not under inventory.targets in "

@@ -29,6 +29,7 @@ TEST_CASE("a playbook is read with every default of its kinds") {
   expected.mode = Mode::kAuto;
   expected.file = "p.yml";
   expected.name_span = {"p.yml", 2, 11};
+  expected.text = kHead + "  - {name: a, docker.restart: {}}\n";
   StepSpec step;
   step.name = "a";
   step.kind = "docker.restart";
@@ -49,7 +50,7 @@ TEST_CASE("mode is shadow when it is left out, and that is said") {
   REQUIRE(playbook->mode == Mode::kShadow);
   REQUIRE(problems ==
           "p.yml:1:1: warning: \"mode\" is not given, so nothing will be done: it is shadow\n    version: 1\n    ^\n"
-          "hint: write mode: shadow, or auto\n");
+          "hint: write mode: shadow, approve or auto\n");
 }
 
 TEST_CASE("guards are heal.yml's defaults with the playbook's changes") {
@@ -89,15 +90,33 @@ TEST_CASE("every kind declares what crash recovery and planning need") {
   }
   using I = Idempotence;
   REQUIRE(rows == std::vector<Row>{{"docker.inspect", I::kIdempotent, Effect::kReads, OnUnknown::kRerun},
+                                   {"docker.logs", I::kIdempotent, Effect::kReads, OnUnknown::kRerun},
                                    {"docker.start", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
                                    {"docker.stop", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
                                    {"docker.restart", I::kNotIdempotent, Effect::kChanges, OnUnknown::kProbe},
                                    {"docker.kill", I::kNotIdempotent, Effect::kChanges, OnUnknown::kProbe},
+                                   {"docker.pause", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"docker.unpause", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"docker.exec", I::kNotIdempotent, Effect::kChanges, OnUnknown::kHalt},
+                                   {"docker.update", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"docker.recreate", I::kNotIdempotent, Effect::kChanges, OnUnknown::kProbe},
+                                   {"compose.start", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"compose.stop", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"compose.restart", I::kNotIdempotent, Effect::kChanges, OnUnknown::kProbe},
+                                   {"ansible.playbook", I::kNotIdempotent, Effect::kChanges, OnUnknown::kHalt},
+                                   {"haproxy.server", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
                                    {"command", I::kNotIdempotent, Effect::kChanges, OnUnknown::kHalt},
+                                   {"process.signal", I::kNotIdempotent, Effect::kChanges, OnUnknown::kProbe},
+                                   {"systemd.unit", I::kNotIdempotent, Effect::kChanges, OnUnknown::kProbe},
+                                   {"host.drop_caches", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
                                    {"http.request", I::kNotIdempotent, Effect::kChanges, OnUnknown::kHalt},
                                    {"wait.http", I::kIdempotent, Effect::kReads, OnUnknown::kRerun},
                                    {"wait.tcp", I::kIdempotent, Effect::kReads, OnUnknown::kRerun},
                                    {"wait.promql", I::kIdempotent, Effect::kReads, OnUnknown::kRerun},
+                                   {"alertmanager.silence", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"alertmanager.alert", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"notify.email", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
+                                   {"notify.webhook", I::kIdempotent, Effect::kChanges, OnUnknown::kRerun},
                                    {"assert", I::kIdempotent, Effect::kReads, OnUnknown::kRerun}});
 }
 

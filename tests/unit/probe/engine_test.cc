@@ -65,6 +65,28 @@ TEST_CASE("a probe ends at its deadline, not before, with what was known") {
   CHECK(bench.engine.in_flight() == 0);
 }
 
+TEST_CASE("a redirect back to the first host goes to its own address and to no other one of the host between") {
+  Bench bench;
+  const auto ip = [](const char* text) { return *IpAddress::parse(text); };
+  const auto redirect_to = [](const std::string& url) {
+    return SimHttpAnswer{{}, {302, "HTTP/1.1", {{"Location", url}}, {}}, "", {}};
+  };
+  bench.io.add_host("other.test", {ip("192.0.2.2"), ip("192.0.2.3")});
+  bench.io.serve(kServer, [&](const HttpHop& hop) {
+    return hop.url.ends_with("/end") ? SimHttpAnswer{} : redirect_to("http://other.test/");
+  });
+  bench.io.serve({ip("192.0.2.2"), 80}, [&](const HttpHop&) { return redirect_to("http://192.0.2.1/end"); });
+  bool is_misled = false;
+  bench.io.serve({ip("192.0.2.3"), 80}, [&](const HttpHop&) {
+    is_misled = true;
+    return SimHttpAnswer{};
+  });
+  bench.start(module("http"), "http://192.0.2.1/", 3s);
+  REQUIRE(bench.ended);
+  CHECK(bench.result.success);
+  CHECK_FALSE(is_misled);
+}
+
 TEST_CASE("a deadline that has passed ends the probe all the same") {
   Bench bench;
   bench.io.serve_lines(kServer, {}, SimProbeIo::AtEnd::kStays);

@@ -46,14 +46,35 @@ TEST_CASE("the old redirect key wins, sizes are base 2, booleans may be YAML 1.1
 
 TEST_CASE("every mistake is reported at its place") {
   const auto [name, text, messages] = GENERATE(table<std::string, std::string, std::string>({
-      {"later prober", "m: {prober: icmp}",
-       "blackbox.yml:1:13: error: prober \"icmp\" is not supported by heal-exporter\n    m: {prober: icmp}\n"
-       "                ^\nhint: it has http and tcp\n"},
-      {"later key", "m:\n  prober: http\n  http:\n    oauth2: {}\n",
-       "blackbox.yml:4:5: error: \"oauth2\" is not supported by heal-exporter\n        oauth2: {}\n        ^\n"
+      {"later prober", "m: {prober: unix}",
+       "blackbox.yml:1:13: error: prober \"unix\" is not supported by heal-exporter\n    m: {prober: unix}\n"
+       "                ^\nhint: it has http, tcp, dns, icmp and grpc\n"},
+      {"no name to ask for", "m:\n  prober: dns\n  dns: {query_type: A}\n",
+       "blackbox.yml:3:8: error: a dns section needs \"query_name\"\n      dns: {query_type: A}\n           "
+       "^\n"},
+      {"unknown record type", "m:\n  prober: dns\n  dns: {query_name: a, query_type: mx}\n",
+       "blackbox.yml:3:36: error: \"mx\" is not a record type\n      dns: {query_name: a, query_type: mx}\n"
+       "                                       ^\nhint: words like A, MX, IN, in upper case\n"},
+      {"ttl that no packet has", "m:\n  prober: icmp\n  icmp: {ttl: 256}\n",
+       "blackbox.yml:3:15: error: \"ttl\" must be a whole number from 0 to 255, not \"256\"\n      icmp: {ttl: 256}\n"
+       "                  ^\n"},
+      {"packets without time between them", "m:\n  prober: icmp\n  icmp: {packet_interval: 10us}\n",
+       "blackbox.yml:3:9: error: \"packet_interval\" must be at least 1ms\n      icmp: {packet_interval: 10us}\n"
+       "            ^\n"},
+      {"metadata of gRPC itself", "m:\n  prober: grpc\n  grpc: {metadata: {grpc-timeout: [1S]}}\n",
+       "blackbox.yml:3:21: error: \"grpc-timeout\" cannot be metadata\n      grpc: {metadata: {grpc-timeout: [1S]}}\n"
+       "                        ^\n"},
+      {"transport that fails later", "m:\n  prober: dns\n  dns: {query_name: a, transport_protocol: sctp}\n",
+       "blackbox.yml:3:44: warning: \"sctp\" is neither udp nor tcp\n"
+       "      dns: {query_name: a, transport_protocol: sctp}\n"
+       "                                               ^\nhint: blackbox_exporter reads this too, and every probe "
+       "fails\n"},
+      {"later key", "m:\n  prober: http\n  http:\n    no_proxy: x\n",
+       "blackbox.yml:4:5: error: \"no_proxy\" is not supported by heal-exporter\n        no_proxy: x\n        ^\n"
        "hint: remove it; it is not ignored, because a probe without it would say something else\n"},
       {"two ways to authenticate", "m:\n  prober: http\n  http: {bearer_token: a, basic_auth: {username: u}}\n",
-       "blackbox.yml:3:9: error: at most one of basic_auth, authorization, bearer_token and bearer_token_file can be "
+       "blackbox.yml:3:9: error: at most one of basic_auth, authorization, oauth2, bearer_token and bearer_token_file "
+       "can be "
        "given\n      http: {bearer_token: *, basic_auth: {username: u}}\n            ^\n"},
       {"basic as a type", "m:\n  prober: http\n  http: {authorization: {type: Basic, credentials: x}}\n",
        "blackbox.yml:3:25: error: authorization cannot be of type \"basic\"\n"
@@ -88,6 +109,20 @@ TEST_CASE("what blackbox_exporter refuses is refused") {
       "m: {prober: tcp, tcp: {query_response: {expect: x}}}",
       "m: {prober: tcp, tcp: {unknown: 1}}",
       "m: {prober: tcp, prober: tcp}",
+      "m: {prober: dns, dns: {query_name: ''}}",
+      "m: {prober: dns, dns: {query_name: a, query_class: X}}",
+      "m: {prober: dns, dns: {query_name: a, query_type: in}}",
+      "m: {prober: dns, dns: {query_name: a, valid_rcodes: NOERROR}}",
+      "m: {prober: dns, dns: {query_name: a, validate_answer_rrs: {fail_if_matches: [x]}}}",
+      "m: {prober: dns, dns: {query_name: a, validate_answer_rrs: {fail_if_matches_regexp: x}}}",
+      "m: {prober: dns, dns: {query_name: a, recursion_desired: 2}}",
+      "m: {prober: icmp, icmp: {ttl: -1}}",
+      "m: {prober: icmp, icmp: {payload_size: big}}",
+      "m: {prober: icmp, icmp: {dont_fragment: 3}}",
+      "m: {prober: icmp, icmp: {tls: true}}",
+      "m: {prober: grpc, grpc: {service: [a]}}",
+      "m: {prober: grpc, grpc: {tls: maybe}}",
+      "m: {prober: grpc, grpc: {tls_config: {unknown: 1}}}",
       "m: [1]",
       "- m",
   }));
@@ -110,6 +145,50 @@ TEST_CASE("a module is shown without its secrets, as YAML that reads back the sa
   expected.http.headers = {{"Authorization", "<secret>"}, {"X-Plain", "yes"}};
   expected.http.proxy_url = "http://<secret>@proxy:3128";
   CHECK(again.modules->at("m")->http == expected.http);
+}
+
+TEST_CASE("the sections of dns, icmp and grpc have blackbox_exporter's defaults and read back the same") {
+  const Read bare =
+      read("i: {prober: icmp}\ng: {prober: grpc}\nh: {prober: grpc, grpc: {service: s}}\nd: {prober: dns}\n");
+  CHECK(bare.messages.empty());
+  CHECK(bare.modules->at("i")->icmp == IcmpSettings{});
+  CHECK(bare.modules->at("i")->icmp.ttl == 64);
+  CHECK(bare.modules->at("g")->grpc.ip == IpChoice{AddressFamily::kV6, false});
+  CHECK(bare.modules->at("h")->grpc.ip == IpChoice{AddressFamily::kV6, true});
+  CHECK(bare.modules->at("d")->dns == DnsSettings{});
+  const Read first = read(
+      "d:\n  prober: dns\n  dns:\n    {query_name: example.org, query_type: NSAP-PTR, query_class: CH, "
+      "recursion_desired: no,\n"
+      "     transport_protocol: tcp, dns_over_tls: true, source_ip_address: '::1', valid_rcodes: [NOERROR, NXDOMAIN],\n"
+      "     tls_config: {insecure_skip_verify: true}, validate_answer_rrs: {fail_if_matches_regexp: ['a b'],\n"
+      "     fail_if_all_match_regexp: [x], fail_if_not_matches_regexp: [y], fail_if_none_matches_regexp: [z]},\n"
+      "     validate_authority_rrs: {fail_if_matches_regexp: [q]}}\n"
+      "i:\n  prober: icmp\n  icmp: {payload_size: 100, dont_fragment: true, ttl: 3, packets: 5, packet_interval: 20ms, "
+      "packet_timeout: 500ms, preferred_ip_protocol: ip4}\n"
+      "g:\n  prober: grpc\n  grpc: {service: a.b, tls: true, metadata: {X-Team: [one, two], k-bin: ['\\x01']}}\n"
+      "e: {prober: dns, dns: {query_name: a, valid_rcodes: []}}\n");
+  CHECK(first.messages.empty());
+  CHECK(first.modules->at("g")->grpc.metadata ==
+        std::vector<std::pair<std::string, std::string>>{{"x-team", "one"}, {"x-team", "two"}, {"k-bin", "\\x01"}});
+  CHECK(first.modules->at("e")->dns.valid_rcodes == std::vector<std::string>{});
+  const std::string shown = modules_yaml(*first.modules);
+  const Read again = read(shown.substr(shown.find('\n') + 1));
+  CHECK(again.messages.empty());
+  for (const auto& [name, module] : *first.modules)
+    CHECK(*again.modules->at(name) == *module);
+}
+
+TEST_CASE("what blackbox_exporter reads and cannot use is read with a warning") {
+  const auto text = GENERATE(values<std::string>({
+      "m: {prober: dns, dns: {query_name: a, valid_rcodes: [nope]}}",
+      "m: {prober: dns, dns: {query_name: a, dns_over_tls: true}}",
+      "m: {prober: dns, dns: {query_name: a, validate_answer_rrs: {fail_if_matches_regexp: ['(']}}}",
+  }));
+  CAPTURE(text);
+  const Read result = read(text);
+  CHECK(result.messages.find(": warning: ") != std::string::npos);
+  CHECK(result.messages.find(": error: ") == std::string::npos);
+  CHECK(result.modules->count("m") == 1);
 }
 
 TEST_CASE("passwords and tokens are masked") {

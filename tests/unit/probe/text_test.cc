@@ -113,7 +113,7 @@ TEST_CASE("allow_targets compares names with names and blocks with addresses") {
   const TargetPolicy policy =
       *TargetPolicy::create({"nginx:8080", "*.example.com", "10.0.0.0/8:443", "[fd00::/8]:80", "192.0.2.1"});
   const auto allows = [&](const char* host, const char* address, std::uint16_t port) {
-    return policy.allows(host, IpAddress::parse(address), port);
+    return !policy.refusal(host, IpAddress::parse(address), port);
   };
   CHECK(allows("NGINX.", "172.16.0.9", 8080));
   CHECK_FALSE(allows("nginx", "172.16.0.9", 80));
@@ -125,9 +125,37 @@ TEST_CASE("allow_targets compares names with names and blocks with addresses") {
   CHECK(allows("x", "fd12::1", 80));
   CHECK(allows("x", "192.0.2.1", 9));
   CHECK(allows("x", "::ffff:192.0.2.1", 9));
-  CHECK_FALSE(policy.allows("10.1.2.3", std::nullopt, 443));
-  CHECK(TargetPolicy().allows("anything", std::nullopt, 1));
-  CHECK_FALSE(TargetPolicy::create({})->allows("anything", std::nullopt, 1));
+  CHECK(policy.refusal("10.1.2.3", std::nullopt, 443));
+  CHECK_FALSE(TargetPolicy::create({"nginx.:80"})->refusal("nginx", *IpAddress::parse("192.0.2.1"), 80));
+  CHECK(TargetPolicy::denying({"*.Internal."})->refusal("a.internal", std::nullopt, 1));
+  CHECK_FALSE(TargetPolicy().refusal("anything", std::nullopt, 1));
+  CHECK(TargetPolicy::create({})->refusal("anything", std::nullopt, 1) ==
+        "allow_targets does not hold anything at an address that a proxy chooses");
+}
+
+TEST_CASE("deny_targets wins over allow_targets, whatever spelling leads there") {
+  const TargetPolicy policy =
+      *TargetPolicy::create({"10.0.0.0/8", "*.example.com", "0.0.0.0", "::"},
+                            {"10.9.0.0/16", "secret.example.com", "127.0.0.0/8", "::1", "192.0.2.0/24:22"});
+  const auto refusal = [&](const char* host, const char* address, std::uint16_t port) {
+    return policy.refusal(host, IpAddress::parse(address), port).value_or("");
+  };
+  CHECK(refusal("x", "10.1.2.3", 80).empty());
+  CHECK(refusal("x", "10.9.2.3", 80) == "deny_targets holds x at 10.9.2.3:80");
+  CHECK(refusal("x", "::ffff:10.9.2.3", 80) == "deny_targets holds x at 10.9.2.3:80");
+  CHECK(refusal("SECRET.example.com.", "10.1.2.3", 80) == "deny_targets holds SECRET.example.com. at 10.1.2.3:80");
+  CHECK(refusal("rebound.example.com", "127.0.0.1", 0) == "deny_targets holds rebound.example.com at 127.0.0.1");
+  CHECK(refusal("0.0.0.0", "0.0.0.0", 80) == "deny_targets holds 0.0.0.0 at 0.0.0.0:80");
+  CHECK(refusal("::", "::", 80) == "deny_targets holds :: at [::]:80");
+  CHECK(refusal("a.example.com", "192.0.2.1", 22) == "deny_targets holds a.example.com at 192.0.2.1:22");
+  CHECK(refusal("a.example.com", "192.0.2.1", 23).empty());
+  // A proxy that chooses the address could choose a denied one.
+  CHECK(policy.refusal("a.example.com", std::nullopt, 80) ==
+        "deny_targets holds a.example.com at an address that a proxy chooses");
+  const TargetPolicy open = *TargetPolicy::denying({"*.internal", "192.0.2.0/24:22"});
+  CHECK_FALSE(open.refusal("anything", std::nullopt, 80));
+  CHECK(open.refusal("db.internal", std::nullopt, 80));
+  CHECK(open.refusal("anything", std::nullopt, 22));
 }
 
 TEST_CASE("a wrong allow_targets entry is named") {
@@ -140,6 +168,7 @@ TEST_CASE("a wrong allow_targets entry is named") {
       {"*", "\"*\" is not a host, *.suffix, address or block of addresses"},
   }));
   CHECK(TargetPolicy::create({text}).error().str() == message);
+  CHECK(TargetPolicy::denying({"good", text}).error().str() == message);
 }
 
 }  // namespace

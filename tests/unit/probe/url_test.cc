@@ -16,6 +16,7 @@ TEST_CASE("a URL falls into its parts") {
   const Url url = *Url::parse("HTTPS://user:p%40ss@Example.com:8443/a/b?c=d#frag");
   CHECK(url == Url{"https", "user:p%40ss", "Example.com", 8443, "/a/b?c=d"});
   CHECK(Url::parse("http://[2001:db8::1]?q")->str() == "http://[2001:db8::1]/?q");
+  CHECK(Url::parse("http://h/a b?c d")->str() == "http://h/a%20b?c%20d");
   CHECK(Url::parse("http://h:")->effective_port() == 80);
 }
 
@@ -28,8 +29,10 @@ TEST_CASE("what is no http URL is refused with the reason") {
       {"http://h:x/", "not a port: \":x\""},
       {"http://h:70000/", "not a port: \":70000\""},
       {"http:///path", "not a host name: \"\""},
-      {"http://a b/", "a URL cannot hold spaces or control characters: \"http://a b/\""},
-      {"http://h/\r\nX: y", "a URL cannot hold spaces or control characters: \"http://h/\\r\\nX: y\""},
+      {"http://h/%zz", "a broken %-escape in the path: \"/%zz\""},
+      {"http://u:%zz@h/", "the user information of the URL is not well-formed"},
+      {"http://a b/", "not a host name: \"a b\""},
+      {"http://h/\r\nX: y", "a URL cannot hold control characters: \"http://h/\\r\\nX: y\""},
   }));
   CHECK(Url::parse(text).error().str() == message);
 }
@@ -49,6 +52,7 @@ TEST_CASE("references are resolved as RFC 3986 says") {
       {"../../g", "http://a/g"},
       {"../../../../g", "http://a/g"},
       {"g#s", "http://a/b/c/g"},
+      {"g h", "http://a/b/c/g%20h"},
       {"https://z/x", "https://z/x"},
       {"mailto:x", "not an http:// or https:// URL: \"mailto:x\""},
   }));
@@ -76,6 +80,8 @@ TEST_CASE("cookies go back where they belong") {
   jar.store(origin, "gone=6; Path=/");
   jar.store(origin, "gone=6; Path=/; Max-Age=0");
   jar.store(origin, "no value");
+  jar.store(origin, std::string_view("nul=a\0b", 7));
+  jar.store(origin, "bell=a\x07");
   CHECK(jar.header_for(*Url::parse("http://www.example.com/shop/x")) == "plain=1; wide=2");
   CHECK(jar.header_for(*Url::parse("http://www.example.com/shopping")) == "wide=2");
   CHECK(jar.header_for(*Url::parse("https://api.example.com/")) == "wide=2");

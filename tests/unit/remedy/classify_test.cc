@@ -29,9 +29,9 @@ FaultLease lease_of(WallTime injected_at) {
 
 TEST_CASE("an injected fault tells when the trouble began") {
   Clues clues = paused_web();
-  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", std::nullopt});
+  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", std::nullopt, std::nullopt, ""});
   clues.leases = {lease_of(at(98))};
-  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", at(98)});
+  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", at(98), std::nullopt, ""});
 }
 
 TEST_CASE("a fault that the container has left behind by a restart tells nothing") {
@@ -41,7 +41,7 @@ TEST_CASE("a fault that the container has left behind by a restart tells nothing
   clues.container->status = "exited";
   clues.container->exit_code = 137;
   clues.container->finished_at = at(99);
-  CHECK(classify(clues) == Classification{"CONTAINER_CRASH", at(99)});
+  CHECK(classify(clues) == Classification{"CONTAINER_CRASH", at(99), 137, "exit code 137 (SIGKILL)"});
 }
 
 TEST_CASE("how a dead container ended tells what kind of incident it is") {

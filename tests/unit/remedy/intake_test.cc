@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include "common/remedy/elapsed.h"
+#include "common/remedy/target_history.h"
 #include "tests/unit/remedy/rig.h"
 
 namespace heal::remedy::test {
@@ -35,6 +37,19 @@ TEST_CASE("each alert's own status counts: its incident is resolved when the las
   REQUIRE(rest.has_value());
   CHECK(*rest == IngestReply{1, 1, first->incidents});
   CHECK(rig.memory->incident(first->incidents[0]).value()->times.resolved_at.has_value());
+}
+
+TEST_CASE("the Watchdog is a heartbeat: it is noted and nothing follows") {
+  Rig rig;
+  Alert watchdog = rig.fire();
+  watchdog.labels = {{"alertname", "Watchdog"}};
+  watchdog.fingerprint = fingerprint_of(watchdog.labels);
+  const auto reply = rig.post(Rig::group_of({watchdog}));
+  REQUIRE(reply.has_value());
+  CHECK(*reply == IngestReply{0, 0, {}});
+  CHECK(rig.incidents().empty());
+  CHECK(rig.remedy_metrics.events.at({"alertmanager", "heartbeat"}).value() == 1);
+  CHECK(rig.remedy_metrics.last_intake.value() == to_unix_seconds(rig.clock.now()));
 }
 
 TEST_CASE("several alerts of one target are one incident and one restart") {
@@ -132,6 +147,40 @@ TEST_CASE("late evidence of a fault that is healed starts nothing; evidence that
   CHECK(begun->accepted == 1);
   CHECK(rig.incidents().size() == 2);
   CHECK(begun->incidents == std::vector<std::string>{rig.newest().id});
+}
+
+TEST_CASE("a new fault is healed, though Prometheus' clock says that it was before the last heal") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  SECTION("before it is closed") {}
+  SECTION("after it is closed") {
+    rig.run_to(IncidentState::kClosed);
+  }
+  rig.clock.advance(10min);
+  rig.engine->crash("nginx", 1);
+  Alert skewed = named(rig, "skewed");
+  skewed.starts_at = *healed.times.verified_at - 3min;
+  CHECK(rig.post(Rig::group_of({skewed})) == IngestReply{1, 0, {healed.id}});
+  rig.run_until([&] { return rig.incidents().size() == 2; });
+  CHECK(rig.run_to(IncidentState::kRecovered).id != healed.id);
+  CHECK(rig.changes().size() == 2);
+}
+
+TEST_CASE("late evidence that is told again is looked at again") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
+  const Incident healed = rig.run_to(IncidentState::kClosed);
+  Alert skewed = named(rig, "skewed");
+  skewed.starts_at = *healed.times.verified_at - 3min;
+  CHECK(rig.post(Rig::group_of({skewed})) == IngestReply{1, 0, {healed.id}});
+  CHECK(rig.post(Rig::group_of({skewed})) == IngestReply{0, 1, {}});
+  rig.clock.advance(10min);
+  rig.engine->crash("nginx", 1);
+  CHECK(rig.post(Rig::group_of({skewed})) == IngestReply{1, 0, {healed.id}});
+  rig.run_until([&] { return rig.incidents().size() == 2; });
 }
 
 TEST_CASE("evidence right after a heal lags behind when the target is well, and is a new fault when it is not") {
@@ -233,6 +282,58 @@ TEST_CASE("an alert that no route took is answered when it comes again under fil
   rig.run_to(IncidentState::kRecovered);
   CHECK(rig.incidents().size() == 2);
   CHECK(rig.changes().size() == 1);
+}
+
+TEST_CASE("what was decided on evidence that the store kept waiting is asked again: it has resolved meanwhile") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  rig.engine->forget_calls();
+  // The notification is durable; everything after it is not, for minutes.
+  rig.store->on_commit(rig.store->commits() + 1, FailingStore::When::kAfter,
+                       [&] { rig.store->fail_all(make_error(ErrorCode::kStorage, "disk full")); });
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  const auto wait = [&](Duration time) {
+    rig.run_until([&, later = rig.clock.now() + time] { return rig.clock.now() >= later; });
+  };
+  wait(2min);
+  rig.resolve(alert);  // Alertmanager holds it no more, and could not tell us
+  wait(1min);
+  rig.store->fail_all(std::nullopt);
+  rig.run_until([&] { return rig.newest().state != IncidentState::kReceived; });
+  CHECK(rig.newest().reason == "alert_absent");
+  CHECK(rig.changes().empty());
+}
+
+TEST_CASE("an attempt of which nothing was begun uses up nothing") {
+  // Its first step looks for itself before it acts: its intent comes after the decision.
+  std::string text = kRestartPlaybook;
+  text.replace(text.find("steps:\n"), 7, "steps:\n  - {name: limits, docker.update: {pids: 100}}\n");
+  Rig rig(text);
+  rig.engine->crash("nginx", 1);
+  rig.engine->forget_calls();
+  const Alert alert = rig.fire();
+  // The decision is durable; the first step's intent is not, until it is too late for it.
+  rig.store->on_commit(rig.store->commits() + 2, FailingStore::When::kAfter,
+                       [&] { rig.store->fail_all(make_error(ErrorCode::kStorage, "disk full")); });
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  rig.await([&] { return rig.newest().state == IncidentState::kExecuting; });
+  const WallTime later = rig.clock.now() + 2min;
+  rig.run_until([&] { return rig.clock.now() >= later; });
+  rig.store->fail_all(std::nullopt);
+  const WallTime then = rig.clock.now();
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  CHECK(healed.attempt == 2);
+  CHECK(rig.clock.now() - then < 1min);  // no cooldown in between
+  CHECK(parse_target_history(*rig.memory->value("target/container/local/nginx").value())->attempts.size() == 1);
+}
+
+TEST_CASE("how long ago something was is told for every time that an alert may name") {
+  const WallTime now{1'900'000'000s};
+  CHECK(elapsed(now - 3s, now) == 3s);
+  CHECK(elapsed(now + 3s, now) == 0s);
+  CHECK(elapsed(WallTime::min(), now) == 100 * 365 * 24h);
+  CHECK(elapsed(WallTime::max(), WallTime::min()) == 0s);
 }
 
 }  // namespace

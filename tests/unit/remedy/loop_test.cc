@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <atomic>
+#include <new>
 
 #include <catch2/catch.hpp>
 
@@ -167,6 +169,42 @@ TEST_CASE("that every alert has resolved is not known where there is no alert") 
   const auto target = TargetId::parse("container/local/nginx").value();
   REQUIRE(rig.heal({"restart-container", target, {}, "anna"})->kind == HealAnswer::Kind::kStarted);
   CHECK(rig.run_to(IncidentState::kFailed).reason == "verify_unknown");
+}
+
+TEST_CASE("an Alertmanager that has just started holds nothing, which is no proof that an alert has resolved") {
+  std::string playbook = kRestartPlaybook;
+  const std::string checks = "[{check: health}, {container: running}]";
+  playbook.replace(playbook.find(checks), checks.size(), "[{check: health}, {alert: resolved}]");
+  Rig rig(playbook);
+  rig.clock.advance(10min);
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  const bool has_restarted = GENERATE(true, false);
+  rig.engine->on_start([&](const ContainerInfo&) {
+    has_restarted ? rig.alertmanager->restart() : rig.alertmanager->forget(alert.labels);
+  });
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  if (has_restarted) {
+    const Incident failed = rig.run_to(IncidentState::kFailed);
+    CHECK(failed.reason == "verify_unknown");
+    CHECK_THAT(failed.message, Catch::Matchers::Contains("an Alertmanager has been up for"));
+  } else {
+    rig.run_to(IncidentState::kRecovered);
+  }
+}
+
+TEST_CASE("a worker that has no memory left ends nothing but its job, and the incident is gone on with") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  std::atomic<int> failures{2};
+  rig.http.on("GET", "http://nginx/healthz", [&](const HttpClientRequest&) -> HttpAnswer {
+    if (failures.fetch_sub(1) > 0) throw std::bad_alloc();
+    const auto info = rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {});
+    return HttpAnswer::of(info.has_value() && info->running() ? 200 : 500, "");
+  });
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.run_to(IncidentState::kRecovered);
+  CHECK(failures < 0);
 }
 
 }  // namespace

@@ -28,6 +28,32 @@ TEST_CASE("a heal that a person asks for runs at once, through the same journal"
   CHECK(rig.memory->unresolved_episodes()->empty());
 }
 
+TEST_CASE("a deployment of ours that fails is what a person's heal was about") {
+  Rig rig;
+  rig.add_playbook(R"(version: 1
+playbook: remake
+mode: auto
+steps: [{name: anew, docker.recreate: {grace: 1s}}]
+verify: {within: 5s, consecutive: 1, all: [{check: health}]}
+escalate: []
+)");
+  HealRequest request = ask_for("container/local/nginx");
+  request.playbook = "remake";
+  std::string why = "step anew (docker.recreate) failed: start: no such file; the former container is back";
+  SECTION("it cannot be started, and the former one is put back") {
+    rig.engine->fail_next("start", make_error(ErrorCode::kInternal, "no such file"));
+  }
+  SECTION("it does not become healthy") {
+    rig.http.on("GET", "http://nginx/healthz", [](const HttpClientRequest&) { return HttpAnswer::of(500, "sick"); });
+    why = "step anew was done, and it did not help: ";
+  }
+  REQUIRE(rig.heal(request).has_value());
+  const Incident failed = rig.run_to(IncidentState::kFailed);
+  CHECK(failed.type == "DEPLOYMENT_FAILURE");
+  CHECK(failed.failure_reason.substr(0, why.size()) == why);
+  CHECK(failed.times.verified_at == std::nullopt);
+}
+
 TEST_CASE("a heal that cannot be is refused with the reason") {
   Rig rig;
   SimContainer other;
@@ -92,6 +118,7 @@ TEST_CASE("a person's heal takes the place of one that is held, once it may act"
   const Alert alert = rig.fire();
   REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
   const Incident held = rig.run_to(IncidentState::kHeld);  // healthy: nothing is done by itself
+  rig.clock.advance(1ms);                                  // incidents are sorted by their time
   const auto answer = rig.heal(ask_for("container/local/nginx"));
   REQUIRE(answer.has_value());
   CHECK(answer->kind == HealAnswer::Kind::kStarted);
@@ -114,6 +141,28 @@ TEST_CASE("a heal that a person asked for and that was not begun before a kill i
   const Incident cancelled = rig.run_to(IncidentState::kCancelled);
   CHECK(cancelled.reason == "service_stopped");
   CHECK(rig.changes().empty());
+}
+
+TEST_CASE("dry runs that wait for a slow engine do not keep heals waiting: further ones are refused") {
+  Rig rig;
+  rig.engine->set_delay("inspect", 1h);
+  HealRequest request = ask_for("container/local/nginx");
+  request.dry_run = HealRequest::Rehearse::kYes;
+  std::vector<Error> refused;
+  Mutex mutex;
+  for (int i = 0; i < 20; ++i) {
+    rig.coordinator->heal(request, [&](const Result<HealAnswer>& answer) {
+      MutexLock lock(mutex);
+      if (!answer.has_value()) refused.push_back(answer.error());
+    });
+  }
+  {
+    MutexLock lock(mutex);
+    REQUIRE(refused.size() == 18);
+    CHECK(refused.front().code() == ErrorCode::kUnavailable);
+    CHECK(refused.front().message() == "too many people ask at the same time; ask again");
+  }
+  rig.kill();
 }
 
 TEST_CASE("a dry run shows the decision and the plan, and writes and touches nothing") {

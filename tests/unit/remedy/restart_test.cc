@@ -135,6 +135,43 @@ TEST_CASE("an answer that was lost is no reason to restart twice") {
   CHECK(rig.changes().size() == 1);
 }
 
+/// Goes away with the first request for a restart, which it never sees.
+class LosingEngine : public SimContainerEngine {
+ public:
+  using SimContainerEngine::SimContainerEngine;
+  Status restart(const std::string& container, Duration grace, Deadline deadline, std::stop_token stop) override {
+    if (has_lost_.exchange(true)) return SimContainerEngine::restart(container, grace, deadline, stop);
+    go_away();
+    return make_error(ErrorCode::kUnavailable, "the connection broke");
+  }
+  bool has_lost() const { return has_lost_; }
+
+ private:
+  std::atomic<bool> has_lost_{false};
+};
+
+TEST_CASE("an engine that went away with a request is asked again when it is back, and the step is tried again") {
+  Rig rig;
+  const auto engine = std::make_shared<LosingEngine>(rig.clock);
+  SimContainer nginx;
+  nginx.name = "nginx";
+  nginx.labels = {{"heal.enable", "true"}, {"heal.health", "http://nginx/healthz"}};
+  engine->add(nginx);
+  rig.clock.advance(2min);
+  rig.engine = engine;
+  auto world = std::make_shared<World>(*rig.world->get());
+  world->engines["local"] = engine;
+  rig.world->set(std::shared_ptr<const World>(std::move(world)));
+  engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.run_until([&] { return engine->has_lost(); });
+  rig.clock.advance(2s);
+  engine->come_back();
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  CHECK(healed.attempt == 1);
+  CHECK(rig.changes().size() == 1);
+}
+
 TEST_CASE("on_unknown: rerun repeats a half-done step that may be repeated") {
   Rig rig(one_step("docker.start: {}\n    on_unknown: rerun\n    retry: {attempts: 2, backoff: 1s}"));
   end_within(rig, "start");
@@ -187,6 +224,38 @@ TEST_CASE("a half-done heal of a playbook that has changed since is not continue
   const Incident halted = rig.run_to(IncidentState::kInterrupted);
   CHECK(halted.reason == "plan_changed");
   CHECK(rig.changes().empty());
+}
+
+TEST_CASE("a clock that was set back while the service was down makes nobody wait") {
+  Rig rig;
+  const bool is_half_done = GENERATE(true, false);
+  if (is_half_done) end_within(rig, "restart");
+  rig.engine->go_away();
+  if (is_half_done) {
+    rig.start();
+  } else {
+    rig.engine->come_back();
+    rig.engine->crash("nginx", 1);
+    const Alert alert = rig.fire();
+    rig.engine->go_away();
+    REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  }
+  const auto waits = [&] {
+    const auto open = rig.memory->open_incidents().value();
+    const auto progress = rig.memory->value(progress_key(open.front().id)).value();
+    return progress && parse_progress(*progress)->wake_at.has_value();
+  };
+  rig.run_until(waits);
+  rig.kill();
+  rig.clock.set_now(rig.clock.now() - 1h);
+  rig.engine->come_back();
+  rig.start();
+  const SteadyTime then = rig.clock.steady_now();
+  rig.run_until([&] {
+    const auto state = rig.newest().state;
+    return state != IncidentState::kExecuting && state != IncidentState::kHeld;
+  });
+  CHECK(rig.clock.steady_now() - then <= (is_half_done ? 30s : 90s));
 }
 
 }  // namespace

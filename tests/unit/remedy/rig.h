@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/remedy/coordinator.h"
+#include "common/remedy/source/alertmanager_events.h"
 #include "common/sim/failing_store.h"
 #include "common/sim/fake_clock.h"
 #include "common/sim/memory_store.h"
@@ -17,6 +18,7 @@
 #include "common/sim/sim_alertmanager_api.h"
 #include "common/sim/sim_container_engine.h"
 #include "common/sim/sim_dialer.h"
+#include "common/sim/sim_mailer.h"
 
 namespace heal::remedy::test {
 
@@ -43,9 +45,13 @@ class Rig {
   static AlertGroup group_of(std::vector<Alert> alerts);
 
   Result<IngestReply> post(const AlertGroup& group);
+  Result<IngestReply> tell(EventBatch batch);
   Result<HealAnswer> heal(HealRequest request);
+  Result<Incident> operate(OperatorRequest request);
+  /// From now on the world has this playbook too, or instead of the one of that name.
+  void add_playbook(const std::string& text);
 
-  /// Lets time pass, jumping from one wake-up to the next, until `done` holds. Fails the test after 10 real seconds.
+  /// Lets time pass, jumping from one wake-up to the next, until `done` holds. Fails the test after 30 real seconds.
   void run_until(const std::function<bool()>& done);
   /// The same until the newest incident is in `state`; gives it.
   Incident run_to(IncidentState state);
@@ -63,6 +69,7 @@ class Rig {
   SequenceRandom random;
   ScriptedHttpClient http{clock};
   SimDialer dialer{clock};
+  SimMailer mailer{clock};
   ScriptedProcessRunner processes{clock};
   std::shared_ptr<SimContainerEngine> engine = std::make_shared<SimContainerEngine>(clock);
   std::shared_ptr<SimAlertmanagerApi> alertmanager = std::make_shared<SimAlertmanagerApi>(clock);

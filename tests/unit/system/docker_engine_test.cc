@@ -174,6 +174,21 @@ TEST_CASE("a container that cannot be started is not left behind") {
                                                      "DELETE /v1.41/containers/abc?force=1"});
 }
 
+TEST_CASE("a program in a container that was started is never said not to have run") {
+  const auto status = GENERATE(200, 404, 409, 500, 503);
+  Daemon daemon("1.41", [status](const TinyRequest& request, TinyConnection& connection) {
+    if (request.target.ends_with("/containers/web/exec")) return (void)connection.answer(201, R"({"Id":"abc"})");
+    if (request.target.ends_with("/start")) return (void)connection.answer(200, "");
+    connection.answer(status, R"({"message":"gone","Running":true,"ExitCode":null})");
+  });
+  ExecSpec spec;
+  spec.argv = {"/bin/reload"};
+  const auto ran = DockerEngine({daemon.socket()}).exec("web", spec, soon(), {});
+  REQUIRE_FALSE(ran.has_value());
+  INFO(ran.error().str());
+  CHECK(ran.error().code() == ErrorCode::kUnavailable);
+}
+
 TEST_CASE("of a long log only the end is kept") {
   Daemon daemon("1.41", [](const TinyRequest& request, TinyConnection& connection) {
     if (request.target.find("/json") != std::string::npos) {

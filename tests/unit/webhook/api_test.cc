@@ -36,10 +36,10 @@ TEST_CASE("incidents are listed newest first, filtered, and paged") {
   CHECK(all["incidents"][0]["id"] == second);
   CHECK(all["incidents"][1]["id"] == first);
   CHECK(all["next_cursor"].is_null());
-  CHECK(members_of(all["incidents"][0]) == std::vector<std::string>{"attempt", "episodes", "id", "message",
-                                                                    "mttd_seconds", "mttr_seconds", "name", "plan_hash",
-                                                                    "playbook", "reason", "requested_by", "state",
-                                                                    "target", "times", "type"});
+  CHECK(members_of(all["incidents"][0]) ==
+        std::vector<std::string>{"attempt", "episodes", "exit_code", "failure_reason", "id", "message", "mttd_seconds",
+                                 "mttr_seconds", "name", "plan_hash", "playbook", "reason", "requested_by", "state",
+                                 "target", "times", "type"});
   const Json page = service.get_json("/api/v1/incidents?limit=1");
   CHECK(page["incidents"][0]["id"] == second);
   CHECK(page["next_cursor"] == second);
@@ -63,9 +63,52 @@ TEST_CASE("a question that makes no sense is 400 with the reason") {
   CHECK(message("/api/v1/incidents?state=on-fire") == "state: \"on-fire\" is no state of an incident");
   CHECK(message("/api/v1/incidents?since=yesterday") == "since: expected an RFC 3339 time");
   CHECK(message("/api/v1/incidents?limit=0") == "limit: expected a whole number from 1 to 1000");
-  CHECK(message("/api/v1/events?after=x") == "Last-Event-ID: expected a whole number");
+  CHECK(message("/api/v1/events?after=x") == "Last-Event-ID or after: expected a whole number");
+  CHECK(message("/api/v1/incidents?cursor=page-2") ==
+        "cursor: expected next_cursor of the page before, got \"page-2\"");
+  CHECK(message("/api/v1/incidents?match[]=severity").starts_with("match[]: "));
+  CHECK(message("/api/v1/incidents?status=held") ==
+        "status: unknown query parameter; known here: target, playbook, since, limit, cursor, state, match[]");
+  CHECK(message("/api/v1/incidents?limit=1&limit=2") == "limit: query parameter given more than once");
+  CHECK(message("/api/v1/pauses?all=1") == "all: unknown query parameter; there are none here");
   const Reply missing = service.get("/api/v1/incidents/../../etc/passwd");
   CHECK(missing.status == 404);
+}
+
+TEST_CASE("what the server itself refuses below /api is told in the same form as everything else") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const auto error = [](const Reply& reply) { return parse_json(reply.body).value()["error"]; };
+  const Reply missing = service.get("/api/v1/nothing");
+  CHECK(missing.status == 404);
+  CHECK(error(missing) == Json{{"code", "not_found"}, {"message", "there is nothing at this path"}});
+  const Reply wrong = service.send("DELETE", "/api/v1/lever", "");
+  CHECK(wrong.status == 405);
+  CHECK(error(wrong) ==
+        Json{{"code", "method_not_allowed"}, {"message", "this path has other methods: GET, HEAD, PUT"}});
+  CHECK(service.get("/nothing").body == "there is nothing at this path\n");
+}
+
+TEST_CASE("incidents are listed by the labels of their alerts, page by page") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::string healed = heal_once(service);
+  const auto ids = [&](const std::string& query) {
+    std::vector<std::string> out;
+    const Json page = service.get_json("/api/v1/incidents?" + query);
+    for (const Json& incident : page["incidents"])
+      out.push_back(incident["id"]);
+    return out;
+  };
+  CHECK(ids("match[]=container%3Dnginx") == std::vector{healed});
+  CHECK(ids("match%5B%5D=%7Balertname%3D~%22Nginx.*%22%2Ccontainer%3D%22nginx%22%7D") == std::vector{healed});
+  CHECK(ids("match[]=container%3Dnginx&match[]=instance%3Dtwo").empty());
+  CHECK(ids("match[]=container!%3Dnginx").empty());
+  const std::string newer = heal_once(service);
+  CHECK(ids("match[]=instance%3Done") == std::vector{newer, healed});
+  const Json first = service.get_json("/api/v1/incidents?match[]=instance%3Done&limit=1");
+  REQUIRE(first["next_cursor"] == newer);
+  CHECK(ids("match[]=instance%3Done&limit=1&cursor=" + newer) == std::vector{healed});
 }
 
 TEST_CASE("an incident is shown with its timeline and episodes, and explained") {
@@ -253,12 +296,16 @@ TEST_CASE("faults that heal.yml does not allow are refused") {
   CHECK(service.engine->inspect("nginx", service.clock->deadline_in(1s), {})->running());
 }
 
-TEST_CASE("the journal is verified when somebody asks") {
+TEST_CASE("the status is told at once while nothing that it tells of answers") {
   Service service;
+  service.engine->set_delay("version", 1h);
+  service.alertmanager->set_delay(1h);
   REQUIRE(service.start().has_value());
-  CHECK(service.get_json("/api/v1/journal") == Json{{"intact", true}, {"first_altered", nullptr}});
-  service.store->report_altered(7);
-  CHECK(service.get_json("/api/v1/journal") == Json{{"intact", false}, {"first_altered", 7}});
+  // Time stands still: whoever waits for an answer waits for ever.
+  const Json status = service.get_json("/api/v1/status");
+  CHECK(status["engines"][0]["reachable"].is_null());
+  CHECK(status["alertmanagers"][0]["reachable"].is_null());
+  service.run_until([&] { return service.get_json("/api/v1/status")["alertmanagers"][0]["reachable"] == false; });
 }
 
 TEST_CASE("the status tells what is configured and reachable") {
@@ -266,16 +313,18 @@ TEST_CASE("the status tells what is configured and reachable") {
   REQUIRE(service.start().has_value());
   Json status = service.get_json("/api/v1/status");
   CHECK(members_of(status) == std::vector<std::string>{"accepting", "alertmanagers", "config", "engines",
-                                                       "open_incidents", "prometheus", "started_at", "store",
-                                                       "version"});
-  CHECK(status["engines"][0]["reachable"] == true);
+                                                       "open_incidents", "prometheus", "started_at", "store", "storm",
+                                                       "version", "you"});
   CHECK(status["prometheus"].is_null());
+  const auto all_are = [&](bool wanted) {
+    status = service.get_json("/api/v1/status");
+    return status["engines"][0]["reachable"] == wanted && status["alertmanagers"][0]["reachable"] == wanted;
+  };
+  service.await([&] { return all_are(true); });
   service.engine->go_away();
   service.alertmanager->set_status(make_error(ErrorCode::kUnavailable, "connection refused"));
-  status = service.get_json("/api/v1/status");
-  CHECK(status["engines"][0]["reachable"] == false);
+  service.run_until([&] { return all_are(false); });
   CHECK(!status["engines"][0]["error"].get<std::string>().empty());
-  CHECK(status["alertmanagers"][0]["reachable"] == false);
   CHECK(service.get_json("/api/v1/playbooks")["playbooks"][0]["name"] == "restart-container");
   CHECK(service.get_json("/health")["status"] == "ok");
   CHECK(service.get("/-/healthy").status == 200);
@@ -293,6 +342,15 @@ std::string read_until(httpd::test::RawClient& client, const std::string& text) 
     all.append(buffer, static_cast<std::size_t>(got));
   }
   return all;
+}
+
+TEST_CASE("who asks for the head of the event stream gets that and nothing more") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const Reply head = service.send("HEAD", "/api/v1/events", "");
+  CHECK(head.status == 200);
+  CHECK(head.header("Content-Type").starts_with("text/event-stream"));
+  CHECK(head.body.empty());
 }
 
 TEST_CASE("the journal is followed as server-sent events, from the start, from where one left off, or from now on") {

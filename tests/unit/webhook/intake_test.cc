@@ -54,6 +54,16 @@ TEST_CASE("a notification that changes something is 202, the same again is 200, 
   CHECK(service.restarts() == 1);
 }
 
+TEST_CASE("alerts that the sender left out are counted and told in the story of those that came") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  REQUIRE(service.post("/webhook", service.notification([](Json& body) { body["truncatedAlerts"] = 7; })).status ==
+          202);
+  CHECK(service.metric("heal_alerts_truncated_total") == "7");
+  const std::string id = service.memory->incidents({}).value().front().id;
+  CHECK(service.get_json("/api/v1/incidents/" + id)["timeline"][0]["data"]["truncated_alerts"] == 7);
+}
+
 TEST_CASE("a resolved alert in a firing group is a resolve, and counts as a change") {
   Service service;
   REQUIRE(service.start().has_value());

@@ -12,10 +12,28 @@
 #include "common/sim/sequence_random.h"
 #include "common/sim/sim_dialer.h"
 #include "common/sim/sim_host_processes.h"
+#include "heal_openapi.h"
+#include "tests/support/json_schema.h"
+#include "tests/support/quiet.h"
 
 namespace heal::webhook::test {
 
 using httpd::test::RawClient;
+
+namespace {
+
+/// Every answer that a test gets from the API is what openapi.json says of it.
+Reply as_documented(const std::string& method, const std::string& path, Reply reply) {
+  const bool is_api = path.starts_with("/api/v1/") || path == "/webhook" || path == "/failover";
+  if (!is_api || method == "HEAD") return reply;
+  static const Json kDocument = parse_json(kOpenApiDocument).value();
+  INFO(method << " " << path << ": " << reply.status << " " << reply.body.substr(0, 2000));
+  CHECK(heal::test::answer_problems(kDocument, method, path, reply.status, reply.header("Content-Type"), reply.body) ==
+        std::vector<std::string>());
+  return reply;
+}
+
+}  // namespace
 
 const char* const kHealYml = R"(version: 1
 engines:
@@ -77,7 +95,8 @@ Ports Service::ports() {
   ports.open_store = [this](const std::string&) -> Result<std::shared_ptr<Store>> {
     return std::shared_ptr<Store>(store);
   };
-  ports.make_engine = [this](const playbook::EngineConfig&) -> Result<std::shared_ptr<ContainerEngine>> {
+  ports.make_engine = [this](const playbook::EngineConfig&,
+                             const std::string&) -> Result<std::shared_ptr<ContainerEngine>> {
     return std::shared_ptr<ContainerEngine>(engine);
   };
   ports.make_prometheus = [this](const playbook::HttpEndpoint&,
@@ -106,11 +125,19 @@ void Service::write(const std::string& name, std::string_view text) {
 }
 
 Reply Service::get(const std::string& path, const std::string& headers) {
-  return RawClient::fetch(app->port(), "GET " + path, headers);
+  return as_documented("GET", path, RawClient::fetch(app->port(), "GET " + path, headers));
 }
 
 Reply Service::post(const std::string& path, const std::string& body, const std::string& headers) {
-  return RawClient::fetch(app->port(), "POST " + path, headers, body);
+  return as_documented("POST", path, RawClient::fetch(app->port(), "POST " + path, headers, body));
+}
+
+RawClient Service::ask(const std::string& request_line, const std::string& body) {
+  return RawClient::ask(app->port(), request_line, "", body);
+}
+
+Reply Service::send(const std::string& method, const std::string& path, const std::string& body) {
+  return as_documented(method, path, RawClient::fetch(app->port(), method + " " + path, "", body));
 }
 
 Json Service::get_json(const std::string& path) {
@@ -176,7 +203,7 @@ void Service::run_until(const std::function<bool()>& done) {
   const auto give_up = std::chrono::steady_clock::now() + 20s;
   while (!done()) {
     if (std::chrono::steady_clock::now() > give_up) FAIL("it did not happen; the log:\n" << log());
-    if (clock->sleepers() > 0) clock->advance_to_next();
+    if (heal::test::all_others_sleep() && !done()) clock->advance_to_next();
     std::this_thread::yield();
   }
 }

@@ -39,6 +39,10 @@ class Service {
 
   Reply get(const std::string& path, const std::string& headers = "");
   Reply post(const std::string& path, const std::string& body, const std::string& headers = "");
+  /// A request whose reply is read later.
+  httpd::test::RawClient ask(const std::string& request_line, const std::string& body = "");
+  /// Any other method.
+  Reply send(const std::string& method, const std::string& path, const std::string& body);
   Json get_json(const std::string& path);
   /// The value of a sample of /metrics; "" when it is not there.
   std::string metric(std::string_view name);

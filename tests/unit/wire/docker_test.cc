@@ -27,6 +27,7 @@ ContainerInfo sample_container() {
   info.network_mode = "shop_default";
   info.networks = {{"shop_default", R"({"Aliases":["web"],"IPAMConfig":{"IPv4Address":"10.0.0.9"}})"}};
   info.memory_limit_bytes = 1 << 20;
+  info.limits = {1 << 20, 2 << 20, std::nullopt, 50000, 100000, 77};
   return info;
 }
 
@@ -39,6 +40,7 @@ TEST_CASE("a container that was written is read back, alone and in a list") {
   info.restart_policy = "";
   info.started_at = std::nullopt;
   info.memory_limit_bytes = std::nullopt;
+  info.limits = {};
   CHECK(list[0] == info);
 }
 

@@ -26,23 +26,28 @@ Incident full_incident() {
   incident.times = {at(100), at(102, 500'000'000), at(103), at(104), at(107, 1), std::nullopt, std::nullopt};
   incident.episode_keys = {"am:1:2", "am:3:4"};
   incident.requested_by = "ops";
+  incident.exit_code = 137;
+  incident.failure_reason = "exit code 137 (SIGKILL), out of memory";
   return incident;
 }
 
 TEST_CASE("an incident is shown with its times and what they tell") {
-  CHECK(dump(to_json(full_incident())) ==
-        R"({"attempt":1,"episodes":["am:1:2","am:3:4"],"id":"01HZX","message":"health check passed twice",)"
-        R"("mttd_seconds":2.5,"mttr_seconds":4.500000001,"name":"NginxDown","plan_hash":"ab12",)"
-        R"("playbook":"restart-container","reason":"verified","requested_by":"ops","state":"recovered",)"
-        R"("target":"container/local/web","times":{"acted_at":"1970-01-01T00:01:44Z","closed_at":null,)"
-        R"("decided_at":"1970-01-01T00:01:43Z","detected_at":"1970-01-01T00:01:42.5Z",)"
-        R"("failed_at":"1970-01-01T00:01:40Z","resolved_at":null,"verified_at":"1970-01-01T00:01:47.000000001Z"},)"
-        R"("type":"HEALTH_CHECK_FAILURE"})");
+  CHECK(
+      dump(to_json(full_incident())) ==
+      R"({"attempt":1,"episodes":["am:1:2","am:3:4"],"exit_code":137,)"
+      R"("failure_reason":"exit code 137 (SIGKILL), out of memory","id":"01HZX","message":"health check passed twice",)"
+      R"("mttd_seconds":2.5,"mttr_seconds":4.500000001,"name":"NginxDown","plan_hash":"ab12",)"
+      R"("playbook":"restart-container","reason":"verified","requested_by":"ops","state":"recovered",)"
+      R"("target":"container/local/web","times":{"acted_at":"1970-01-01T00:01:44Z","closed_at":null,)"
+      R"("decided_at":"1970-01-01T00:01:43Z","detected_at":"1970-01-01T00:01:42.5Z",)"
+      R"("failed_at":"1970-01-01T00:01:40Z","resolved_at":null,"verified_at":"1970-01-01T00:01:47.000000001Z"},)"
+      R"("type":"HEALTH_CHECK_FAILURE"})");
 }
 
 TEST_CASE("an incident of which nothing is known yet has nulls, not invented times") {
   const Json json = to_json(Incident{});
   CHECK(json["target"].is_null());
+  CHECK(json["exit_code"].is_null());
   CHECK(json["mttd_seconds"].is_null());
   CHECK(json["mttr_seconds"].is_null());
   CHECK(json["times"]["failed_at"].is_null());

@@ -34,6 +34,22 @@ TEST_CASE("a scalar gives one sample without labels, and an empty vector none") 
   CHECK(parse_prometheus_query(R"({"status":"success","data":{"resultType":"vector","result":[]}})")->empty());
 }
 
+TEST_CASE("a matrix's series are read, oldest sample first") {
+  const auto series = parse_prometheus_range(
+      R"({"status":"success","data":{"resultType":"matrix","result":[
+      {"metric":{"__name__":"ALERTS","alertname":"Down"},"values":[[1893553445,"1"],[1893553460,"1"]]}]}})");
+  REQUIRE(series.has_value());
+  REQUIRE(series->size() == 1);
+  CHECK(series->at(0).labels == Labels{{"__name__", "ALERTS"}, {"alertname", "Down"}});
+  REQUIRE(series->at(0).samples.size() == 2);
+  CHECK(format_rfc3339(series->at(0).samples[1].at.value()) == "2030-01-02T03:04:20.000Z");
+  CHECK(parse_prometheus_range(R"({"status":"success","data":{"resultType":"vector","result":[]}})").error().str() ==
+        "the expression gives a vector, expected a matrix");
+  CHECK(parse_prometheus_range(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{}}]}})")
+            .error()
+            .str() == "Prometheus' answer: /data/result/0/values: expected an array");
+}
+
 struct Bad {
   std::string name, body;
   ErrorCode code;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "common/fault/fault.h"
+
+namespace heal::fault {
+
+/// A fault that a holder brings about and takes away again: at the end of its time, when it is told to stop, and when
+/// the container's main process ends. Whoever wants it undone only has to stop the holder; what a holder that was
+/// killed may have left is taken away by another one.
+class HeldFault : public Fault {
+ public:
+  Status check(const ContainerInfo& before) const override;
+  Status resolve(const ContainerInfo& before, Recipe& recipe, const Site& site) const override;
+  Status inject(const ContainerInfo& before, const Recipe& recipe, const Site& site) const override;
+  Status undo(const Recipe& recipe, const Site& site) const override;
+  Status verify_undone(const Recipe& recipe, const Site& site) const override;
+  bool needs_mark() const override { return false; }
+};
+
+/// Asks, in a holder that touches nothing, whether the engine's machine can do `kind`: kRefused with the reason.
+Status probe_holder(std::string_view kind, const Recipe& recipe, const Site& site);
+/// Marks the fault of `recipe`, which the engine keeps up, with a holder that does nothing: its label tells of the
+/// lease when the ledger is lost. Nothing is done where no holder can be run.
+Status set_mark(const Recipe& recipe, const Site& site);
+/// Takes the holder of a lease away, whatever it does; success when there is none.
+Status remove_holder(const std::string& lease, const Site& site);
+
+}  // namespace heal::fault

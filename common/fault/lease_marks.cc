@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <utility>
+
+#include "common/fault/held_fault.h"
+#include "common/fault/lease_keeper.h"
+#include "common/wire/incident_json.h"
+#include "common/wire/json.h"
+
+namespace heal::fault {
+namespace {
+
+using State = FaultLease::State;
+
+constexpr Duration kAskAgain = 30s;
+
+/// The lease that a holder's label tells of. It was in force, whatever state it was written in.
+Result<FaultLease> lease_of(const ContainerInfo& holder) {
+  HEAL_TRY(const Json json, parse_json(label_value(holder.labels, kLeaseLabel)));
+  HEAL_TRY(const Json* inner, get_object(json, "lease"));
+  HEAL_TRY(FaultLease lease, lease_from_json(*inner, "/lease"));
+  HEAL_TRY(lease.undo, get_string(json, "undo"));
+  HEAL_TRY(lease.original, get_string(json, "original"));
+  HEAL_TRY_STATUS(Recipe::parse(lease.undo));
+  lease.state = State::kApplied;
+  lease.last_error.clear();
+  return lease;
+}
+
+bool is_holder(const ContainerInfo& container) {
+  return label_value(container.labels, "heal.role") == kHelperRole &&
+         !label_value(container.labels, kLeaseLabel).empty();
+}
+
+}  // namespace
+
+void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop) {
+  auto lease = lease_of(holder);
+  // Anybody can give a container a label, but not our image: what it says must fit where it was found, all the same.
+  const bool is_good = lease && find_fault(lease->kind) != nullptr && lease->target.engine == engine &&
+                       holder.image == tools_.holder.image;
+  if (!is_good) return;
+  bool is_over = false;
+  {
+    MutexLock lock(mutex_);
+    const auto found = held_.find(lease->id);
+    if (found != held_.end() && found->second.lease.state != State::kReverted) return;
+    is_over = found != held_.end();
+  }
+  if (is_over) {
+    (void)at_site(lease->target, 0s, stop, [&](const Site& site) { return remove_holder(lease->id, site); });
+    return;
+  }
+  (void)tools_.store.commit({PutLease{*lease}});
+  take_over(std::move(*lease));
+}
+
+bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
+  if (!tools_.engines) return true;
+  bool all = true;
+  for (const std::string& name : tools_.engines()) {
+    const auto engine = tools_.engine(name);
+    const auto list = engine ? engine->list(call_deadline(), stop)
+                             : Result<std::vector<ContainerInfo>>(Error(ErrorCode::kNotFound, "no engine"));
+    all = all && list.has_value();
+    if (!list) continue;
+    for (const ContainerInfo& container : *list) {
+      if (is_holder(container)) adopt(container, name, stop);
+    }
+  }
+  return all;
+}
+
+void LeaseKeeper::run(const std::stop_token& stop) {
+  bool all_asked = false;
+  while (!stop.stop_requested()) {
+    std::stop_source wake;
+    {
+      MutexLock lock(mutex_);
+      wake_ = wake;
+    }
+    if (!all_asked) all_asked = adopt_marks(stop);
+    auto next = revert_due(stop).value_or(SteadyTime::max());
+    if (!all_asked) next = std::min(next, tools_.clock.steady_now() + kAskAgain);
+    const std::stop_callback on_stop(stop, [&wake] { wake.request_stop(); });
+    tools_.clock.sleep_until(next, wake.get_token());
+  }
+}
+
+}  // namespace heal::fault

@@ -1,0 +1,457 @@
+#include "healctl/drill/conductor.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/text.h"
+#include "common/rehearsal/observe.h"
+#include "common/wire/json.h"
+#include "common/wire/prometheus.h"
+#include "healctl/command/arguments.h"
+#include "healctl/service/faults.h"
+#include "healctl/service/follow.h"
+
+namespace heal::ctl {
+namespace {
+
+constexpr Duration kPoll = 250ms;
+/// How long the service is listened to before it is asked anyway.
+constexpr Duration kListen = 1s;
+constexpr Duration kAnswer = 5s;
+/// How long the service may take to undo the fault and to look whether it is undone.
+constexpr Duration kUndoPatience = 60s;
+
+using Outcome = DrillStage::Outcome;
+
+bool is_given_up(IncidentState state) {
+  return state != IncidentState::kClosed && (is_terminal(state) || state == IncidentState::kEscalated);
+}
+
+std::string told(const Incident& incident) {
+  return fmt::format("incident {} is {} ({}: {})", incident.id, to_string(incident.state), incident.reason,
+                     incident.message);
+}
+
+}  // namespace
+
+Conductor::Conductor(Context& context, const Drill& drill, std::string prometheus, OnStage on_stage, OnWait on_wait)
+    : context_(context),
+      drill_(drill),
+      prometheus_(std::move(prometheus)),
+      on_stage_(std::move(on_stage)),
+      on_wait_(std::move(on_wait)) {}
+
+DrillReport Conductor::run() {
+  began_at_ = context_.clock().now();
+  using Step = Next (Conductor::*)();
+  constexpr std::array<Step, 5> kSteps{&Conductor::alert, &Conductor::decision, &Conductor::heal, &Conductor::resolved,
+                                       &Conductor::untouched};
+  if (steady() == Next::kEnd || inject(false) == Next::kEnd) {
+    if (was_injected_) revert();
+    return report_;
+  }
+  for (const Step step : kSteps) {
+    if ((this->*step)() == Next::kEnd) break;
+  }
+  revert();
+  steady_again();
+  return report_;
+}
+
+DrillReport Conductor::rehearse() {
+  if (steady() == Next::kGoOn) inject(true);
+  return report_;
+}
+
+Conductor::Next Conductor::end_stage(DrillStage stage) {
+  const bool is_failed = stage.outcome == Outcome::kFailed;
+  if (is_failed && report_.exit == Exit::kDone)
+    report_.exit = context_.stop().stop_requested() ? Exit::kInterrupted : Exit::kFailed;
+  on_stage_(stage);
+  report_.stages.push_back(std::move(stage));
+  return is_failed ? Next::kEnd : Next::kGoOn;
+}
+
+// What healctl asks itself.
+
+Result<std::vector<PromSample>> Conductor::query(const std::string& expression) {
+  HttpClientRequest request;
+  request.url = fmt::format("{}/api/v1/query?query={}", prometheus_, percent_encode(expression));
+  request.ca_file = context_.settings().ca_file;
+  HEAL_TRY(const auto response,
+           context_.ports().http.send(request, context_.clock().deadline_in(kAnswer), context_.stop()));
+  return parse_prometheus_query(response.body);
+}
+
+Result<bool> Conductor::holds(const DrillCheck& check) {
+  if (check.kind == DrillCheck::Kind::kPromql) {
+    HEAL_TRY(const auto samples, query(check.address));
+    if (!check.compared) return !samples.empty();
+    const auto fits = [&](const PromSample& sample) {
+      return playbook::compare(sample.value, check.compared->first, check.compared->second);
+    };
+    return !samples.empty() && std::all_of(samples.begin(), samples.end(), fits);
+  }
+  HttpClientRequest request;
+  request.url = check.address;
+  request.ca_file = context_.settings().ca_file;
+  request.too_long = HttpClientRequest::TooLong::kCut;
+  HEAL_TRY(const auto response,
+           context_.ports().http.send(request, context_.clock().deadline_in(kAnswer), context_.stop()));
+  if (check.status.empty()) return response.ok();
+  return std::find(check.status.begin(), check.status.end(), response.status) != check.status.end();
+}
+
+std::string Conductor::why_not(const DrillCheck& check) {
+  const auto answer = holds(check);
+  if (!answer) return fmt::format("{}: {}", check.str(), answer.error().str());
+  return *answer ? "" : fmt::format("{}: does not hold", check.str());
+}
+
+std::string Conductor::why_not_steady() {
+  for (const DrillCheck& check : drill_.steady) {
+    if (auto reason = why_not(check); !reason.empty()) return reason;
+  }
+  return "";
+}
+
+std::string Conductor::why_stop() {
+  const SteadyTime now = context_.clock().steady_now();
+  if (drill_.stop_if.empty() || now < stop_asked_at_ + drill_.stop_every) return "";
+  stop_asked_at_ = now;
+  for (const DrillCheck& check : drill_.stop_if) {
+    const auto is_true = holds(check);
+    if (!is_true) return fmt::format("the stop condition cannot be asked: {}: {}", check.str(), is_true.error().str());
+    if (*is_true) return fmt::format("the stop condition is true: {}", check.str());
+  }
+  return "";
+}
+
+// The stages.
+
+Conductor::Next Conductor::check_target_idle(DrillStage& stage) {
+  const auto page = list_incidents(context_.service(), {{}, drill_.target.str(), "", std::nullopt, 10});
+  if (!page) {
+    stage.message = page.error().str();
+    report_.exit = context_.fail(page.error());
+    return Next::kEnd;
+  }
+  for (const Incident& incident : page->incidents) {
+    if (is_terminal(incident.state)) continue;
+    stage.message = fmt::format("{} has an open incident already: {}", drill_.target.str(), told(incident));
+    return Next::kEnd;
+  }
+  return Next::kGoOn;
+}
+
+Conductor::Next Conductor::steady() {
+  DrillStage stage{"steady", Outcome::kPassed, "", std::nullopt, std::nullopt, {}};
+  on_wait_("the steady state", {}, {});
+  if (check_target_idle(stage) == Next::kEnd) {
+    stage.outcome = Outcome::kFailed;
+    return end_stage(std::move(stage));
+  }
+  const std::string reason = why_not_steady();
+  stage.message = reason.empty() ? "every check holds, and no incident is open" : reason;
+  if (!reason.empty()) stage.outcome = Outcome::kFailed;
+  return end_stage(std::move(stage));
+}
+
+Conductor::Next Conductor::inject(bool only_ask) {
+  DrillStage stage{"inject", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
+  if (context_.stop().stop_requested()) {
+    stage.message = "interrupted";
+    return end_stage(std::move(stage));
+  }
+  if (const std::string reason = why_stop(); !reason.empty()) {
+    stage.message = reason;
+    return end_stage(std::move(stage));
+  }
+  Json request{{"target", drill_.target.str()},
+               {"fault", drill_.fault},
+               {"for", format_duration(drill_.lease)},
+               {"by", asker(context_)}};
+  if (!drill_.with.empty()) request["with"] = drill_.with;
+  if (only_ask) request["dry_run"] = true;
+  const SteadyTime asked = context_.clock().steady_now();
+  const WallTime asked_at = context_.clock().now();
+  const auto answer = context_.service().post("/faults", request);
+  if (only_ask && answer) {
+    stage.outcome = Outcome::kPassed;
+    stage.message = fmt::format("would be allowed: {} of {}", drill_.fault, drill_.target.str());
+    return end_stage(std::move(stage));
+  }
+  // Without an answer that says no it may have been done.
+  was_injected_ = !only_ask && (answer.has_value() || !context_.service().was_answered());
+  injected_steady_ = asked;
+  injected_at_ = asked_at;
+  const auto leases = answer ? leases_in(*answer, "POST /faults") : Result<std::vector<FaultLease>>(answer.error());
+  if (!leases || leases->empty()) {
+    stage.message = leases ? "POST /faults: an answer without a lease" : leases.error().str();
+    report_.exit = leases ? Exit::kUnreachable : context_.fail(leases.error(), Purpose::kChange);
+    return end_stage(std::move(stage));
+  }
+  report_.lease_id = leases->front().id;
+  injected_at_ = leases->front().injected_at;
+  stage.outcome = Outcome::kPassed;
+  stage.at = Duration{};
+  stage.message = fmt::format("{} of {}, undone by the service at the latest after {} (lease {})", drill_.fault,
+                              drill_.target.str(), format_duration(drill_.lease), report_.lease_id);
+  return end_stage(std::move(stage));
+}
+
+Conductor::Next Conductor::wait_for(const std::string& name, const std::string& what, Duration limit,
+                                    const std::function<Look()>& look) {
+  DrillStage stage{name, Outcome::kFailed, "", std::nullopt, limit, {}};
+  const SteadyTime deadline = injected_steady_ + limit;
+  Clock& clock = context_.clock();
+  const SteadyTime begin = clock.steady_now();
+  for (;;) {
+    const SteadyTime looked = clock.steady_now();
+    on_wait_(what, looked - injected_steady_, limit);
+    const Look seen = look();
+    stage.message = seen.message;
+    stage.took = clock.steady_now() - begin;
+    if (seen.is_there) {
+      if (report_.times.contains(name)) stage.at = report_.times[name];
+      const bool is_late = stage.at && *stage.at > limit;
+      if (is_late)
+        stage.message = fmt::format("came at {}, not within {}: {}", format_duration(*stage.at), format_duration(limit),
+                                    seen.message);
+      stage.outcome = is_late ? Outcome::kFailed : Outcome::kPassed;
+      break;
+    }
+    if (seen.is_fatal) break;
+    if (const std::string reason = why_stop(); !reason.empty()) {
+      stage.message = reason;
+      break;
+    }
+    if (looked >= deadline) {
+      stage.message = fmt::format("not within {}: {}", format_duration(limit), seen.message);
+      break;
+    }
+    if (wait_for_news(deadline - looked) == Clock::Wake::kStopped) {
+      stage.message = "interrupted";
+      break;
+    }
+  }
+  return end_stage(std::move(stage));
+}
+
+Clock::Wake Conductor::wait_for_news(Duration left) {
+  Duration patience = std::min(kListen, left);
+  if (!drill_.stop_if.empty()) patience = std::min(patience, drill_.stop_every);
+  const SteadyTime begin = context_.clock().steady_now();
+  bool has_news = false;
+  const auto followed = follow_events(context_, last_event_, patience, [&](const TimelineEntry&) {
+    has_news = true;
+    return StreamNext::kEnd;
+  });
+  if (context_.stop().stop_requested()) return Clock::Wake::kStopped;
+  if (has_news || (followed && context_.clock().steady_now() - begin >= patience)) return Clock::Wake::kReached;
+  return context_.clock().sleep_for(std::min(kPoll, left), context_.stop());  // a service that cannot be followed
+}
+
+std::string Conductor::where_it_went(const std::vector<Incident>& all) const {
+  if (all.empty()) return "the service has heard of nothing since the fault";
+  const Incident& one = all.front();
+  return fmt::format("since the fault the service has heard of {} ({} on {}: {})", all.size(), one.name,
+                     one.target ? one.target->str() : "no target", one.reason);
+}
+
+Conductor::Look Conductor::look_for_incident() {
+  auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, 50});
+  if (!page) return {false, false, page.error().str()};
+  std::reverse(page->incidents.begin(), page->incidents.end());
+  for (const Incident& incident : page->incidents) {
+    if (!incident.target || *incident.target != drill_.target) continue;
+    if (drill_.alerts.empty()) {
+      incident_id_ = incident.id;
+      report_.times["detect"] = since_fault(incident.times.detected_at.value_or(injected_at_));
+      return {true, false, fmt::format("{} began incident {}", incident.name, incident.id)};
+    }
+    const auto whole = fetch_story(context_.service(), incident.id);
+    if (!whole) return {false, false, whole.error().str()};
+    for (const Episode& episode : whole->episodes) {
+      if (std::find(drill_.alerts.begin(), drill_.alerts.end(), episode.name) == drill_.alerts.end()) continue;
+      incident_id_ = incident.id;
+      report_.times["detect"] = since_fault(incident.times.detected_at.value_or(episode.received_at));
+      report_.times["alert"] = since_fault(episode.received_at);
+      return {true, false, fmt::format("{} reached the service: incident {}", episode.name, incident.id)};
+    }
+  }
+  return {false, false, where_it_went(page->incidents)};
+}
+
+Conductor::Next Conductor::alert() {
+  const bool is_named = !drill_.alerts.empty();
+  const std::string what = is_named ? fmt::format("alert {}", fmt::join(drill_.alerts, " or ")) : "an incident";
+  const Next next =
+      wait_for(is_named ? "alert" : "detect", what, drill_.alert_within, [this] { return look_for_incident(); });
+  report_.incident_id = incident_id_;
+  return next;
+}
+
+Result<Story> Conductor::story() {
+  return fetch_story(context_.service(), incident_id_);
+}
+
+Conductor::Next Conductor::decision() {
+  const std::string what = fmt::format("decision \"{}\"", drill_.decision);
+  return wait_for("decision", what, drill_.decision_within, [this]() -> Look {
+    const auto whole = story();
+    if (!whole) return {false, false, whole.error().str()};
+    const Incident& incident = whole->incident;
+    std::vector<std::string> decisions;
+    for (const TimelineEntry& entry : whole->timeline) {
+      std::string decision = rehearsal::decision_of(entry);
+      if (decision.empty()) continue;
+      if (decision == drill_.decision) {
+        report_.times["decision"] = report_.times["decide"] = since_fault(entry.at);
+        const bool is_chosen = !drill_.playbook || *drill_.playbook == incident.playbook;
+        const std::string wrong = is_chosen ? "" : fmt::format(", not {}", *drill_.playbook);
+        return {is_chosen, !is_chosen, fmt::format("{} by playbook {}{}", decision, incident.playbook, wrong)};
+      }
+      decisions.push_back(std::move(decision));
+    }
+    if (decisions.empty()) return {false, is_terminal(incident.state), told(incident)};
+    return {false, is_terminal(incident.state), fmt::format("decided: {}", decisions.back())};
+  });
+}
+
+/// Passes only when all the time that the drill gives has gone by without an action.
+Conductor::Next Conductor::no_heal() {
+  const Duration limit = std::max(drill_.alert_within, drill_.decision_within);
+  return wait_for("heal", "that nothing is done", limit, [this, limit]() -> Look {
+    const bool is_over = context_.clock().steady_now() >= injected_steady_ + limit;
+    const auto whole = story();
+    if (!whole) return {false, false, whole.error().str()};
+    if (whole->incident.times.acted_at) return {false, true, "it was acted on, which must not happen"};
+    return {is_over, false, is_over ? "nothing was done, as expected" : "nothing was done yet"};
+  });
+}
+
+Conductor::Next Conductor::heal() {
+  if (drill_.heal == Drill::Heal::kNever) return no_heal();
+  return wait_for("heal", "a verified heal", drill_.heal_within, [this]() -> Look {
+    const auto whole = story();
+    if (!whole) return {false, false, whole.error().str()};
+    const Incident& incident = whole->incident;
+    if (incident.times.acted_at) report_.times["act"] = since_fault(*incident.times.acted_at);
+    if (!incident.times.verified_at || is_given_up(incident.state))
+      return {false, is_given_up(incident.state), told(incident)};
+    report_.times["heal"] = report_.times["verify"] = since_fault(*incident.times.verified_at);
+    return {true, false, incident.message};
+  });
+}
+
+Conductor::Next Conductor::resolved() {
+  if (!drill_.resolved_within) return Next::kGoOn;
+  return wait_for("resolved", "the alert to resolve", *drill_.resolved_within, [this]() -> Look {
+    const auto whole = story();
+    if (!whole) return {false, false, whole.error().str()};
+    if (!whole->incident.times.resolved_at) return {false, false, "it fires still"};
+    report_.times["resolved"] = report_.times["resolve"] = since_fault(*whole->incident.times.resolved_at);
+    return {true, false, "every alert of the incident has resolved"};
+  });
+}
+
+Conductor::Next Conductor::untouched() {
+  DrillStage stage{"untouched", Outcome::kPassed, "nothing else was touched", std::nullopt, std::nullopt, {}};
+  const auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, 200});
+  if (!page) {
+    stage.outcome = Outcome::kFailed;
+    stage.message = page.error().str();
+    return end_stage(std::move(stage));
+  }
+  for (const Incident& incident : page->incidents) {
+    const bool is_ours = incident.target && *incident.target == drill_.target;
+    const bool is_expected = is_ours && drill_.heal == Drill::Heal::kExpected;
+    if (is_expected || !incident.times.acted_at) continue;
+    stage.outcome = Outcome::kFailed;
+    if (is_ours) {
+      stage.message = fmt::format("it was acted on, which must not happen: {}", told(incident));
+      continue;
+    }
+    stage.message = fmt::format("{} was acted on as well: {}", incident.target ? incident.target->str() : incident.name,
+                                told(incident));
+  }
+  return end_stage(std::move(stage));
+}
+
+/// Asks until the lease says so; true when it is undone and looked at.
+Result<bool> Conductor::is_undone(ServiceClient& service) {
+  HEAL_TRY(const Json answer, service.get("/faults"));
+  HEAL_TRY(const auto leases, leases_in(answer, "GET /faults"));
+  const auto is_left = [&](const FaultLease& lease) {
+    const bool is_it = report_.lease_id.empty() ? lease.target == drill_.target : lease.id == report_.lease_id;
+    return is_it && lease.state != FaultLease::State::kReverted;
+  };
+  return std::none_of(leases.begin(), leases.end(), is_left);
+}
+
+void Conductor::revert() {
+  DrillStage stage{"revert", Outcome::kFailed, "", std::nullopt, kUndoPatience, {}};
+  // Ctrl-C must not keep the fault from being undone: these requests do not know of it.
+  ServiceClient service(context_.ports().http, context_.clock(), context_.settings(), std::stop_token());
+  Clock& clock = context_.clock();
+  const SteadyTime begin = clock.steady_now();
+  const Json request = report_.lease_id.empty() ? Json{{"target", drill_.target.str()}, {"by", asker(context_)}}
+                                                : Json{{"id", report_.lease_id}, {"by", asker(context_)}};
+  // Whose answer was lost may still be on its way to the service: then one look is not enough.
+  const int looks = report_.lease_id.empty() ? 4 : 1;
+  for (int clean = 0; stage.outcome == Outcome::kFailed;) {
+    on_wait_("the fault to be undone", clock.steady_now() - begin, kUndoPatience);
+    const auto sent = service.post("/faults/revert", request);
+    const auto done = is_undone(service);
+    clean = done && *done ? clean + 1 : 0;
+    if (clean == looks) {
+      stage.outcome = Outcome::kPassed;
+      stage.message = "the fault is undone, and that was verified";
+    } else {
+      stage.message = !done ? done.error().str() : !sent ? sent.error().str() : "it is not undone yet";
+      if (clock.steady_now() - begin >= kUndoPatience) break;
+      clock.sleep_for(kPoll, std::stop_token());
+    }
+  }
+  stage.took = clock.steady_now() - begin;
+  if (stage.outcome == Outcome::kFailed)
+    stage.message +=
+        fmt::format("; the service goes on, at the latest when the lease ends after {}", format_duration(drill_.lease));
+  end_stage(std::move(stage));
+}
+
+void Conductor::steady_again() {
+  DrillStage stage{"steady again", Outcome::kFailed, "", std::nullopt, drill_.steady_within, {}};
+  Clock& clock = context_.clock();
+  const SteadyTime begin = clock.steady_now();
+  if (context_.stop().stop_requested()) {
+    stage.message = "interrupted";
+    end_stage(std::move(stage));
+    return;
+  }
+  for (;;) {
+    on_wait_("the steady state", clock.steady_now() - begin, drill_.steady_within);
+    stage.message = why_not_steady();
+    stage.took = clock.steady_now() - begin;
+    if (stage.message.empty()) {
+      stage.outcome = Outcome::kPassed;
+      stage.message = "every check holds";
+      break;
+    }
+    if (clock.steady_now() - begin >= drill_.steady_within) {
+      if (report_.exit == Exit::kDone) report_.exit = Exit::kPersists;
+      break;
+    }
+    if (clock.sleep_for(kPoll, context_.stop()) == Clock::Wake::kStopped) {
+      stage.message = "interrupted";
+      break;
+    }
+  }
+  end_stage(std::move(stage));
+}
+
+}  // namespace heal::ctl

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/model/fault_lease.h"
+#include "common/model/prom_sample.h"
+#include "common/wire/json_fwd.h"
+#include "healctl/context.h"
+#include "healctl/drill/drill.h"
+#include "healctl/service/incidents.h"
+
+namespace heal::ctl {
+
+/// One stage of a drill and how it ended.
+struct DrillStage {
+  std::string name;  ///< steady, inject, alert, decision, heal, resolved, untouched, revert, steady again
+  enum class Outcome { kPassed, kFailed, kSkipped } outcome = Outcome::kSkipped;
+  std::string message;
+  std::optional<Duration> at;  ///< since the fault, by the service's own record
+  std::optional<Duration> limit;
+  Duration took{};  ///< how long we waited for it
+};
+
+struct DrillReport {
+  std::vector<DrillStage> stages;
+  std::string lease_id, incident_id;
+  /// detect, decide, act, verify, resolve: since the fault.
+  std::map<std::string, Duration> times;
+  Exit exit = Exit::kDone;
+};
+
+/// Runs one drill through the service's API. What it injected is undone on every way out: by us, or at the end of the
+/// lease by the service. Blocks; ends soon after the context's stop.
+class Conductor {
+ public:
+  /// `on_stage` learns of each stage that has ended; `on_wait` of what is waited for, again and again.
+  using OnStage = std::function<void(const DrillStage&)>;
+  using OnWait = std::function<void(const std::string& what, Duration since, Duration limit)>;
+  Conductor(Context& context, const Drill& drill, std::string prometheus, OnStage on_stage, OnWait on_wait);
+
+  DrillReport run();
+  /// The steady state and whether the fault would be allowed; nothing is changed.
+  DrillReport rehearse();
+
+ private:
+  enum class Next { kGoOn, kEnd };
+  /// One look: true when what is waited for has come, an Error that says why not yet. `fatal` ends the waiting.
+  struct Look {
+    bool is_there = false;
+    bool is_fatal = false;
+    std::string message;
+  };
+
+  Next steady();
+  Next check_target_idle(DrillStage& stage);
+  Next inject(bool only_ask);
+  Next alert();
+  Next decision();
+  Next heal();
+  Next no_heal();
+  Next resolved();
+  Next untouched();
+  void revert();
+  void steady_again();
+
+  Next wait_for(const std::string& name, const std::string& what, Duration limit, const std::function<Look()>& look);
+  /// Returns when the service's event stream tells something, after a second of silence, or at a stop.
+  Clock::Wake wait_for_news(Duration left);
+  Next end_stage(DrillStage stage);
+  std::string why_not_steady();
+  std::string why_not(const DrillCheck& check);
+  Result<bool> holds(const DrillCheck& check);
+  std::string why_stop();
+  Result<std::vector<PromSample>> query(const std::string& expression);
+  Look look_for_incident();
+  std::string where_it_went(const std::vector<Incident>& all) const;
+  Result<Story> story();
+  Duration since_fault(WallTime time) const { return time - injected_at_; }
+  Result<bool> is_undone(ServiceClient& service);
+
+  Context& context_;
+  const Drill& drill_;
+  const std::string prometheus_;
+  const OnStage on_stage_;
+  const OnWait on_wait_;
+  DrillReport report_;
+  bool was_injected_ = false;
+  WallTime began_at_{}, injected_at_{};
+  SteadyTime injected_steady_{}, stop_asked_at_{};
+  std::string incident_id_;
+  std::string last_event_;  ///< of the stream that was followed
+};
+
+}  // namespace heal::ctl

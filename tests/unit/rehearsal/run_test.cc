@@ -1,0 +1,206 @@
+#include "common/rehearsal/run.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/text.h"
+#include "common/sim/fake_clock.h"
+
+namespace heal::rehearsal {
+namespace {
+
+constexpr const char* kHealYml = R"(version: 1
+engines: {local: {unix: /run/docker.sock}}
+alertmanagers: [{url: "http://alertmanager:9093"}]
+prometheus: {url: "http://prometheus:9090"}
+sources: {docker: {engines: [local]}}
+defaults: {guards: {cooldown: 5m, budget: {attempts: 3, window: 1h}}}
+routes:
+  - match: ['alertname="WebDown"']
+    playbook: restart
+    target: "container/local/{{ labels.container }}"
+)";
+
+constexpr const char* kPlaybook = R"(version: 1
+playbook: restart
+mode: auto
+before: [{check: health, is: failing}]
+steps:
+  - {name: restart, docker.restart: {grace: 5s}}
+verify: {within: 10s, consecutive: 2, interval: 1s, all: [{check: health}]}
+stay_healthy: 30s
+escalate: [page]
+)";
+
+constexpr const char* kBegin = R"(version: 1
+config: heal.yml
+world:
+  containers:
+    - {name: web, labels: {heal.enable: "true", heal.health: "http://web/"}}
+tests:
+  - name: the test
+)";
+
+playbook::Bundle bundle_of(const std::string& heal_yml, const std::string& book) {
+  config::Diagnostics diagnostics;
+  auto config = playbook::parse_heal_config(heal_yml, "heal.yml", diagnostics);
+  INFO(diagnostics.render());
+  REQUIRE(config);
+  playbook::Bundle bundle;
+  bundle.config = std::move(*config);
+  auto read = playbook::parse_playbook(book, "restart.yml", bundle.config.guards, diagnostics);
+  INFO(diagnostics.render());
+  REQUIRE(read);
+  const std::string name = read->name;
+  bundle.playbooks.emplace(name, std::move(*read));
+  return bundle;
+}
+
+TestResult run(const std::string& body, const std::string& heal_yml = kHealYml, const std::string& book = kPlaybook) {
+  config::Diagnostics diagnostics;
+  const auto file = parse_test_file(kBegin + body, "some_test.yml", diagnostics);
+  INFO(diagnostics.render());
+  REQUIRE(file);
+  FakeClock watch;
+  const auto bundle = bundle_of(heal_yml, book);
+  return run_test(bundle, file->tests.front(), watch, {});
+}
+
+constexpr const char* kRestarted = R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+    expect:
+      incidents:
+        - {state: closed, decisions: [allow], steps: [{step: restart, arguments: {grace: 5s}, at: 5s}], times: {verified: 6s, closed: 36s}}
+      calls: [restart web]
+)";
+
+TEST_CASE("the engine itself decides, acts and verifies, in time of its own") {
+  const auto result = run(kRestarted);
+  INFO(explain(result));
+  CHECK(result.passed());
+  CHECK(explain(result) == "");
+}
+
+TEST_CASE("the same files give the same story every time") {
+  const auto story = [] {
+    std::string out;
+    const auto result = run(kRestarted);
+    for (const auto& line : result.seen.incidents.at(0).story)
+      out += format_duration(line.at) + " " + line.kind + " " + line.message + "\n";
+    return out;
+  };
+  const std::string first = story();
+  for (int i = 0; i < 5; ++i)
+    CHECK(story() == first);
+}
+
+TEST_CASE("a difference is told with its place, what was expected and what came") {
+  const auto result = run(R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+    expect:
+      incidents:
+        - {state: escalated, steps: [{step: restart, arguments: {grace: 1s}}], times: {acted: 1s}}
+      calls: []
+      alerts: [HealFailed]
+)");
+  REQUIRE(!result.passed());
+  REQUIRE(!result.error);
+  std::vector<std::string> told;
+  for (const auto& one : result.mismatches)
+    told.push_back(one.span.str() + ": " + one.what + ": " + one.expected + " | " + one.seen);
+  const std::string closed = "closed (stayed_healthy: stayed healthy after the heal)";
+  CHECK(told == std::vector<std::string>{"some_test.yml:13:19: incident 1 (WebDown): state: escalated | " + closed,
+                                         "some_test.yml:13:38: incident 1 (WebDown): step restart: grace: 1s | 5s",
+                                         "some_test.yml:13:95: incident 1 (WebDown): times: acted: 1s | 5s",
+                                         "some_test.yml:14:14: calls: none | restart web",
+                                         "some_test.yml:15:15: alerts: HealFailed | none"});
+}
+
+TEST_CASE("a guard that is taken away makes a test of it fail") {
+  const char* body = R"(    timeline:
+      - {at: 0s, alert: {alertname: WebDown, container: web}}
+    expect:
+      after: 1m
+      incidents: [{state: held, decisions: [hold before]}]
+      calls: []
+)";
+  CHECK(run(body).passed());
+  const std::string book = kPlaybook;
+  const std::string line = "before: [{check: health, is: failing}]\n";
+  const std::string without = book.substr(0, book.find(line)) + book.substr(book.find(line) + line.size());
+  CHECK(!run(body, kHealYml, without).passed());
+}
+
+TEST_CASE("Docker's own events begin incidents, and a death within the grace of a restart policy does not") {
+  const std::string routes = std::string(kHealYml) + "  - {match: ['source=\"docker\"'], playbook: restart}\n";
+  const auto result = run(R"(    timeline:
+      - {at: 10s, container: web, becomes: crashed, exit_code: 3}
+    expect:
+      incidents: [{alert: ContainerDied, state: closed, type: CONTAINER_CRASH, times: {failed: 10s}}]
+      calls: [restart web]
+)",
+                          routes);
+  INFO(explain(result));
+  CHECK(result.passed());
+}
+
+TEST_CASE("people, pauses and the lever can take part") {
+  const auto result = run(R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 1s, pause: release}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+      - {at: 60s, resume: release}
+    expect:
+      incidents: [{state: closed, decisions: [hold pauses, allow], times: {acted: 60s}}]
+)");
+  INFO(explain(result));
+  CHECK(result.passed());
+  const auto lever = run(R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 1s, lever: engaged}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+    expect: {after: 2m, incidents: [{state: held, decisions: [hold lever]}], calls: []}
+)");
+  INFO(explain(lever));
+  CHECK(lever.passed());
+}
+
+TEST_CASE("a clock that is set back keeps nobody waiting longer") {
+  const auto result = run(R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+      - {at: 10s, clock: 2030-01-01T00:00:00Z}
+    expect:
+      after: 2m
+      incidents: [{state: closed}]
+      calls: [restart web]
+)");
+  INFO(explain(result));
+  CHECK(result.passed());
+}
+
+TEST_CASE("a line that cannot be played stops the test with its place") {
+  const auto result = run(R"(    timeline:
+      - {at: 0s, container: wbe, becomes: crashed}
+    expect: {incidents: []}
+)");
+  REQUIRE(result.error);
+  CHECK(result.error->str() == "some_test.yml:9:9: there is no container \"wbe\" in the test's world");
+}
+
+TEST_CASE("a stop ends a test at once") {
+  std::stop_source stop;
+  stop.request_stop();
+  config::Diagnostics diagnostics;
+  const auto file = parse_test_file(std::string(kBegin) + kRestarted, "some_test.yml", diagnostics);
+  REQUIRE(file);
+  FakeClock watch;
+  const auto bundle = bundle_of(kHealYml, kPlaybook);
+  const auto result = run_test(bundle, file->tests.front(), watch, stop.get_token());
+  REQUIRE(result.error);
+  CHECK(result.error->code() == ErrorCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace heal::rehearsal
