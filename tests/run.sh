@@ -84,6 +84,7 @@ run_ctest() {
   rm -f "$report"
   # ThreadSanitizer cannot map its shadow where the kernel randomises addresses widely.
   [ "$preset" = tsan ] && setarch -R true 2>/dev/null && fixed_addresses=(setarch -R)
+  export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
   "${fixed_addresses[@]}" ctest --test-dir "build/$preset" -L "^($1)\$" -j "$2" --output-on-failure --output-junit "$PWD/$report" </dev/null
   counts=$(python3 tests/report.py "$report") || { broken "ctest of labels $1 left no report"; return 1; }
   while read -r verdict name; do

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,7 +10,10 @@
 namespace heal {
 
 std::string_view trim(std::string_view text);
+/// The parts of `text`, which must live as long as they do: a temporary std::string is refused.
 std::vector<std::string_view> split(std::string_view text, char separator);
+template <std::same_as<std::string> Temporary>
+std::vector<std::string_view> split(Temporary&& text, char separator) = delete;
 /// ASCII lower case.
 std::string to_lower(std::string_view text);
 /// A whole decimal number that fits, with an optional minus; nullopt for anything else (spaces, plus, empty).

@@ -13,9 +13,6 @@ namespace {
 /// Events that one commit makes durable: enough to share the cost of a sync, and few enough that what they are made to
 /// stays in the processor's cache until it is written.
 constexpr std::size_t kMostPerBatch = 256;
-/// Threads for what is looked at beside the heals that run (guard in_flight begins no more of them than there are
-/// workers): a decision, a call for a human and a rehearsal never stand behind a step that takes its time.
-constexpr std::size_t kLookers = 4;
 /// Before what was due is tried again after the store refused.
 constexpr Duration kCommitPause = 1s;
 /// Between two wake-ups of one incident for the same time.

@@ -77,6 +77,10 @@ struct CoordinatorOptions {
   std::function<void()> on_commit;  ///< called after each commit that wrote something; must be short
 };
 
+/// Threads for what is looked at beside the heals that run (guard in_flight begins no more of them than there are
+/// workers): a decision, a call for a human and a rehearsal never stand behind a step that takes its time.
+constexpr std::size_t kLookers = 4;
+
 /// The pipeline. One thread owns all incident state (the Ledger): it takes messages in batches, applies them, makes the
 /// batch durable with one commit, and only then answers and starts work. Workers do everything that waits. Thread-safe.
 class Coordinator final : private Jobs {

@@ -13,9 +13,6 @@
 namespace heal::remedy {
 namespace {
 
-/// Half of the threads that look.
-constexpr std::size_t kSeats = 2;
-
 SourceEvent manual_event(const HealRequest& request, const std::string& token, WallTime now) {
   SourceEvent event;
   event.source = words::kManual;
@@ -121,7 +118,7 @@ std::string Coordinator::accept_heal(const HealRequest& request, Jobs& jobs) {
 
 std::shared_ptr<void> Coordinator::take_seat() {
   const auto taken = seats_taken_;
-  if (taken->fetch_add(1) >= kSeats) {
+  if (taken->fetch_add(1) >= kLookers / 2) {
     taken->fetch_sub(1);
     return nullptr;
   }

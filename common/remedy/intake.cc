@@ -19,9 +19,6 @@ namespace {
 
 using Kind = SourceEvent::Kind;
 
-/// Between two looks at a target because of the same late evidence: twins tell it at the same time.
-constexpr Duration kLateAgain = 1min;
-
 /// One batch on its way through the stage.
 class Intake {
  public:
@@ -88,7 +85,7 @@ class Intake {
   /// are in force now, or when its incident ended because it was believed to be over.
   bool may_be_answered_now(const Episode& episode) const {
     // Late evidence that still fires: the target is looked at once more.
-    if (!episode.resolved_at && episode.incident_id.empty()) return received_at_ - episode.received_at >= kLateAgain;
+    if (!episode.resolved_at && episode.incident_id.empty()) return received_at_ - episode.received_at >= kLookAgain;
     const auto it = known_.incidents.find(episode.incident_id);
     if (episode.resolved_at || it == known_.incidents.end()) return false;
     switch (it->second.state) {
@@ -382,7 +379,7 @@ class Intake {
   /// An alert that fires on although its target was healed and its incident is closed: it may tell of another fault by
   /// now, which only the target can say.
   void look_if_healed(const SourceEvent& event) {
-    if (event.target && !event.playbook.empty()) return;
+    if ((event.target && !event.playbook.empty()) || !is_any_closed(event.key)) return;
     const auto& routes = world_.bundle.config.routes;
     std::size_t taken = 0;
     for (const auto& decision : playbook::match(routes, event.labels, received_at_)) {
@@ -393,12 +390,25 @@ class Intake {
       const Episode* episode = known(key);
       if (!routed.has_value() || episode == nullptr || episode->resolved_at) continue;
       const std::string target = routed->target.str();
-      const auto it = known_.incidents.find(episode->incident_id);
       const auto& heal = ledger_.history(target).last_heal;
-      const bool is_healed = it != known_.incidents.end() && it->second.state == IncidentState::kClosed && heal &&
-                             heal->incident_id == it->first && ledger_.open_on(target) == nullptr;
+      const bool is_healed = is_closed(*episode) && heal && heal->incident_id == episode->incident_id &&
+                             ledger_.open_on(target) == nullptr;
       if (is_healed && ledger_.may_look(target)) look_again(key, *routed, *heal);
     }
+  }
+
+  bool is_closed(const Episode& episode) const {
+    const auto it = known_.incidents.find(episode.incident_id);
+    return it != known_.incidents.end() && it->second.state == IncidentState::kClosed;
+  }
+
+  bool is_any_closed(const std::string& key) const {
+    const Episode* episode = known(key);
+    for (std::size_t n = 2; episode != nullptr; ++n) {
+      if (is_closed(*episode)) return true;
+      episode = known(further_key(key, n));
+    }
+    return false;
   }
 
   Incident routed_incident(const SourceEvent& event, const std::string& key, const playbook::RoutedHeal& routed,

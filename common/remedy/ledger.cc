@@ -16,7 +16,6 @@ const TargetHistory kNoHistory;
 /// The newest of those that ended with an unknown outcome, that are looked through at a start.
 constexpr std::size_t kMostHalted = 1000;
 /// Between two looks at a target because of evidence that is told again: twins tell it at the same time.
-constexpr Duration kLookAgain = 1min;
 
 }  // namespace
 
@@ -219,6 +218,10 @@ std::string Ledger::new_id() {
 
 bool Ledger::may_look(const std::string& target) {
   const SteadyTime now = clock_.steady_now();
+  if (now - looks_forgotten_at_ >= kLookAgain) {
+    std::erase_if(looked_at_, [&](const auto& look) { return now - look.second >= kLookAgain; });
+    looks_forgotten_at_ = now;
+  }
   const auto [it, is_first] = looked_at_.try_emplace(target, now);
   if (!is_first && now - it->second < kLookAgain) return false;
   it->second = now;

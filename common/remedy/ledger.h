@@ -52,6 +52,10 @@ struct InFlight {
 /// Targets that incidents' steps hold, and which incident's.
 using LockHolders = std::map<std::string, std::string>;
 
+/// Between two looks at a target because evidence that is late, or of a fault that was healed, is told again: twins tell
+/// it at the same time.
+constexpr Duration kLookAgain = 1min;
+
 /// All incident state, and the batch of changes to it that has not been committed yet. One thread (the coordinator's)
 /// owns it. commit() makes the batch durable with one Store::commit and then runs its effects; when the store refuses,
 /// everything in memory is as it was before and no effect runs.
@@ -110,7 +114,7 @@ class Ledger {
   // Changes. All go into the batch.
   ControlState& edit_controls() { return controls_.edit(); }
   std::string new_id();
-  /// False when evidence that is told again was a reason to look at `target` within the last minute.
+  /// False when evidence that is told again was a reason to look at `target` less than kLookAgain ago.
   bool may_look(const std::string& target);
   /// Begins an incident; it must not be there. A terminal one is written and not kept.
   void begin(Incident incident);
@@ -205,6 +209,7 @@ class Ledger {
 
   std::set<std::string> halted_;
   std::map<std::string, SteadyTime> looked_at_;  // by target
+  SteadyTime looks_forgotten_at_{};
   UlidSequence ids_;
   std::vector<StoreWrite> writes_;
   std::set<std::string> dirty_;

@@ -15,13 +15,14 @@ WorkerPool::~WorkerPool() {
 }
 
 void WorkerPool::submit(Job job, std::function<void()> given_up) {
-  bool is_taken = false;
   {
     MutexLock lock(mutex_);
-    is_taken = !is_draining_;
-    if (is_taken) jobs_.push_back({std::move(job), std::move(given_up), clock_.steady_now()});
+    if (!is_draining_) {
+      jobs_.push_back({std::move(job), std::move(given_up), clock_.steady_now()});
+      work_.notify_one();
+      return;
+    }
   }
-  if (is_taken) return work_.notify_one();
   if (given_up) given_up();
 }
 

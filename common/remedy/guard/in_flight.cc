@@ -4,6 +4,13 @@
 #include "common/remedy/words.h"
 
 namespace heal::remedy {
+namespace {
+
+std::string running_text(std::size_t heals) {
+  return fmt::format("{} {} running", heals, heals == 1 ? "heal is" : "heals are");
+}
+
+}  // namespace
 
 Verdict guard_in_flight(const GuardSnapshot& snapshot) {
   Verdict verdict;
@@ -29,19 +36,19 @@ Verdict guard_in_flight(const GuardSnapshot& snapshot) {
   verdict.inputs.emplace_back("in_flight", fmt::format("{}", snapshot.in_flight.size()));
   verdict.inputs.emplace_back("total", fmt::format("{}", settings.total));
   verdict.inputs.emplace_back("workers", fmt::format("{}", snapshot.slots));
-  verdict.message = fmt::format("{} heal(s) are running", snapshot.in_flight.size());
+  const std::string running = running_text(snapshot.in_flight.size());
+  verdict.message = running;
   if (snapshot.in_flight.size() >= snapshot.slots) {
     // Also when the guard is off: a plan that is allowed begins at once, on evidence that is new.
     verdict.reason = words::kTooManyInFlight;
-    verdict.message = fmt::format("{} heals are running, as many as there are workers", snapshot.in_flight.size());
+    verdict.message = running + ", as many as there are workers";
   } else if (of_group >= settings.per_group) {
     verdict.reason = words::kGroupBusy;
-    verdict.message =
-        fmt::format("{} of group {} are being healed; {} may be at a time", of_group, group, settings.per_group);
+    verdict.message = fmt::format("{} of group {} {} being healed; {} may be at a time", of_group, group,
+                                  of_group == 1 ? "is" : "are", settings.per_group);
   } else if (snapshot.in_flight.size() >= settings.total) {
     verdict.reason = words::kTooManyInFlight;
-    verdict.message =
-        fmt::format("{} heals are running; {} may be at a time", snapshot.in_flight.size(), settings.total);
+    verdict.message = fmt::format("{}; {} may be at a time", running, settings.total);
   } else {
     return verdict;
   }

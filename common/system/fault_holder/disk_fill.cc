@@ -19,17 +19,12 @@
 namespace heal {
 namespace {
 
-constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kSharedSize = 256 * kMiB;
 constexpr std::int64_t kSharedFloor = 1024 * kMiB;
 constexpr std::int64_t kSharedPercent = 10;
 
 std::int64_t bytes(std::uint64_t blocks, std::uint64_t size) {
   return static_cast<std::int64_t>(blocks * size);
-}
-
-std::string mib(std::int64_t count) {
-  return fmt::format("{} MiB", count / kMiB);
 }
 
 /// Whether both show the same file system: what an overlay shows is the one under it.

@@ -143,6 +143,10 @@ std::string setting_text(const HolderOrder& order, const std::string& name) {
   return found == order.settings.end() ? std::string() : found->second;
 }
 
+std::string mib(std::int64_t bytes) {
+  return fmt::format("{} MiB", bytes / kMiB);
+}
+
 int run_fault_holder(const std::vector<std::string>& arguments, const Say& say) {
   const auto order = parse_holder_arguments(arguments);
   if (!order) return fail(say, order.error(), kHolderRefused);

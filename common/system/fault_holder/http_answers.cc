@@ -2,8 +2,8 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <chrono>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -15,14 +15,15 @@ namespace heal {
 namespace {
 
 constexpr int kThreads = 8;
-constexpr int kLookAgainMs = 100;
 constexpr std::size_t kLongestHead = 65536;
 constexpr timeval kPatience{2, 0};
+constexpr auto kBreath = std::chrono::milliseconds(50);
+constexpr int kMostParts = 16;  // of a body that nobody reads
 
 /// On all addresses of both families where there is IPv6, of IPv4 elsewhere.
 ScopedFd listen_anywhere() {
   for (const int family : {AF_INET6, AF_INET}) {
-    ScopedFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ScopedFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int off = 0;
     if (!socket) continue;
     if (family == AF_INET6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
@@ -64,10 +65,12 @@ HttpAnswers::HttpAnswers(ScopedFd listener, std::uint16_t port, int status)
                           "Connection: close\r\n\r\nsimulated fault\n",
                           status)) {
   for (int i = 0; i < kThreads; ++i)
-    threads_.emplace_back([this](std::stop_token stop) { serve(stop); });
+    threads_.emplace_back([this] { serve(); });
 }
 
-HttpAnswers::~HttpAnswers() = default;
+HttpAnswers::~HttpAnswers() {
+  ::shutdown(listener_.get(), SHUT_RDWR);  // wakes whoever waits for a client, and the next accept() fails
+}
 
 Result<std::unique_ptr<HttpAnswers>> HttpAnswers::start(int status) {
   ScopedFd listener = listen_anywhere();
@@ -76,25 +79,29 @@ Result<std::unique_ptr<HttpAnswers>> HttpAnswers::start(int status) {
   return std::unique_ptr<HttpAnswers>(new HttpAnswers(std::move(listener), port, status));
 }
 
-void HttpAnswers::serve(const std::stop_token& stop) {
-  while (!stop.stop_requested())
-    answer_one(stop);
+void HttpAnswers::serve() {
+  for (;;) {
+    const ScopedFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (connection) {
+      answer(connection.get());
+    } else if (errno == EINVAL || errno == EBADF) {  // it was shut down
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED) {  // no file or memory to spare: the others end some
+      std::this_thread::sleep_for(kBreath);
+    }
+  }
 }
 
-void HttpAnswers::answer_one(const std::stop_token& stop) {
-  pollfd file{listener_.get(), POLLIN, 0};
-  if (::poll(&file, 1, kLookAgainMs) <= 0 || stop.stop_requested()) return;
-  const ScopedFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!connection) return;
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-  read_head(connection.get());
-  if (::send(connection.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL) <= 0) return;
-  ::shutdown(connection.get(), SHUT_WR);
-  char rest[4096];
+void HttpAnswers::answer(int connection) const {
+  ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  ::setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  read_head(connection);
+  if (::send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL) <= 0) return;
+  ::shutdown(connection, SHUT_WR);
   // What is left unread would make the kernel reset the connection, and the answer be lost.
-  for (int i = 0; i < 16 && ::recv(connection.get(), rest, sizeof rest, 0) > 0;)
-    ++i;
+  char rest[4096];
+  for (int parts = 0; parts < kMostParts && ::recv(connection, rest, sizeof rest, 0) > 0; ++parts) {
+  }
 }
 
 }  // namespace heal

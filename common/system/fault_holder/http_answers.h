@@ -1,10 +1,10 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/scoped_fd.h"
@@ -23,8 +23,8 @@ class HttpAnswers {
 
  private:
   HttpAnswers(ScopedFd listener, std::uint16_t port, int status);
-  void serve(const std::stop_token& stop);
-  void answer_one(const std::stop_token& stop);
+  void serve();
+  void answer(int connection) const;
 
   const ScopedFd listener_;
   const std::uint16_t port_;

@@ -23,7 +23,6 @@
 namespace heal {
 namespace {
 
-constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kDefaultBytes = 256 * kMiB;
 constexpr std::int64_t kMostBytes = 1024 * kMiB;
 constexpr std::int64_t kDefaultPids = 200;
@@ -33,10 +32,6 @@ constexpr char kFull = 'f';
 /// 15 characters at most: what the kernel keeps of a name. Sweeping finds them by it.
 std::string worker_name(const HolderOrder& order) {
   return "heal-" + order.lease.substr(order.lease.size() - std::min<std::size_t>(order.lease.size(), 10));
-}
-
-std::string mib(std::int64_t bytes) {
-  return fmt::format("{} MiB", bytes / kMiB);
 }
 
 /// What a worker does in the container's groups until it is killed. Says kReady, or kFull, through `done`, once.

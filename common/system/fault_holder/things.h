@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "common/port/fault_holder.h"
 #include "common/system/fault_holder/holder.h"
@@ -19,5 +21,9 @@ std::unique_ptr<HeldThing> make_queue(const HolderOrder& order);
 /// A setting that is a number; `fallback` when it is missing.
 std::int64_t setting_number(const HolderOrder& order, const std::string& name, std::int64_t fallback);
 std::string setting_text(const HolderOrder& order, const std::string& name);
+
+constexpr std::int64_t kMiB = 1 << 20;
+/// For messages: `256 MiB`, rounded down.
+std::string mib(std::int64_t bytes);
 
 }  // namespace heal
