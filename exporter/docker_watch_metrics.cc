@@ -96,6 +96,15 @@ void write_life(ExpositionWriter& out, const std::vector<EngineView>& engines) {
                });
 }
 
+/// CPUs that it may use at most; nullopt: no limit of its own.
+std::optional<double> cpu_limit(const ContainerLimits& limits) {
+  if (limits.nano_cpus.value_or(0) > 0) return static_cast<double>(*limits.nano_cpus) / 1e9;
+  if (limits.cpu_quota_us.value_or(0) <= 0) return std::nullopt;
+  constexpr std::int64_t kDefaultPeriod = 100'000;
+  const std::int64_t period = limits.cpu_period_us.value_or(0);
+  return static_cast<double>(*limits.cpu_quota_us) / static_cast<double>(period > 0 ? period : kDefaultPeriod);
+}
+
 void write_usage(ExpositionWriter& out, const std::vector<EngineView>& engines) {
   const auto of_stats = [](double (*value)(const ContainerStats&)) {
     return [value](const SeenContainer& c) { return c.stats ? std::optional(value(*c.stats)) : std::nullopt; };
@@ -103,6 +112,10 @@ void write_usage(ExpositionWriter& out, const std::vector<EngineView>& engines) 
   write_number(out, engines, "heal_container_cpu_seconds_total", MetricType::kCounter,
                "CPU time that the container has used since it was started.",
                of_stats([](const ContainerStats& s) { return s.cpu_seconds_total; }));
+  write_number(out, engines, "heal_container_cpu_limit_cores", MetricType::kGauge,
+               "CPUs that the container may use at most; absent when it has no limit.", [](const SeenContainer& c) {
+                 return c.info.running() ? cpu_limit(c.info.limits) : std::nullopt;
+               });
   write_number(out, engines, "heal_container_memory_bytes", MetricType::kGauge, "Working set of the container.",
                of_stats([](const ContainerStats& s) { return static_cast<double>(s.memory_bytes); }));
   write_number(out, engines, "heal_container_memory_limit_bytes", MetricType::kGauge,

@@ -163,6 +163,31 @@ TEST_CASE("what a container uses is shown while it runs and not afterwards") {
   CHECK(bench.lines("heal_container_pids").empty());
 }
 
+TEST_CASE("a container's CPU limit is shown however it was set, and none where there is none") {
+  Bench bench;
+  bench.watch->look({});
+  CHECK(bench.lines("heal_container_cpu_limit_cores").empty());
+  const auto shown = [&](const std::string& name, const ContainerLimits& limits) {
+    bench.engine->add(container(name, {{"heal.enable", "true"}}));
+    REQUIRE(bench.engine->update(name, limits, bench.clock.deadline_in(1s), {}).has_value());
+    bench.watch->look({});
+    return bench.lines("heal_container_cpu_limit_cores{engine=\"local\",container=\"" + name + "\"}");
+  };
+  const auto line = [](const std::string& name, const std::string& value) {
+    return "heal_container_cpu_limit_cores{engine=\"local\",container=\"" + name + "\"} " + value + "\n";
+  };
+  ContainerLimits limits;
+  limits.nano_cpus = 1'500'000'000;
+  CHECK(shown("whole", limits) == line("whole", "1.5"));
+  limits = {};
+  limits.cpu_quota_us = 25'000;
+  CHECK(shown("quota", limits) == line("quota", "0.25"));
+  limits.cpu_period_us = 50'000;
+  CHECK(shown("period", limits) == line("period", "0.5"));
+  limits.cpu_quota_us = -1;
+  CHECK(shown("unlimited", limits).empty());
+}
+
 TEST_CASE("an engine that is gone for a moment is not a death; one that stays away is unknown, not up") {
   Bench bench;
   bench.watch->look({});
