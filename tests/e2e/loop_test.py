@@ -12,6 +12,7 @@ import time
 import unittest
 
 import drills
+import leases
 import stack as e2e
 
 STACK = None
@@ -258,6 +259,17 @@ class Drills(drills.Drills):
     @classmethod
     def setUpClass(cls):
         cls.stack = STACK
+
+
+class Leases(leases.Leases):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = STACK
+
+
+def load_tests(loader, _tests, _pattern):
+    """What wipes the service's store comes last."""
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loop, Drills, Leases))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ Run by ctest (label showcase) or by hand: python3 tests/e2e/showcase_test.py [-v
 
 import json
 import os
+import re
+import shutil
 import sys
 import time
 import unittest
@@ -334,6 +336,47 @@ class Events(Scenario):
                 STACK.docker("rm", "-f", container)
 
 
+class Drills(Scenario):
+    """Every drill file of the showcase, as a user runs it."""
+
+    stages = ["steady", "inject", "decision", "heal", "untouched", "revert", "steady again"]
+
+    def here(self, path):
+        """The file for this stack: its containers and its ports."""
+        copy = STACK.work / path.name
+        shutil.copy(path, copy)
+        e2e.edit(copy, r"target: container/local/([\w-]+)", rf"target: container/local/{STACK.prefix}\1")
+        text = copy.read_text()
+        for default, name in (("5000", "API_PORT"), ("5001", "DEMO_API_PORT")):
+            text = text.replace(f"http://localhost:{default}/", f"http://127.0.0.1:{STACK.ports[name]}/")
+        copy.write_text(text)
+        return copy
+
+    def run_drill(self, path):
+        self.container = re.search(r"target: container/local/([\w-]+)", path.read_text())[1]
+        self.setUp()
+        done = STACK.healctl("drill", "run", self.here(path), "-o", "json", "--prometheus",
+                             f"http://127.0.0.1:{STACK.ports['PROMETHEUS_PORT']}", check=False)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        ended = [(stage["stage"], stage["result"]) for stage in report["stages"]]
+        self.assertEqual({"ok"}, {result for _, result in ended}, ended)
+        self.assertEqual(self.stages, [stage for stage, _ in ended if stage not in ("alert", "detect", "resolved")])
+        listed = json.loads(STACK.healctl("faults", "list", "-o", "json").stdout)
+        leases = listed["faults"] if isinstance(listed, dict) else listed
+        self.assertEqual([], [lease for lease in leases if lease["state"] != "reverted"])
+        text = ", ".join(f"{name} {at:.2f} s" for name, at in report["seconds_since_fault"].items() if at is not None)
+        print(f"{path.stem}: {text}")
+        self.tearDown()
+
+    def test_each_drill_passes(self):
+        paths = sorted((e2e.ROOT / "compose/showcase/drills").glob("*.yml"))
+        self.assertGreater(len(paths), 8)
+        for path in paths:
+            with self.subTest(drill=path.name):
+                self.run_drill(path)
+
+
 class Dashboards(unittest.TestCase):
     """Every query of the Grafana dashboards, asked of the real Prometheus once everything above has happened."""
 
@@ -353,7 +396,7 @@ class Dashboards(unittest.TestCase):
 
 def load_tests(loader, _tests, _pattern):
     """In the order of the scenarios; the dashboards last."""
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Failover, Nginx, Api, Events, Dashboards))
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Failover, Nginx, Api, Events, Drills, Dashboards))
 
 
 if __name__ == "__main__":
