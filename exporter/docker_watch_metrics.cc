@@ -113,9 +113,8 @@ void write_usage(ExpositionWriter& out, const std::vector<EngineView>& engines) 
                "CPU time that the container has used since it was started.",
                of_stats([](const ContainerStats& s) { return s.cpu_seconds_total; }));
   write_number(out, engines, "heal_container_cpu_limit_cores", MetricType::kGauge,
-               "CPUs that the container may use at most; absent when it has no limit.", [](const SeenContainer& c) {
-                 return c.info.running() ? cpu_limit(c.info.limits) : std::nullopt;
-               });
+               "CPUs that the container may use at most; absent when it has no limit.",
+               [](const SeenContainer& c) { return c.info.running() ? cpu_limit(c.info.limits) : std::nullopt; });
   write_number(out, engines, "heal_container_memory_bytes", MetricType::kGauge, "Working set of the container.",
                of_stats([](const ContainerStats& s) { return static_cast<double>(s.memory_bytes); }));
   write_number(out, engines, "heal_container_memory_limit_bytes", MetricType::kGauge,

@@ -259,7 +259,7 @@ TEST_CASE("no more heals run than the caps of the group and of all allow") {
   bench.in_flight[1] = {"b", "container/local/web2", "web", "p"};
   verdict = bench.ask(guard_in_flight);
   CHECK(verdict.reason == "group_busy");
-  CHECK(verdict.message == "1 of group web are being healed; 1 may be at a time");
+  CHECK(verdict.message == "1 of group web is being healed; 1 may be at a time");
   CHECK(inputs_of(verdict) ==
         "container/local/db1: incident a, group db\ncontainer/local/web2: incident b, group web\ngroup: web\n"
         "in_flight_of_group: 1\nper_group: 1\nin_flight: 2\ntotal: 2\nworkers: 4\n");
@@ -269,7 +269,7 @@ TEST_CASE("no more heals run than the caps of the group and of all allow") {
   bench.slots = 1;  // more than there are workers would wait unseen
   bench.plan.guards.in_flight.state = GENERATE(playbook::GuardSwitch::kOn, playbook::GuardSwitch::kOff);
   CHECK(bench.ask(guard_in_flight).reason == "too_many_in_flight");
-  CHECK(bench.ask(guard_in_flight).message == "1 heals are running, as many as there are workers");
+  CHECK(bench.ask(guard_in_flight).message == "1 heal is running, as many as there are workers");
 }
 
 TEST_CASE("a blocking alert holds; Watchdog, our own alerts and the trigger itself do not") {
