@@ -52,8 +52,8 @@ struct InFlight {
 /// Targets that incidents' steps hold, and which incident's.
 using LockHolders = std::map<std::string, std::string>;
 
-/// Between two looks at a target because evidence that is late, or of a fault that was healed, is told again: twins tell
-/// it at the same time.
+/// Between two looks at a target because evidence that is late, or of a fault that was healed, is told again: twins
+/// tell it at the same time.
 constexpr Duration kLookAgain = 1min;
 
 /// All incident state, and the batch of changes to it that has not been committed yet. One thread (the coordinator's)

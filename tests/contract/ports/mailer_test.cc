@@ -10,6 +10,7 @@
 #include "common/system/curl_mailer.h"
 #include "common/system/system_clock.h"
 #include "common/wire/json.h"
+#include "heal_test_paths.h"
 #include "tests/contract/ports/daemon.h"
 #include "tests/support/test_certificates.h"
 #include "tests/support/tiny_server.h"

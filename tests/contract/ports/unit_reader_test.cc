@@ -8,6 +8,7 @@
 #include "common/sim/sim_unit_reader.h"
 #include "common/system/bus_units.h"
 #include "common/system/system_clock.h"
+#include "heal_test_paths.h"
 #include "tests/contract/ports/daemon.h"
 
 namespace heal {

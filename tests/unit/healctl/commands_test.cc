@@ -4,6 +4,7 @@
 
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
+#include "heal_test_paths.h"
 #include "tests/unit/healctl/bench.h"
 
 namespace heal::ctl {
