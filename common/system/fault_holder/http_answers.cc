@@ -100,7 +100,7 @@ void HttpAnswers::answer(int connection) const {
   ::shutdown(connection, SHUT_WR);
   // What is left unread would make the kernel reset the connection, and the answer be lost.
   char rest[4096];
-  for (int parts = 0; parts < kMostParts && ::recv(connection, rest, sizeof rest, 0) > 0; ++parts) {
+  for (int parts = 0; parts<kMostParts&& ::recv(connection, rest, sizeof rest, 0)> 0; ++parts) {
   }
 }
 

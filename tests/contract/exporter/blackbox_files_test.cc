@@ -1,11 +1,11 @@
 // Which files are good: asked of Debian's prometheus-blackbox-exporter 0.23 and of heal-exporter.
-#include "heal_test_paths.h"
 #include "tests/contract/exporter/blackbox_files.h"
 
 #include <cstdlib>
 
 #include <catch2/catch.hpp>
 
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/pair.h"
 
 namespace heal::test {

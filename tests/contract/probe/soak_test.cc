@@ -1,6 +1,6 @@
-// Targets that lie, stall, reset, send garbage, gigabytes, endless heads and endless redirects: every probe ends, many of
-// them by nothing but their deadline, and the engine is as good as before. How long it took is not asked: the targets leave
-// no processor idle. A probe that does not end keeps the test from its own.
+// Targets that lie, stall, reset, send garbage, gigabytes, endless heads and endless redirects: every probe ends, many
+// of them by nothing but their deadline, and the engine is as good as before. How long it took is not asked: the
+// targets leave no processor idle. A probe that does not end keeps the test from its own.
 #include <array>
 #include <atomic>
 

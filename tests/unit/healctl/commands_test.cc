@@ -10,8 +10,6 @@
 namespace heal::ctl {
 namespace {
 
-const std::string kTarget = "container/local/nginx";
-
 TEST_CASE("the exit code tells what the service said") {
   struct Case {
     int status;
