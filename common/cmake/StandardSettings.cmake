@@ -23,6 +23,8 @@ target_compile_options(heal_warnings INTERFACE
   $<$<BOOL:${HEAL_DEV}>:-Werror>
   # GCC 12 reports these inside libstdc++'s own string and variant code at -O1 and above.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized>
+  # In a unity build GCC takes each file for a header, whose classes must not have members of a file-local type.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 
 add_library(heal_settings INTERFACE)
