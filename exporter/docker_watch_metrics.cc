@@ -9,8 +9,8 @@
 namespace heal::exporter {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStates{"created",  "running", "paused", "restarting",
-                                                  "removing", "exited",  "dead"};
+constexpr std::array<std::string_view, 7> kContainerStates{"created",  "running", "paused", "restarting",
+                                                           "removing", "exited",  "dead"};
 constexpr std::array<std::string_view, 4> kHealths{"none", "starting", "healthy", "unhealthy"};
 
 /// An engine with what was seen of it for this page.
@@ -204,8 +204,8 @@ void write_containers(const std::vector<std::shared_ptr<DockerWatch>>& watches, 
   for (const auto& watch : watches)
     engines.push_back({watch->config(), watch->view()});
   write_up(out, engines);
-  write_one_hot(out, engines, "heal_container_state", "The container's state, one series per state.", "state", kStates,
-                &ContainerInfo::status);
+  write_one_hot(out, engines, "heal_container_state", "The container's state, one series per state.", "state",
+                kContainerStates, &ContainerInfo::status);
   write_one_hot(out, engines, "heal_container_health", "The result of the container's own health check.", "health",
                 kHealths, &ContainerInfo::health);
   write_life(out, engines);

@@ -13,17 +13,17 @@ using Label = ExpositionWriter::Label;
 constexpr std::size_t kMostMessageBytes = 200;
 
 /// One series with the numbers that this page shows.
-struct Row {
+struct SeriesRow {
   std::vector<Label> labels;
   ProbeSeries::Numbers numbers;
 };
 
 /// One sample of `name` for each row that has run.
 template <typename Value>
-void write_family(ExpositionWriter& out, const std::vector<Row>& rows, std::string_view name, MetricType type,
+void write_family(ExpositionWriter& out, const std::vector<SeriesRow>& rows, std::string_view name, MetricType type,
                   std::string_view help, Value value) {
   out.family(name, type, help);
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     if (row.numbers.runs() > 0) out.sample(name, value(row.numbers), row.labels);
   }
 }
@@ -33,46 +33,46 @@ std::vector<Label> with(std::vector<Label> labels, Label extra) {
   return labels;
 }
 
-void write_runs(ExpositionWriter& out, const std::vector<Row>& rows) {
+void write_runs(ExpositionWriter& out, const std::vector<SeriesRow>& rows) {
   out.family("heal_probe_runs_total", MetricType::kCounter, "Finished runs of a scheduled probe, by result.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     out.sample("heal_probe_runs_total", static_cast<double>(row.numbers.successes),
                with(row.labels, {"result", "success"}));
     out.sample("heal_probe_runs_total", static_cast<double>(row.numbers.failures),
                with(row.labels, {"result", "failure"}));
   }
   out.family("heal_probe_failures_total", MetricType::kCounter, "Failed runs of a scheduled probe, by reason.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     for (const auto& [reason, count] : row.numbers.by_reason) {
       out.sample("heal_probe_failures_total", static_cast<double>(count), with(row.labels, {"reason", reason}));
     }
   }
   out.family("heal_probe_failure_info", MetricType::kGauge,
              "Where and why the last run of a scheduled probe failed; absent when it did not.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     if (row.numbers.runs() == 0 || row.numbers.last_success) continue;
     out.sample("heal_probe_failure_info", 1,
                with(with(row.labels, {"phase", row.numbers.last_phase}), {"reason", row.numbers.last_reason}));
   }
 }
 
-void write_states(ExpositionWriter& out, const std::vector<Row>& rows) {
-  const auto is_known = [](const Row& row) { return row.numbers.standing.state != ProbeState::kUnknown; };
+void write_states(ExpositionWriter& out, const std::vector<SeriesRow>& rows) {
+  const auto is_known = [](const SeriesRow& row) { return row.numbers.standing.state != ProbeState::kUnknown; };
   out.family(
       "heal_probe_up", MetricType::kGauge,
       "1 when a scheduled probe's target is up, 0 when it is down, as several runs say; absent when too few ran.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     if (is_known(row)) out.sample("heal_probe_up", row.numbers.standing.state == ProbeState::kUp ? 1 : 0, row.labels);
   }
   out.family("heal_probe_state_since_timestamp_seconds", MetricType::kGauge,
              "Since when a scheduled probe's target is up or down.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     if (!is_known(row)) continue;
     out.sample("heal_probe_state_since_timestamp_seconds", to_unix_seconds(row.numbers.standing.since), row.labels);
   }
   out.family("heal_probe_transitions_total", MetricType::kCounter,
              "How often a scheduled probe's target went up or down.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     out.sample("heal_probe_transitions_total", static_cast<double>(row.numbers.went_down),
                with(row.labels, {"state", "down"}));
     out.sample("heal_probe_transitions_total", static_cast<double>(row.numbers.went_up),
@@ -80,10 +80,10 @@ void write_states(ExpositionWriter& out, const std::vector<Row>& rows) {
   }
 }
 
-void write_durations(ExpositionWriter& out, const std::vector<Row>& rows) {
+void write_durations(ExpositionWriter& out, const std::vector<SeriesRow>& rows) {
   constexpr std::string_view kName = "heal_probe_duration_seconds";
   out.family(kName, MetricType::kHistogram, "How long the runs of a scheduled probe took.");
-  for (const Row& row : rows) {
+  for (const SeriesRow& row : rows) {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < row.numbers.buckets.size(); ++i) {
       sum += row.numbers.buckets[i];
@@ -207,7 +207,7 @@ ProbeSeries::Numbers ProbeSeries::numbers() const {
 
 void write_probe_series(const std::vector<std::shared_ptr<ProbeSeries>>& series, ExpositionWriter& out) {
   if (series.empty()) return;
-  std::vector<Row> rows;
+  std::vector<SeriesRow> rows;
   rows.reserve(series.size());
   for (const auto& one : series) {
     rows.push_back({{one->labels().begin(), one->labels().end()}, one->numbers()});

@@ -7,8 +7,8 @@
 namespace heal::exporter {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStates{"active",     "reloading",    "inactive",   "failed",
-                                                  "activating", "deactivating", "maintenance"};
+constexpr std::array<std::string_view, 7> kUnitStates{"active",     "reloading",    "inactive",   "failed",
+                                                      "activating", "deactivating", "maintenance"};
 
 bool is_up(const SeenUnit& unit) {
   return unit.active == "active" || unit.active == "reloading";
@@ -67,7 +67,7 @@ WatchState SystemdWatch::write(ExpositionWriter& out) const {
   constexpr std::string_view kState = "heal_unit_state";
   out.family(kState, MetricType::kGauge, "The unit's active state, one series per state.");
   for (std::size_t i = 0; i < units.size(); ++i) {
-    for (const std::string_view word : kStates)
+    for (const std::string_view word : kUnitStates)
       out.sample(kState, units[i].active == word ? 1 : 0, {{"unit", config_.units[i]}, {"state", word}});
   }
   constexpr std::string_view kInfo = "heal_unit_info";

@@ -1,5 +1,7 @@
 #include "webhook/answers.h"
 
+#include <utility>
+
 #include "common/wire/json.h"
 
 namespace heal::webhook {
@@ -38,6 +40,10 @@ httpd::HttpResponse answer_error(const Error& error) {
   auto response = answer(status, {{"error", {{"code", to_string(error.code())}, {"message", error.str()}}}});
   if (status == 503) response.headers.emplace_back("Retry-After", "5");
   return response;
+}
+
+httpd::HttpResponse or_error(Result<httpd::HttpResponse> response) {
+  return response.has_value() ? std::move(*response) : answer_error(response.error());
 }
 
 }  // namespace heal::webhook

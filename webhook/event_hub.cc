@@ -9,7 +9,7 @@
 namespace heal::webhook {
 namespace {
 
-constexpr std::size_t kPage = 200;
+constexpr std::size_t kEventPage = 200;
 
 }  // namespace
 
@@ -71,13 +71,13 @@ void EventHub::run() {
 bool EventHub::serve(Follower& follower) {
   for (;;) {
     if (!follower.writer.is_open()) return false;
-    auto entries = store_.entries_after(*follower.after, kPage);
+    auto entries = store_.entries_after(*follower.after, kEventPage);
     if (!entries.has_value()) return true;  // the next commit asks again
     for (const TimelineEntry& entry : *entries) {
       if (!follower.writer.event("entry", dump(to_json(entry)), std::to_string(entry.sequence))) return false;
       follower.after = entry.sequence;
     }
-    if (entries->size() < kPage) return true;
+    if (entries->size() < kEventPage) return true;
   }
 }
 

@@ -75,10 +75,6 @@ Result<httpd::HttpResponse> revert(const ApiTools& tools, const httpd::HttpReque
   return answer(200, list_json({*lease}));
 }
 
-httpd::HttpResponse or_error(Result<httpd::HttpResponse> response) {
-  return response.has_value() ? std::move(*response) : answer_error(response.error());
-}
-
 }  // namespace
 
 void add_fault_routes(httpd::HttpServer& server, const ApiTools& tools) {

@@ -11,7 +11,7 @@ namespace heal::webhook {
 namespace {
 
 constexpr Duration kDefaultWindow = std::chrono::hours(24 * 7);
-constexpr std::size_t kPage = 1000;
+constexpr std::size_t kIncidentPage = 1000;
 /// What one question may read: some seconds' worth.
 constexpr std::size_t kMostIncidents = 100'000;
 
@@ -36,7 +36,7 @@ Result<Json> stats_json(const ApiTools& tools, const httpd::HttpRequest& request
   query.since = tools.clock.now() - window;
   query.playbook = param_or(request, "playbook", "");
   query.target = param_or(request, "target", "");
-  query.limit = kPage;
+  query.limit = kIncidentPage;
   Stats stats(*by);
   std::size_t seen = 0;
   for (bool goes_on = true; goes_on && seen < kMostIncidents;) {

@@ -134,10 +134,6 @@ Result<httpd::HttpResponse> delete_backup(const ApiTools& tools, const httpd::Ht
   return answer(200, {{"backup", {{"name", request.tail}}}});
 }
 
-httpd::HttpResponse or_error(Result<httpd::HttpResponse> response) {
-  return response.has_value() ? std::move(*response) : answer_error(response.error());
-}
-
 }  // namespace
 
 void add_store_routes(httpd::HttpServer& server, const ApiTools& tools) {

@@ -9,6 +9,11 @@
 
 namespace heal {
 
+/// ASCII's ten alone, in any locale.
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 std::string_view trim(std::string_view text);
 /// The parts of `text`, which must live as long as they do: a temporary std::string is refused.
 std::vector<std::string_view> split(std::string_view text, char separator);

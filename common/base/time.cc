@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "common/base/text.h"
+
 namespace heal {
 namespace {
 
@@ -30,10 +32,6 @@ constexpr std::array<Unit, 8> kGoUnits{{{"ns", std::chrono::nanoseconds(1)},
                                         {"s", std::chrono::seconds(1)},
                                         {"m", std::chrono::minutes(1)},
                                         {"h", std::chrono::hours(1)}}};
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 Error bad_duration(std::string_view text) {
   return make_error(ErrorCode::kInvalid, "\"{}\" is not a duration (expected for example \"30s\", \"5m\" or \"1h30m\")",

@@ -1,6 +1,6 @@
 # heal_precompile(target program|test): with HEAL_PRECOMPILE, the target gets the heavy headers of others as one precompiled
-#   header, which clang gains by (a third of a cold build) and GCC does not. It hides what a unit forgets to include: the
-#   builds without it and clang-tidy find that.
+#   header, which clang gains by (a fifth of a cold build) and GCC does not. It hides what a unit forgets to include,
+#   as unity builds do: the release build, which compiles every file alone, finds that.
 function(heal_precompile target kind)
   if(NOT HEAL_PRECOMPILE)
     return()
@@ -72,7 +72,6 @@ function(heal_test name)
   list(TRANSFORM ARG_DEPS PREPEND heal::)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE heal_settings heal_warnings ${ARG_DEPS} ${ARG_PRIVATE} dep::catch2)
-  target_compile_definitions(${name} PRIVATE HEAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" HEAL_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
   heal_precompile(${name} test)
   add_test(NAME ${name} COMMAND ${name} --durations no)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})

@@ -8,11 +8,13 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 
 find_program(HEAL_CCACHE ccache)
 if(HEAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${HEAL_CCACHE}")
+  # Paths below the root count as relative ones, so that the clones on a machine share what they compile.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1)
   if(HEAL_PRECOMPILE)
     # Without these it would not keep what is compiled with a precompiled header.
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${HEAL_CCACHE}")
+    list(APPEND CMAKE_CXX_COMPILER_LAUNCHER CCACHE_SLOPPINESS=pch_defines,time_macros)
   endif()
+  list(APPEND CMAKE_CXX_COMPILER_LAUNCHER "${HEAL_CCACHE}")
 endif()
 
 add_library(heal_warnings INTERFACE)
@@ -21,6 +23,8 @@ target_compile_options(heal_warnings INTERFACE
   $<$<BOOL:${HEAL_DEV}>:-Werror>
   # GCC 12 reports these inside libstdc++'s own string and variant code at -O1 and above.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized>
+  # In a unity build GCC takes each file for a header, whose classes must not have members of a file-local type.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 
 add_library(heal_settings INTERFACE)
@@ -28,6 +32,10 @@ target_include_directories(heal_settings INTERFACE "${PROJECT_SOURCE_DIR}" "${PR
 if(HEAL_PRECOMPILE)
   # A precompiled header fits only units that agree on this, and the flags of some packages name it.
   target_compile_options(heal_settings INTERFACE -pthread)
+endif()
+if(HEAL_DEV)
+  # __FILE__ from the root on: it would differ between clones.
+  target_compile_options(heal_settings INTERFACE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 endif()
 if(HEAL_SANITIZE)
   target_compile_options(heal_settings INTERFACE -fsanitize=${HEAL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -52,3 +60,11 @@ if(NOT HEAL_REVISION)
   set(HEAL_REVISION unknown)
 endif()
 configure_file("${PROJECT_SOURCE_DIR}/common/cmake/version.h.in" "${PROJECT_BINARY_DIR}/generated/heal_version.h" @ONLY)
+if(HEAL_TESTS)
+  # In a header, not on the command line: only the files that name a path differ between two clones.
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/heal_test_paths.h" CONTENT [[
+#pragma once
+#define HEAL_SOURCE_DIR "@PROJECT_SOURCE_DIR@"
+#define HEAL_BIN_DIR "@PROJECT_BINARY_DIR@/bin"
+]] @ONLY)
+endif()

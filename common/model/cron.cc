@@ -9,7 +9,7 @@ namespace heal {
 namespace {
 
 /// 29 February is at most eight years away.
-constexpr int kMostDays = 366 * 8 + 2;
+constexpr int kMostDaysToNext = 366 * 8 + 2;
 constexpr std::array<std::string_view, 12> kMonths{"jan", "feb", "mar", "apr", "may", "jun",
                                                    "jul", "aug", "sep", "oct", "nov", "dec"};
 constexpr std::array<std::string_view, 7> kWeekdays{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
@@ -139,7 +139,7 @@ std::vector<WallTime> CronSchedule::moments_on(std::chrono::local_days day, cons
 
 std::optional<WallTime> CronSchedule::next_after(WallTime after, const TimeZone& zone) const {
   auto day = std::chrono::floor<std::chrono::days>(zone.to_local(after)) - std::chrono::days(1);
-  for (int i = 0; i < kMostDays; ++i, day += std::chrono::days(1)) {
+  for (int i = 0; i < kMostDaysToNext; ++i, day += std::chrono::days(1)) {
     if (!is_day(std::chrono::year_month_day(day))) continue;
     const auto moments = moments_on(day, zone);
     const auto next = std::upper_bound(moments.begin(), moments.end(), after);

@@ -16,7 +16,7 @@ using Days = std::chrono::days;
 constexpr std::array<std::string_view, 7> kDays{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 constexpr std::chrono::minutes kDay{24 * 60};
 /// A window comes again each week.
-constexpr int kMostDays = 9;
+constexpr int kMostDaysToEdge = 9;
 
 struct Stretch {
   WallTime begin, end;
@@ -29,7 +29,7 @@ std::optional<Stretch> stretch_on(const TimeWindow& window, local_days day) {
                  window.zone.last_moment_of(LocalTime(last + window.to))};
 }
 
-std::optional<std::size_t> day_of(std::string_view text) {
+std::optional<std::size_t> weekday_of(std::string_view text) {
   const auto it = std::find(kDays.begin(), kDays.end(), to_lower(text));
   return it == kDays.end() ? std::nullopt : std::optional(static_cast<std::size_t>(it - kDays.begin()));
 }
@@ -49,7 +49,7 @@ std::optional<WallTime> TimeWindow::next_change(WallTime at) const {
   const bool is_open = contains(at);
   auto day = local_days(std::chrono::floor<Days>(zone.to_local(at))) - Days(1);
   std::optional<WallTime> first;
-  for (int i = 0; i < kMostDays; ++i, day += Days(1)) {
+  for (int i = 0; i < kMostDaysToEdge; ++i, day += Days(1)) {
     const auto stretch = stretch_on(*this, day);
     if (!stretch) continue;
     for (const WallTime edge : {stretch->begin, stretch->end}) {
@@ -88,8 +88,8 @@ Result<std::chrono::minutes> parse_time_of_day(std::string_view text) {
 
 Status add_days(std::string_view text, std::bitset<7>& days) {
   const auto dash = text.find('-');
-  const auto first = day_of(text.substr(0, dash));
-  const auto last = dash == std::string_view::npos ? first : day_of(text.substr(dash + 1));
+  const auto first = weekday_of(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : weekday_of(text.substr(dash + 1));
   if (!first || !last)
     return make_error(ErrorCode::kInvalid, "expected a day (mon) or a range of days (mon-fri), got \"{}\"",
                       printable(text, 40));

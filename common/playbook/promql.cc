@@ -11,9 +11,9 @@ namespace {
 constexpr std::array<std::string_view, 16> kAggregations{
     "sum",  "min",          "max",     "avg",      "group",  "stddev",      "stdvar", "count",
     "topk", "count_values", "bottomk", "quantile", "limitk", "limit_ratio", "by",     "without"};
-constexpr std::array<std::string_view, 14> kWords{"and",         "or",       "unless", "bool",   "atan2",
-                                                  "inf",         "nan",      "on",     "offset", "group_left",
-                                                  "group_right", "ignoring", "start",  "end"};
+constexpr std::array<std::string_view, 14> kKeywords{"and",         "or",       "unless", "bool",   "atan2",
+                                                     "inf",         "nan",      "on",     "offset", "group_left",
+                                                     "group_right", "ignoring", "start",  "end"};
 constexpr std::array<std::string_view, 6> kBeforeLabels{"by", "without", "on", "ignoring", "group_left", "group_right"};
 
 /// Further back than any Prometheus remembers; longer ones are taken for this.
@@ -27,10 +27,6 @@ bool is_one_of(const List& list, std::string_view word) {
 bool begins_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
 }
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
@@ -73,7 +69,7 @@ class Reader {
     if (is_one_of(kBeforeLabels, lower)) return next == '(' ? skip_labels() : Status();
     if (lower == "offset") return offset();
     const bool is_call = next == '(' || (is_one_of(kAggregations, lower) && next != '{' && next != '[');
-    if (is_call || (is_one_of(kWords, lower) && next != '{')) return {};
+    if (is_call || (is_one_of(kKeywords, lower) && next != '{')) return {};
     return next == '{' ? selector(word) : keep(word);
   }
 

@@ -61,14 +61,14 @@ std::string print_window(const ChangeWindow& window) {
                      list_in_quotes(window.playbooks), list_in_quotes(window.groups));
 }
 
-bool holds(const std::vector<std::string>& names, const std::string& name) {
+bool admits(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
 
 bool ChangeWindow::holds_for(const std::string& playbook, const std::string& group) const {
-  return holds(playbooks, playbook) && holds(groups, group);
+  return admits(playbooks, playbook) && admits(groups, group);
 }
 
 const TimeWindow* ChangeWindow::open_at(WallTime at) const {

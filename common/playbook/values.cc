@@ -28,12 +28,12 @@ constexpr std::array<std::pair<ValueType, std::string_view>, 9> kTypeNames{
      {ValueType::kTarget, "target"},
      {ValueType::kContainerName, "container_name"}}};
 
-std::string in_quotes(std::string_view text) {
+std::string shown_value(std::string_view text) {
   return fmt::format("\"{}\"", printable(text, 80));
 }
 
 Error unfit(std::string_view text, std::string_view expected) {
-  return make_error(ErrorCode::kInvalid, "{} is not {}", in_quotes(text), expected);
+  return make_error(ErrorCode::kInvalid, "{} is not {}", shown_value(text), expected);
 }
 
 /// Docker's own rule for names, less "..".
@@ -51,12 +51,12 @@ Result<std::string> check_string(const TypeSpec& spec, std::string_view text) {
                         });
   if (!is_plain) return unfit(text, "a text without control characters");
   if (text.size() > spec.max_length)
-    return make_error(ErrorCode::kInvalid, "{} is {} bytes long (at most {} are allowed)", in_quotes(text), text.size(),
-                      spec.max_length);
+    return make_error(ErrorCode::kInvalid, "{} is {} bytes long (at most {} are allowed)", shown_value(text),
+                      text.size(), spec.max_length);
   const bool is_word = spec.words.empty() || std::find(spec.words.begin(), spec.words.end(), text) != spec.words.end();
   if (!is_word) return unfit(text, fmt::format("one of {}", fmt::join(spec.words, ", ")));
   if (spec.pattern && !spec.pattern->full_match(text))
-    return make_error(ErrorCode::kInvalid, "{} does not match the pattern \"{}\"", in_quotes(text),
+    return make_error(ErrorCode::kInvalid, "{} does not match the pattern \"{}\"", shown_value(text),
                       spec.pattern->pattern());
   return std::string(text);
 }
@@ -136,7 +136,7 @@ Result<std::string> check_value(const TypeSpec& spec, std::string_view text) {
       return unfit(text, "host:port or [v6]:port");
     case ValueType::kUrl:
       if (const auto problem = config::http_url_problem(text))
-        return make_error(ErrorCode::kInvalid, "{} is not a URL that can be used: {}", in_quotes(redact_line(text)),
+        return make_error(ErrorCode::kInvalid, "{} is not a URL that can be used: {}", shown_value(redact_line(text)),
                           *problem);
       return std::string(text);
     case ValueType::kTarget: {

@@ -22,10 +22,6 @@ void put16(std::string& out, unsigned value) {
   out += static_cast<char>(value & 0xffU);
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 Result<std::string> encoded_name(std::string_view text) {
   const auto invalid = [&](std::string_view why) {
     return make_error(ErrorCode::kInvalid, "\"{}\" is not a domain name: {}", printable(text), why);

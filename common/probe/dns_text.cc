@@ -19,25 +19,28 @@ namespace {
 ///   l salt (length, hex)              x hash (length, base32hex)
 ///   e EUI-48   E EUI-64   i I node identifiers, hex in groups
 /// Upper-case letters of a pair print upper-case hex.
-struct Form {
+struct RecordForm {
   std::uint16_t type;
   std::string_view fields;
 };
 
-constexpr std::array kForms = {
-    Form{1, "a"},       Form{2, "n"},        Form{3, "n"},        Form{4, "n"},          Form{5, "n"},
-    Form{6, "nn44444"}, Form{7, "n"},        Form{8, "n"},        Form{9, "n"},          Form{12, "n"},
-    Form{13, "ss"},     Form{14, "nn"},      Form{15, "2n"},      Form{16, "t"},         Form{17, "nn"},
-    Form{18, "2n"},     Form{19, "w"},       Form{21, "2n"},      Form{23, "n"},         Form{24, "y114TT2nb"},
-    Form{25, "211b"},   Form{26, "2nn"},     Form{27, "www"},     Form{28, "A"},         Form{31, "H"},
-    Form{32, "H"},      Form{33, "222n"},    Form{35, "22sssn"},  Form{36, "2n"},        Form{37, "c2gb"},
-    Form{39, "n"},      Form{43, "211H"},    Form{44, "11H"},     Form{46, "y114TT2nb"}, Form{47, "nB"},
-    Form{48, "211b"},   Form{49, "b"},       Form{50, "112lxB"},  Form{51, "112l"},      Form{52, "111h"},
-    Form{56, "t"},      Form{57, "211b"},    Form{58, "nn"},      Form{59, "211H"},      Form{60, "211b"},
-    Form{61, "b"},      Form{62, "42B"},     Form{63, "411h"},    Form{99, "t"},         Form{100, "s"},
-    Form{101, "4"},     Form{102, "4"},      Form{104, "2i"},     Form{105, "2a"},       Form{106, "2I"},
-    Form{107, "2n"},    Form{108, "e"},      Form{109, "E"},      Form{256, "22o"},      Form{257, "1wo"},
-    Form{258, "t"},     Form{32768, "211H"}, Form{32769, "211H"},
+constexpr std::array kRecordForms = {
+    RecordForm{1, "a"},     RecordForm{2, "n"},          RecordForm{3, "n"},        RecordForm{4, "n"},
+    RecordForm{5, "n"},     RecordForm{6, "nn44444"},    RecordForm{7, "n"},        RecordForm{8, "n"},
+    RecordForm{9, "n"},     RecordForm{12, "n"},         RecordForm{13, "ss"},      RecordForm{14, "nn"},
+    RecordForm{15, "2n"},   RecordForm{16, "t"},         RecordForm{17, "nn"},      RecordForm{18, "2n"},
+    RecordForm{19, "w"},    RecordForm{21, "2n"},        RecordForm{23, "n"},       RecordForm{24, "y114TT2nb"},
+    RecordForm{25, "211b"}, RecordForm{26, "2nn"},       RecordForm{27, "www"},     RecordForm{28, "A"},
+    RecordForm{31, "H"},    RecordForm{32, "H"},         RecordForm{33, "222n"},    RecordForm{35, "22sssn"},
+    RecordForm{36, "2n"},   RecordForm{37, "c2gb"},      RecordForm{39, "n"},       RecordForm{43, "211H"},
+    RecordForm{44, "11H"},  RecordForm{46, "y114TT2nb"}, RecordForm{47, "nB"},      RecordForm{48, "211b"},
+    RecordForm{49, "b"},    RecordForm{50, "112lxB"},    RecordForm{51, "112l"},    RecordForm{52, "111h"},
+    RecordForm{56, "t"},    RecordForm{57, "211b"},      RecordForm{58, "nn"},      RecordForm{59, "211H"},
+    RecordForm{60, "211b"}, RecordForm{61, "b"},         RecordForm{62, "42B"},     RecordForm{63, "411h"},
+    RecordForm{99, "t"},    RecordForm{100, "s"},        RecordForm{101, "4"},      RecordForm{102, "4"},
+    RecordForm{104, "2i"},  RecordForm{105, "2a"},       RecordForm{106, "2I"},     RecordForm{107, "2n"},
+    RecordForm{108, "e"},   RecordForm{109, "E"},        RecordForm{256, "22o"},    RecordForm{257, "1wo"},
+    RecordForm{258, "t"},   RecordForm{32768, "211H"},   RecordForm{32769, "211H"},
 };
 
 constexpr std::uint16_t kNull = 10, kLoc = 29, kOpt = 41, kApl = 42, kSmimea = 53, kHip = 55, kSvcb = 64, kHttps = 65,
@@ -428,8 +431,8 @@ std::optional<std::string> special_text(std::uint16_t type, DnsReader& reader) {
   }
 }
 
-const Form* form_of(std::uint16_t type) {
-  for (const Form& form : kForms) {
+const RecordForm* form_of(std::uint16_t type) {
+  for (const RecordForm& form : kRecordForms) {
     if (form.type == type) return &form;
   }
   return nullptr;
@@ -446,7 +449,7 @@ bool is_known_dns_type(std::uint16_t type) {
 }
 
 std::string dns_rdata_text(std::uint16_t type, DnsReader& reader) {
-  if (const Form* form = form_of(type)) return form_text(form->fields, reader);
+  if (const RecordForm* form = form_of(type)) return form_text(form->fields, reader);
   if (std::optional<std::string> text = special_text(type, reader)) return *std::move(text);
   return hex(reader.rest());
 }

@@ -13,7 +13,7 @@ namespace heal::probe {
 namespace {
 
 /// A health answer has ten bytes.
-constexpr std::size_t kMaxBody = 64 << 10U;
+constexpr std::size_t kMaxGrpcBody = 64 << 10U;
 
 /// The grpc prober: one call of grpc.health.v1.Health/Check over HTTP/2.
 class GrpcRun : public ProbeRun, private HttpHopObserver {
@@ -129,7 +129,7 @@ HttpHopObserver::Next GrpcRun::on_head(HttpHopHead head) {
 }
 
 HttpHopObserver::Next GrpcRun::on_body(std::string_view bytes) {
-  too_large_ = body_.size() + bytes.size() > kMaxBody;
+  too_large_ = body_.size() + bytes.size() > kMaxGrpcBody;
   if (too_large_) return Next::kStop;
   body_ += bytes;
   return Next::kContinue;

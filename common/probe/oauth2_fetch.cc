@@ -8,7 +8,7 @@
 namespace heal::probe {
 namespace {
 
-constexpr std::size_t kMaxBody = 1 << 20U;
+constexpr std::size_t kMaxTokenBody = 1 << 20U;
 
 }  // namespace
 
@@ -107,7 +107,7 @@ HttpHopObserver::Next OAuth2Fetch::on_head(HttpHopHead head) {
 }
 
 HttpHopObserver::Next OAuth2Fetch::on_body(std::string_view bytes) {
-  too_large_ = answer_.body.size() + bytes.size() > kMaxBody;
+  too_large_ = answer_.body.size() + bytes.size() > kMaxTokenBody;
   if (too_large_) return Next::kStop;
   answer_.body += bytes;
   return Next::kContinue;

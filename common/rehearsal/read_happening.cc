@@ -203,13 +203,13 @@ struct Kind {
   Read read;
   Allowed allowed;
 };
-using Alert = AlertChange::What;
+using What = AlertChange::What;
 /// In the order in which they are asked for: a program in a container may name it, a container its engine.
 constexpr std::array<Kind, 19> kKinds{{
-    {"alert", read_alert_as<Alert::kFires>, Allowed::kEverything},
-    {"resolve", read_alert_as<Alert::kResolves>, Allowed::kEverything},
-    {"silence", read_alert_as<Alert::kSilenced>, Allowed::kEverything},
-    {"forget", read_alert_as<Alert::kForgotten>, Allowed::kEverything},
+    {"alert", read_alert_as<What::kFires>, Allowed::kEverything},
+    {"resolve", read_alert_as<What::kResolves>, Allowed::kEverything},
+    {"silence", read_alert_as<What::kSilenced>, Allowed::kEverything},
+    {"forget", read_alert_as<What::kForgotten>, Allowed::kEverything},
     {"payload", read_payload, Allowed::kEverything},
     {"exec", read_exec, Allowed::kAnswers},
     {"haproxy", read_haproxy, Allowed::kAnswers},

@@ -12,7 +12,7 @@ namespace {
 
 /// Events that one commit makes durable: enough to share the cost of a sync, and few enough that what they are made to
 /// stays in the processor's cache until it is written.
-constexpr std::size_t kMostPerBatch = 256;
+constexpr std::size_t kMostJobsPerBatch = 256;
 /// Before what was due is tried again after the store refused.
 constexpr Duration kCommitPause = 1s;
 /// Between two wake-ups of one incident for the same time.
@@ -116,7 +116,7 @@ void Coordinator::count_store_error(const std::string& source, std::size_t event
 
 void Coordinator::run() {
   for (;;) {
-    const auto batch = inbox_.take(kMostPerBatch);
+    const auto batch = inbox_.take(kMostJobsPerBatch);
     if (batch.empty()) break;
     handle(batch);
   }

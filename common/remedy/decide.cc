@@ -41,7 +41,7 @@ void count_decision(const Ledger& ledger, Ledger& batch, const std::string& play
 constexpr Duration kSoonest = 1s;
 constexpr Duration kLatest = 1min;
 
-IncidentEvent event_of(Verdict::Kind kind) {
+IncidentEvent incident_event_of(Verdict::Kind kind) {
   if (kind == Verdict::Kind::kHold) return IncidentEvent::kHold;
   return kind == Verdict::Kind::kStale ? IncidentEvent::kStale : IncidentEvent::kRefuse;
 }
@@ -141,7 +141,7 @@ class Ruling {
       return go_another_way(verdict.reason, verdict.message);
     }
     const bool is_final = verdict.guard == words::kModeGuard;  // people have had their time to agree
-    const IncidentEvent event = is_final ? event_of(verdict.kind) : lasting(event_of(verdict.kind));
+    const IncidentEvent event = is_final ? incident_event_of(verdict.kind) : lasting(incident_event_of(verdict.kind));
     if (event == IncidentEvent::kHold && !verdict.until) verdict.until = next_question();
     settle(event, verdict.guard, verdict.reason, verdict.message, verdict.until, data);
   }

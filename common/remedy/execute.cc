@@ -66,9 +66,9 @@ RunEnd run_list(const RunOrder& order, StepRunner& runner) {
 }
 
 /// The undos that are left.
-class Undoing {
+class UndoRun {
  public:
-  Undoing(const RunOrder& order, StepRunner& runner)
+  UndoRun(const RunOrder& order, StepRunner& runner)
       : order_(order), runner_(runner), over_(order.undone), failures_(order.failed_undos) {}
 
   /// False: the service is stopping.
@@ -138,7 +138,7 @@ RunResult execute(const RunOrder& order, const Tools& tools, RunJournal& journal
 RunEnd execute_undo(const RunOrder& order, const Tools& tools, RunJournal& journal, const std::atomic<bool>& draining,
                     std::stop_token stop) {
   StepRunner runner(order, tools, journal, draining, std::move(stop));
-  Undoing undoing(order, runner);
+  UndoRun undoing(order, runner);
   return undoing.run() ? undoing.end() : RunEnd{};
 }
 

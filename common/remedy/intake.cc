@@ -17,7 +17,7 @@
 namespace heal::remedy {
 namespace {
 
-using Kind = SourceEvent::Kind;
+using EventKind = SourceEvent::Kind;
 
 /// One batch on its way through the stage.
 class Intake {
@@ -49,7 +49,7 @@ class Intake {
   void take(SourceEvent& event) {
     if (is_heartbeat(event)) return count(event, words::kHeartbeat);
     const Episode* episode = known(event.key);
-    if (event.kind == Kind::kResolved) {
+    if (event.kind == EventKind::kResolved) {
       if (episode == nullptr) return record_late_resolve(event);
       if (episode->resolved_at) return duplicate(event, *episode);
       ++reply_.accepted;
@@ -215,7 +215,7 @@ class Intake {
     }
     if (taken > 0) return;
     is_last_use_ = true;
-    if (event.kind == Kind::kOver && event.target)
+    if (event.kind == EventKind::kOver && event.target)
       return join_or_begin(event, event.key, {"", *event.target, {}}, explanation);
     begin_unmatched(event, event.key, "no_route",
                     fmt::format("no route of heal.yml matches this {}",
@@ -261,7 +261,7 @@ class Intake {
     ledger_.count_decision("", words::kUnmatched, words::kRouteStage);
     ledger_.begin(std::move(incident));
     put(event, key, id, {});
-    count(event, event.kind == Kind::kOver ? words::kOver : words::kAccepted);
+    count(event, event.kind == EventKind::kOver ? words::kOver : words::kAccepted);
   }
 
   void put(SourceEvent& event, const std::string& key, const std::string& incident_id,
@@ -270,7 +270,7 @@ class Intake {
     episode.key = key;
     episode.incident_id = incident_id;
     episode.resolved_at = resolved_at;
-    if (!resolved_at && event.kind == Kind::kOver) episode.resolved_at = event.ends_at.value_or(received_at_);
+    if (!resolved_at && event.kind == EventKind::kOver) episode.resolved_at = event.ends_at.value_or(received_at_);
     store(std::move(episode));
   }
 
@@ -304,7 +304,7 @@ class Intake {
     const auto& heal = ledger_.history(target).last_heal;
     if (open == nullptr && heal && is_late(event, heal->verified_at)) return record_late(event, key, routed, *heal);
     if (open != nullptr) return suspect(open->incident.id, event, key);
-    if (event.kind == Kind::kOver) return begin_over(event, routed, routes);
+    if (event.kind == EventKind::kOver) return begin_over(event, routed, routes);
     begin(event, key, routed, routes);
   }
 
@@ -339,7 +339,9 @@ class Intake {
     ledger_.move(id, IncidentEvent::kEvidence, "", "");
     ledger_.append_text(id, kind, fmt::format("{}: {}", received_text(event), why), received_data(event, key, batch_));
     put(event, key, id, {});
-    count(event, kind == "late" ? words::kLateEvidence : event.kind == Kind::kOver ? words::kOver : words::kAccepted);
+    count(event, kind == "late"                   ? words::kLateEvidence
+                 : event.kind == EventKind::kOver ? words::kOver
+                                                  : words::kAccepted);
   }
 
   /// What a further source knows and the first did not.
@@ -367,7 +369,7 @@ class Intake {
     mention(heal.incident_id);
     put(event, key, "", {});
     count(event, words::kLateEvidence);
-    if (event.kind != Kind::kOver) look_again(key, routed, heal);
+    if (event.kind != EventKind::kOver) look_again(key, routed, heal);
   }
 
   void look_again(const std::string& key, const playbook::RoutedHeal& routed, const LastHeal& heal) {

@@ -8,7 +8,7 @@
 namespace heal::remedy {
 namespace {
 
-constexpr std::size_t kMostBytes = 4096;
+constexpr std::size_t kMostLeverBytes = 4096;
 
 std::string first_word(const std::string& text) {
   constexpr const char* kBlank = " \t\r\n";
@@ -23,7 +23,7 @@ LeverFile read_lever_file(const std::string& file, const std::string& config_fil
   if (file.empty()) return {"", true, "no file is configured"};
   LeverFile out;
   out.path = config::resolve_path(file, config::folder_of(config_file));
-  const auto text = config::read_text_file(out.path, kMostBytes);
+  const auto text = config::read_text_file(out.path, kMostLeverBytes);
   const std::string word = text.has_value() ? first_word(*text) : "";
   out.is_run = word == "run";
   if (!text.has_value()) {

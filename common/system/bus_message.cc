@@ -8,7 +8,7 @@ namespace heal {
 namespace {
 
 constexpr std::size_t kHeader = 16;
-constexpr std::size_t kMostBytes = 1 << 20;
+constexpr std::size_t kMostMessageBytes = 1 << 20;
 constexpr std::uint8_t kNoAutoStart = 2;
 enum Field : std::uint8_t {
   kPath = 1,
@@ -179,7 +179,7 @@ Result<std::optional<std::size_t>> bus_message_size(std::string_view bytes) {
   const std::uint64_t body = reader.number(4);
   (void)reader.number(4);
   const std::uint64_t fields = (reader.number(4) + 7) / 8 * 8;
-  if (body + fields > kMostBytes)
+  if (body + fields > kMostMessageBytes)
     return make_error(ErrorCode::kTooLarge, "a message of the bus has {} bytes", body + fields);
   return std::optional<std::size_t>(kHeader + body + fields);
 }

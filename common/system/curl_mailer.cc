@@ -13,24 +13,23 @@
 
 #include "common/base/host_port.h"
 #include "common/base/text.h"
+#include "common/system/curl_handle.h"
+#include "common/system/system_clock.h"
 #include "common/system/transfer.h"
 
 namespace heal {
 namespace {
 
-constexpr Duration kLongestWait = 1s;
-
-using EasyHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 using MultiHandle = std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)>;
 using StringList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 /// Gives the library the text piece by piece.
-struct Reader {
+struct MailReader {
   std::string_view rest;
 };
 
 std::size_t on_read(char* buffer, std::size_t size, std::size_t count, void* reader) {
-  auto& rest = static_cast<Reader*>(reader)->rest;
+  auto& rest = static_cast<MailReader*>(reader)->rest;
   const auto piece = rest.substr(0, size * count);
   std::memcpy(buffer, piece.data(), piece.size());
   rest.remove_prefix(piece.size());
@@ -70,7 +69,7 @@ Status check_mail(const Mail& mail) {
   return {};
 }
 
-void set_up(CURL* easy, const MailServer& server, const Mail& mail, curl_slist* recipients, Reader& reader,
+void set_up(CURL* easy, const MailServer& server, const Mail& mail, curl_slist* recipients, MailReader& reader,
             char* words) {
   const bool is_tls = server.security == MailServer::Security::kTls;
   const std::string url = (is_tls ? "smtps://" : "smtp://") + server.address;
@@ -134,26 +133,17 @@ Error error_of(CURL* easy, CURLcode result, const std::string& name, const char*
   return make(ErrorCode::kUnavailable, "the connection broke");
 }
 
-std::optional<CURLcode> finished(CURLM* multi) {
-  int left = 0;
-  for (const CURLMsg* message = curl_multi_info_read(multi, &left); message != nullptr;
-       message = curl_multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) return message->data.result;
-  }
-  return std::nullopt;
-}
-
 Status drive(CURLM* multi, CURL* easy, const std::string& name, const char* words, Deadline deadline,
              const std::stop_token& stop) {
   const std::stop_callback wake_on_stop(stop, [multi] { curl_multi_wakeup(multi); });
   for (;;) {
     if (stop.stop_requested()) return make_error(ErrorCode::kCancelled, "{}: stopped", name);
-    const Duration left = deadline - std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+    const Duration left = deadline - steady_time();
     if (left <= Duration::zero()) return make_error(ErrorCode::kTimeout, "{}: timed out", name);
     int running = 0;
     if (curl_multi_perform(multi, &running) != CURLM_OK)
       return make_error(ErrorCode::kUnavailable, "{}: the transfer cannot go on", name);
-    if (const auto result = finished(multi))
+    if (const auto result = result_of(multi))
       return *result == CURLE_OK ? Status() : Status(error_of(easy, *result, name, words));
     const auto nap = std::chrono::ceil<std::chrono::milliseconds>(std::min(left, kLongestWait));
     curl_multi_poll(multi, nullptr, 0, static_cast<int>(nap.count()), nullptr);
@@ -177,7 +167,7 @@ Status CurlMailer::send(const MailServer& server, const Mail& mail, Deadline dea
   StringList recipients(nullptr, &curl_slist_free_all);
   for (const std::string& to : mail.to)
     recipients.reset(curl_slist_append(recipients.release(), ("<" + to + ">").c_str()));
-  Reader reader{mail.text};
+  MailReader reader{mail.text};
   std::array<char, CURL_ERROR_SIZE> words{};
   set_up(easy.get(), server, mail, recipients.get(), reader, words.data());
   curl_easy_setopt(easy.get(), CURLOPT_OPENSOCKETFUNCTION, &Sockets::open);

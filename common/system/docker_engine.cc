@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/base/unreached.h"
 #include "common/base/url.h"
+#include "common/system/system_clock.h"
 #include "common/wire/docker.h"
 
 namespace heal {
@@ -14,11 +15,6 @@ namespace {
 constexpr int kOldestMinor = 41;  // one-shot stats
 constexpr int kNewestMinor = 47;
 constexpr std::size_t kMaxEventLine = 1 << 20;
-constexpr Duration kCleanUpTime = 10s;
-
-std::string container_path(const std::string& container, std::string_view rest) {
-  return fmt::format("/containers/{}{}", percent_encode(container), rest);
-}
 
 /// The engine takes whole seconds; less grace than asked for would be a surprise, more is not.
 std::int64_t grace_seconds(Duration grace) {
@@ -95,6 +91,14 @@ bool speaks_of_version(const HttpClientResponse& response) {
 }
 
 }  // namespace
+
+std::string DockerEngine::container_path(const std::string& container, std::string_view rest) {
+  return fmt::format("/containers/{}{}", percent_encode(container), rest);
+}
+
+Deadline DockerEngine::clean_up_end() {
+  return steady_time() + 10s;
+}
 
 Result<HttpClientResponse> DockerEngine::transfer(const Request& request, const std::string& prefix, Deadline deadline,
                                                   std::stop_token stop) {
@@ -262,8 +266,7 @@ Result<std::string> DockerEngine::run(const ContainerSpec& spec, Deadline deadli
   auto started = start(id, deadline, std::move(stop));
   if (started) return id;
   // Nobody knows it yet, so nobody else would take it away. Its own time: the caller's may be over.
-  const auto clean_up_end = std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()) + kCleanUpTime;
-  const auto removed = remove(id, clean_up_end, {});
+  const auto removed = remove(id, clean_up_end(), {});
   if (!removed && removed.error().code() != ErrorCode::kNotFound) {
     return std::move(started.error()).with_context("the container {} is left behind", id);
   }

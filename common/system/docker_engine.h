@@ -69,6 +69,10 @@ class DockerEngine : public ContainerEngine {
   Status post_network(const std::string& network, const std::string& action, std::string body, Deadline deadline,
                       std::stop_token stop);
 
+  static std::string container_path(const std::string& container, std::string_view rest);
+  /// Until when what an interrupted call began may be taken away again.
+  static Deadline clean_up_end();
+
   DockerConnection connection_;
   std::atomic<int> minor_{0};  // 0: not known, or the daemon may have been replaced
 };

@@ -8,12 +8,6 @@
 namespace heal {
 namespace {
 
-constexpr Duration kCleanUpTime = 10s;
-
-std::string container_path(const std::string& container, std::string_view rest) {
-  return fmt::format("/containers/{}{}", percent_encode(container), rest);
-}
-
 /// Takes the frames of two streams apart: {1 stdout | 2 stderr, 0, 0, 0, size of 4 bytes big-endian} and payload.
 class StreamSplitter {
  public:
@@ -55,10 +49,6 @@ class StreamSplitter {
   std::size_t payload_left_ = 0;
   bool is_stderr_ = false;
 };
-
-Deadline clean_up_end() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()) + kCleanUpTime;
-}
 
 }  // namespace
 

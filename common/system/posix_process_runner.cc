@@ -20,15 +20,12 @@
 
 #include "common/base/scoped_fd.h"
 #include "common/system/process_group.h"
+#include "common/system/system_clock.h"
 
 namespace heal {
 namespace {
 
 constexpr Duration kKillPatience = 5s;
-
-SteadyTime steady_now() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
-}
 
 struct Pipe {
   ScopedFd read_end, write_end;
@@ -178,7 +175,7 @@ class Watch {
     if (!wait_for_leader(leader.get(), stopped.get(), deadline, stop)) {
       end = stop.stop_requested() ? ProcessOutcome::End::kStopped : ProcessOutcome::End::kTimedOut;
       group_.signal_all(SIGTERM);
-      wait_for_leader(leader.get(), -1, steady_now() + spec_.kill_grace, {});
+      wait_for_leader(leader.get(), -1, steady_time() + spec_.kill_grace, {});
     }
     outcome.left_over = group_.wipe_out(kKillPatience);
     output_.read_some(spec_.max_output_bytes);
@@ -190,7 +187,7 @@ class Watch {
   /// Reads output until the leader has ended (true), `deadline` or `stop`.
   bool wait_for_leader(int leader, int stopped, Deadline deadline, const std::stop_token& stop) {
     for (;;) {
-      const Duration left = deadline - steady_now();
+      const Duration left = deadline - steady_time();
       if (stop.stop_requested() || left <= Duration::zero()) return false;
       std::array<pollfd, 4> watched{
           {{leader, POLLIN, 0}, {stopped, POLLIN, 0}, {output_.fd.get(), POLLIN, 0}, {errors_.fd.get(), POLLIN, 0}}};
@@ -288,7 +285,7 @@ Result<ProcessOutcome> PosixProcessRunner::run_plain(const ProcessSpec& spec, De
   HEAL_TRY(Pipe errors, make_pipe());
   // Another runner of this process counts its runs too.
   const auto mark = fmt::format("PROMHEAL_RUN={}.{}.{}", getpid(), fmt::ptr(this), ++runs_);
-  const SteadyTime begun = steady_now();
+  const SteadyTime begun = steady_time();
   HEAL_TRY(const pid_t pid, spawn(spec, mark, input.get(), output.write_end.get(), errors.write_end.get()));
   output.write_end.reset();
   errors.write_end.reset();
@@ -296,7 +293,7 @@ Result<ProcessOutcome> PosixProcessRunner::run_plain(const ProcessSpec& spec, De
   Watch watch(spec, pid, mark, Outlet{std::move(output.read_end), outcome.output, outcome.output_truncated},
               Outlet{std::move(errors.read_end), outcome.errors, outcome.errors_truncated});
   watch.until_ended(deadline, stop, outcome);
-  outcome.duration = steady_now() - begun;
+  outcome.duration = steady_time() - begun;
   return outcome;
 }
 

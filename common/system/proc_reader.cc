@@ -20,13 +20,13 @@
 namespace heal {
 namespace {
 
-constexpr std::size_t kMostBytes = 64 << 10;
+constexpr std::size_t kMostFileBytes = 64 << 10;
 constexpr std::size_t kMostTableBytes = 4 << 20;     // /proc/stat of many CPUs and interrupts, many mounts
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD of include/linux/sched.h
 constexpr Duration kSecond = 1s;
 
 /// What a file holds, at most `most` bytes of it. kNotFound also when its process has ended.
-Result<std::string> read_file(const std::string& path, std::size_t most = kMostBytes) {
+Result<std::string> read_file(const std::string& path, std::size_t most = kMostFileBytes) {
   const ScopedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file) return errno_error(errno, path);
   std::string text;

@@ -17,7 +17,7 @@
 namespace heal {
 namespace {
 
-std::string read_file(const std::string& path, std::size_t limit) {
+std::string text_or_empty(const std::string& path, std::size_t limit) {
   std::string text;
   const ScopedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return text;
@@ -31,7 +31,7 @@ std::string read_file(const std::string& path, std::size_t limit) {
 }
 
 std::optional<ProcessEntry> read_entry(pid_t pid) {
-  const std::string stat = read_file(fmt::format("/proc/{}/stat", pid), 4096);
+  const std::string stat = text_or_empty(fmt::format("/proc/{}/stat", pid), 4096);
   // `pid (name) state parent group session …`: the name may hold anything, parentheses too.
   const auto name_end = stat.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
@@ -60,7 +60,7 @@ std::vector<ProcessEntry> read_process_table() {
 
 std::string initial_environment(pid_t pid) {
   constexpr std::size_t kMaxEnvironment = 4 << 20;
-  return read_file(fmt::format("/proc/{}/environ", pid), kMaxEnvironment);
+  return text_or_empty(fmt::format("/proc/{}/environ", pid), kMaxEnvironment);
 }
 
 }  // namespace heal

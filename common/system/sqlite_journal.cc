@@ -11,10 +11,6 @@ namespace {
 /// Entries at the beginning of the journal that one step removes for each incident that it looks at.
 constexpr std::size_t kEntriesPerIncident = 50;
 
-std::string_view bytes_of(const Sha256& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
-
 Result<Checkpoint> read_checkpoint(Connection& connection) {
   // A backup of the first schema has no checkpoint.
   HEAL_TRY(const std::int64_t schema, connection.number("PRAGMA user_version"));

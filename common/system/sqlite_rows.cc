@@ -9,10 +9,6 @@
 namespace heal::sqlite {
 namespace {
 
-std::string_view bytes_of(const Sha256& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
-
 Error damaged(std::string_view what, std::string_view key, std::string_view why) {
   return make_error(ErrorCode::kStorage, "{} {} in the store cannot be read: {}", what, key, why);
 }
@@ -24,6 +20,10 @@ Result<Labels> parse_labels(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view bytes_of(const Sha256& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
 
 Result<Episode> read_episode(const Query& row) {
   Episode episode;

@@ -25,6 +25,9 @@ Sha256 read_hash(const Query& row, int column);
 OpenStep read_open_step(const Query& row);  ///< incident_id, step_id, intended_at, data
 Result<FaultLease> read_lease(const Query& row);
 
+/// What a column holds of a hash; it must outlive the bytes.
+std::string_view bytes_of(const Sha256& hash);
+
 Status write(Connection& connection, const Episode& episode);
 Status write(Connection& connection, const Incident& incident);
 Status write(Connection& connection, const TimelineEntry& entry, std::uint64_t sequence, const Sha256& hash);

@@ -10,8 +10,12 @@ WallTime SystemClock::now() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
 }
 
-SteadyTime SystemClock::steady_now() {
+SteadyTime steady_time() {
   return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+}
+
+SteadyTime SystemClock::steady_now() {
+  return steady_time();
 }
 
 Clock::Wake SystemClock::sleep_until(SteadyTime when, std::stop_token stop) {

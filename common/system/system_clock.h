@@ -4,6 +4,9 @@
 
 namespace heal {
 
+/// Now, by the machine's clock that does not jump: for adapters, which have no Clock.
+SteadyTime steady_time();
+
 /// The machine's clocks. Thread-safe.
 class SystemClock : public Clock {
  public:

@@ -30,7 +30,7 @@ struct Entry {
 };
 
 /// `/proc/<pid>/stat`: `pid (name) state ppid …`; the name may hold anything, brackets included.
-std::optional<Entry> read_entry(std::int64_t pid) {
+std::optional<Entry> entry_of(std::int64_t pid) {
   const std::string text = read_small_file(fmt::format("/proc/{}/stat", pid));
   const auto open = text.find('(');
   const auto close = text.rfind(')');
@@ -58,7 +58,7 @@ std::vector<Entry> all_entries() {
   for (const auto& item : fs::directory_iterator("/proc", ignored)) {
     const auto pid = parse_int(item.path().filename().string());
     if (!pid) continue;
-    if (auto entry = read_entry(*pid)) out.push_back(std::move(*entry));
+    if (auto entry = entry_of(*pid)) out.push_back(std::move(*entry));
   }
   return out;
 }
@@ -217,7 +217,7 @@ Status SystemHost::signal(const HostProcess& process, const std::string& signal)
   // The descriptor is taken before the look: if the pid is used anew in between, the signal fails.
   const ScopedFd handle(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
   if (!handle) return errno == ESRCH ? has_ended() : errno_error(errno, fmt::format("open process {}", process.pid));
-  const auto entry = read_entry(process.pid);
+  const auto entry = entry_of(process.pid);
   if (!entry || entry->process.started != process.started) return has_ended();
   if (::syscall(SYS_pidfd_send_signal, handle.get(), *number, nullptr, 0) == 0) return {};
   return errno == ESRCH ? has_ended() : errno_error(errno, fmt::format("{} to process {}", signal, process.pid));

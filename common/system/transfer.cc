@@ -9,20 +9,16 @@
 #include <curl/curl.h>
 
 #include "common/base/text.h"
+#include "common/system/curl_handle.h"
+#include "common/system/system_clock.h"
 
 namespace heal {
 namespace {
 
 constexpr std::size_t kMaxIdleHandles = 8;
 constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
-constexpr Duration kLongestWait = 1s;
 
-using EasyHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-
-SteadyTime steady_now() {
-  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
-}
 
 bool has_control_or_space(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7F; });
@@ -274,16 +270,6 @@ std::string reason_of(CURL* easy, CURLcode result, const char* words) {
   }
 }
 
-/// The transfer's result once it is over.
-std::optional<CURLcode> finished(CURLM* multi) {
-  int left = 0;
-  for (const CURLMsg* message = curl_multi_info_read(multi, &left); message != nullptr;
-       message = curl_multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) return message->data.result;
-  }
-  return std::nullopt;
-}
-
 /// Gives what has arrived to the sink.
 StreamNext deliver(Receiver& receiver) {
   if (receiver.fresh.empty()) return StreamNext::kContinue;
@@ -310,14 +296,14 @@ Result<HttpClientResponse> drive(CURLM* multi, CURL* easy, Receiver& receiver, D
   const std::stop_callback wake_on_stop(stop, [multi] { curl_multi_wakeup(multi); });
   for (;;) {
     if (stop.stop_requested()) return make_error(ErrorCode::kCancelled, "{}: stopped", name);
-    const Duration left = deadline - steady_now();
+    const Duration left = deadline - steady_time();
     if (left <= Duration::zero()) return make_error(ErrorCode::kTimeout, "{}: timed out", name);
     int running = 0;
     if (curl_multi_perform(multi, &running) != CURLM_OK) {
       return make_error(ErrorCode::kUnavailable, "{}: the transfer cannot go on", name);
     }
     if (deliver(receiver) == StreamNext::kEnd) return std::move(receiver.response);
-    if (const auto result = finished(multi)) return conclude(easy, *result, receiver);
+    if (const auto result = result_of(multi)) return conclude(easy, *result, receiver);
     const auto nap = std::chrono::ceil<std::chrono::milliseconds>(std::min(left, kLongestWait));
     curl_multi_poll(multi, nullptr, 0, static_cast<int>(nap.count()), nullptr);
   }

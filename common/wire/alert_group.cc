@@ -9,7 +9,7 @@ namespace heal {
 namespace {
 
 /// Of the largest notification: thirty to an alert.
-constexpr std::size_t kMostValues = 30 * kMostAlerts;
+constexpr std::size_t kMostGroupValues = 30 * kMostAlerts;
 
 Result<AlertStatus> status_of(const Json& alert, std::string_view at) {
   HEAL_TRY(const auto status, get_string(alert, "status", at));
@@ -51,7 +51,7 @@ RejectedAlert rejection(std::size_t index, std::string_view at, const Error& err
 
 Result<Json> parse_notification(std::string_view body) {
   JsonLimits limits;
-  limits.max_values = kMostValues;
+  limits.max_values = kMostGroupValues;
   HEAL_TRY(auto json, parse_json(body, limits));
   if (json.is_object()) return json;
   return make_error(ErrorCode::kInvalid, "expected an object, got {}", json_type_name(json));

@@ -11,7 +11,6 @@ namespace heal {
 namespace {
 
 constexpr std::string_view kMeta = R"(\.+*?()|[]{}^$)";
-constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
 
 Json alert_json(const Alert& alert) {
   Json json{{"labels", to_json_value(alert.labels)}, {"annotations", to_json_value(alert.annotations)}};
@@ -19,7 +18,7 @@ Json alert_json(const Alert& alert) {
   return json;
 }
 
-Result<std::vector<std::string>> strings_in(const Json& object, std::string_view name, std::string_view at) {
+Result<std::vector<std::string>> only_strings_in(const Json& object, std::string_view name, std::string_view at) {
   std::vector<std::string> out;
   HEAL_TRY(const Json* list, get_optional_array(object, name, at));
   if (list == nullptr) return out;
@@ -36,8 +35,8 @@ Result<ActiveAlert> parse_active(const Json& json, std::string_view at) {
   HEAL_TRY(const Json* status, get_object(json, "status", at));
   const auto status_at = json_pointer(at, "status");
   HEAL_TRY(active.state, get_string(*status, "state", status_at));
-  HEAL_TRY(active.silenced_by, strings_in(*status, "silencedBy", status_at));
-  HEAL_TRY(active.inhibited_by, strings_in(*status, "inhibitedBy", status_at));
+  HEAL_TRY(active.silenced_by, only_strings_in(*status, "silencedBy", status_at));
+  HEAL_TRY(active.inhibited_by, only_strings_in(*status, "inhibitedBy", status_at));
   return active;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kSchema = "azureMonitorCommonAlertSchema";
 constexpr std::string_view kEssentials = "/data/essentials";
-constexpr std::size_t kMostValues = 50'000;
+constexpr std::size_t kMostAzureValues = 50'000;
 constexpr std::size_t kMostCriteria = 32;
 
 Result<std::vector<std::string>> texts(const Json& object, std::string_view name, std::string_view at) {
@@ -104,7 +104,7 @@ Result<AzureAlert> parse_essentials(const Json& essentials) {
 
 Result<AzureAlert> parse_azure_monitor(std::string_view body) {
   JsonLimits limits;
-  limits.max_values = kMostValues;
+  limits.max_values = kMostAzureValues;
   HEAL_TRY(const auto json, parse_json(body, limits));
   if (!json.is_object()) {
     return make_error(ErrorCode::kInvalid, "expected an object, got {}", json_type_name(json));

@@ -8,8 +8,6 @@
 namespace heal {
 namespace {
 
-constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
-
 std::string time_text(const std::optional<WallTime>& time) {
   return time ? format_rfc3339_nano(*time) : std::string(kNoTime);
 }

@@ -9,7 +9,7 @@ namespace heal {
 namespace {
 
 constexpr std::string_view kDetail = "/detail";
-constexpr std::size_t kMostValues = 50'000;
+constexpr std::size_t kMostBridgeValues = 50'000;
 /// ECS allows ten to a task.
 constexpr std::size_t kMostContainers = 100;
 
@@ -97,7 +97,7 @@ Result<EcsEvent> parse_deployment(EcsOrigin origin, const Json& event, const Jso
 
 Result<EcsEvent> parse_event_bridge(std::string_view body) {
   JsonLimits limits;
-  limits.max_values = kMostValues;
+  limits.max_values = kMostBridgeValues;
   HEAL_TRY(const auto json, parse_json(body, limits));
   if (!json.is_object()) {
     return make_error(ErrorCode::kInvalid, "expected an object, got {}", json_type_name(json));

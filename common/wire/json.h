@@ -80,6 +80,9 @@ Result<Labels> get_optional_labels(const Json& object, std::string_view name, st
 /// Absent, null, "" and year 1 all give nullopt.
 Result<std::optional<WallTime>> get_optional_time(const Json& object, std::string_view name, std::string_view at = "");
 
+/// How Go's programs write that there is no time.
+inline constexpr std::string_view kNoTime = "0001-01-01T00:00:00Z";
+
 /// Labels as a JSON object, and times as RFC 3339 with nanoseconds; null when absent.
 Json to_json_value(const Labels& labels);
 Json to_json_value(const std::optional<WallTime>& time);

@@ -5,15 +5,13 @@
 #include <string>
 #include <utility>
 
+#include "common/base/text.h"
+
 namespace heal {
 namespace {
 
 /// More digits may not fit in 64 bits.
 constexpr std::size_t kMostDigits = 18;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 bool is_plain(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';

@@ -12,22 +12,22 @@
 namespace heal {
 namespace {
 
-bool is_plain(char c) {
+bool is_plain_ascii(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
 }
 
 /// Looks at whole blocks without a way out of their middle, which the compiler makes one comparison of many bytes.
-bool is_plain(std::string_view text) {
+bool is_plain_ascii(std::string_view text) {
   constexpr std::size_t kBlock = 64;
   while (text.size() >= kBlock) {
     unsigned others = 0;
     for (std::size_t i = 0; i < kBlock; ++i)
-      others |= static_cast<unsigned>(!is_plain(text[i]));
+      others |= static_cast<unsigned>(!is_plain_ascii(text[i]));
     if (others != 0) return false;
     text.remove_prefix(kBlock);
   }
-  return std::all_of(text.begin(), text.end(), [](char c) { return is_plain(c); });
+  return std::all_of(text.begin(), text.end(), [](char c) { return is_plain_ascii(c); });
 }
 
 std::string seconds_text(const std::optional<Duration>& duration) {
@@ -62,7 +62,7 @@ std::string strings_text(const std::vector<std::string>& texts) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-  if (!is_plain(text)) {
+  if (!is_plain_ascii(text)) {
     out += dump(Json(std::string(text)));
     return;
   }

@@ -11,7 +11,7 @@
 namespace heal {
 namespace {
 
-constexpr std::size_t kMostValues = 1000;
+constexpr std::size_t kMostSnsValues = 1000;
 
 Result<SnsMessage::Type> type_of(const Json& json) {
   HEAL_TRY(const auto type, get_string(json, "Type"));
@@ -34,10 +34,6 @@ Status read_signature(const Json& json, SnsMessage& message) {
 bool is_letter(char c) {
   return c >= 'a' && c <= 'z';
 }
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 /// `eu-central-1`, `us-gov-west-1`: words and a number. Not `s3`, `s3-us-west-2` and the like, by which anybody's
 /// bucket is a host.
 bool is_region(std::string_view text) {
@@ -92,7 +88,7 @@ bool is_certificate_path(std::string_view path) {
 
 Result<SnsMessage> parse_sns(std::string_view body) {
   JsonLimits limits;
-  limits.max_values = kMostValues;
+  limits.max_values = kMostSnsValues;
   HEAL_TRY(const auto json, parse_json(body, limits));
   if (!json.is_object()) {
     return make_error(ErrorCode::kInvalid, "expected an object, got {}", json_type_name(json));

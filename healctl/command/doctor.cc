@@ -17,7 +17,7 @@ constexpr Duration kCheckTimeout = 3s;
 enum class Health { kOk, kWarn, kUnreachable, kInvalid };
 
 /// What one check found.
-struct Finding {
+struct Diagnosis {
   std::string check;
   Health health = Health::kOk;
   std::string message;
@@ -28,7 +28,7 @@ std::string_view word_of(Health health) {
   return health == Health::kOk ? "ok" : health == Health::kWarn ? "warn" : "fail";
 }
 
-Tone tone_of(Health health) {
+Tone tone_of_health(Health health) {
   return health == Health::kOk ? Tone::kGood : health == Health::kWarn ? Tone::kWarning : Tone::kBad;
 }
 
@@ -302,7 +302,7 @@ class Doctor final : public Command {
     }
     for (const auto& [check, health, message, remedy] : findings_) {
       const auto word = fmt::format("{:<4}", word_of(health));
-      std::string margin = fmt::format("{}  {:<12}  ", toned(word, tone_of(health), context.colour()), check);
+      std::string margin = fmt::format("{}  {:<12}  ", toned(word, tone_of_health(health), context.colour()), check);
       for (const auto line : split(message, '\n')) {
         context.print(margin + safe_text(line) + "\n");
         margin = std::string(20, ' ');
@@ -313,7 +313,7 @@ class Doctor final : public Command {
 
   std::string prometheus_, alertmanager_, exporter_, docker_ = "/var/run/docker.sock", heal_config_;
   std::vector<std::string> skipped_;
-  std::vector<Finding> findings_;
+  std::vector<Diagnosis> findings_;
 };
 
 }  // namespace

@@ -14,8 +14,6 @@
 namespace heal::ctl {
 namespace {
 
-constexpr Duration kWaitTimeout = 10min;
-
 class Heal final : public Command {
  public:
   CommandSpec spec() override {

@@ -18,7 +18,7 @@ namespace {
 
 // How long one connection is listened to before the list is looked at again: bounds how long a moment that fell between
 // the two, or a connection that died without a word, can stay unseen.
-constexpr Duration kPatience = 15s;
+constexpr Duration kStreamPatience = 15s;
 constexpr Duration kFirstRetry = 250ms;
 constexpr Duration kLongestRetry = 5s;
 
@@ -87,7 +87,7 @@ class IncidentsWatch final : public Command {
     HEAL_TRY_STATUS(look(context));
     if (verdict_) return {};
     const auto left = std::max<Duration>(deadline_ - context.clock().steady_now(), 0s);
-    return follow_events(context, last_id_, std::min(kPatience, left), [&](const TimelineEntry& entry) {
+    return follow_events(context, last_id_, std::min(kStreamPatience, left), [&](const TimelineEntry& entry) {
       take(context, entry);
       return verdict_ ? StreamNext::kEnd : StreamNext::kContinue;
     });

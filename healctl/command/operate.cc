@@ -12,9 +12,7 @@
 namespace heal::ctl {
 namespace {
 
-constexpr Duration kWaitTimeout = 10min;
-
-struct Words {
+struct VerbWords {
   const char* verb;
   const char* summary;
   const char* details;
@@ -32,21 +30,21 @@ bool may_be_retried(IncidentState state) {
          state == IncidentState::kSuppressed || state == IncidentState::kCancelled;
 }
 
-constexpr Words kApprove{
+constexpr VerbWords kApprove{
     "approve", "Agree to what an incident's playbook would do; the guards are asked again first.",
     "It agrees to the plan that \"incidents show\" tells, or to --plan only: another plan is refused.", "approved",
     is_asked};
-constexpr Words kReject{"reject", "Refuse what an incident's playbook would do.", "", "rejected", is_asked};
-constexpr Words kCancel{"cancel", "End an incident: at once, or at the next safe point while its steps run.",
-                        "What its steps did is undone as the playbook says.", "cancelled", is_open};
-constexpr Words kRetry{"retry",
-                       "Try again what failed, was interrupted, suppressed or cancelled, under the same guards.",
-                       "A new incident begins; the old one names it.", "tried again", may_be_retried};
+constexpr VerbWords kReject{"reject", "Refuse what an incident's playbook would do.", "", "rejected", is_asked};
+constexpr VerbWords kCancel{"cancel", "End an incident: at once, or at the next safe point while its steps run.",
+                            "What its steps did is undone as the playbook says.", "cancelled", is_open};
+constexpr VerbWords kRetry{"retry",
+                           "Try again what failed, was interrupted, suppressed or cancelled, under the same guards.",
+                           "A new incident begins; the old one names it.", "tried again", may_be_retried};
 
 /// approve, reject, cancel and retry: one request about one incident.
 class Operate final : public Command {
  public:
-  explicit Operate(const Words& words) : words_(words) {}
+  explicit Operate(const VerbWords& words) : words_(words) {}
 
   CommandSpec spec() override {
     CommandSpec spec{
@@ -149,7 +147,7 @@ class Operate final : public Command {
     return awaited.exit;
   }
 
-  const Words& words_;
+  const VerbWords& words_;
   std::string id_, reason_, plan_;
   bool wait_ = false, dry_run_ = false;
 };

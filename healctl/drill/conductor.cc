@@ -20,7 +20,7 @@ namespace {
 constexpr Duration kPoll = 250ms;
 /// How long the service is listened to before it is asked anyway.
 constexpr Duration kListen = 1s;
-constexpr Duration kAnswer = 5s;
+constexpr Duration kServiceAnswer = 5s;
 /// How long the service may take to undo the fault and to look whether it is undone.
 constexpr Duration kUndoPatience = 60s;
 
@@ -82,7 +82,7 @@ Result<std::vector<PromSample>> Conductor::query(const std::string& expression) 
   request.url = fmt::format("{}/api/v1/query?query={}", prometheus_, percent_encode(expression));
   request.ca_file = context_.settings().ca_file;
   HEAL_TRY(const auto response,
-           context_.ports().http.send(request, context_.clock().deadline_in(kAnswer), context_.stop()));
+           context_.ports().http.send(request, context_.clock().deadline_in(kServiceAnswer), context_.stop()));
   return parse_prometheus_query(response.body);
 }
 
@@ -100,7 +100,7 @@ Result<bool> Conductor::holds(const DrillCheck& check) {
   request.ca_file = context_.settings().ca_file;
   request.too_long = HttpClientRequest::TooLong::kCut;
   HEAL_TRY(const auto response,
-           context_.ports().http.send(request, context_.clock().deadline_in(kAnswer), context_.stop()));
+           context_.ports().http.send(request, context_.clock().deadline_in(kServiceAnswer), context_.stop()));
   if (check.status.empty()) return response.ok();
   return std::find(check.status.begin(), check.status.end(), response.status) != check.status.end();
 }

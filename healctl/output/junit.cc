@@ -10,7 +10,7 @@
 namespace heal::ctl {
 namespace {
 
-using Outcome = JunitCase::Outcome;
+using CaseOutcome = JunitCase::Outcome;
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -44,8 +44,10 @@ std::string escaped_lines(std::string_view text) {
 std::string to_xml(const JunitCase& one) {
   std::string out = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", escaped(one.suite),
                                 escaped(one.name), one.seconds);
-  if (one.outcome == Outcome::kPassed) return out + "/>\n";
-  const char* tag = one.outcome == Outcome::kFailed ? "failure" : one.outcome == Outcome::kError ? "error" : "skipped";
+  if (one.outcome == CaseOutcome::kPassed) return out + "/>\n";
+  const char* tag = one.outcome == CaseOutcome::kFailed  ? "failure"
+                    : one.outcome == CaseOutcome::kError ? "error"
+                                                         : "skipped";
   return out + fmt::format(">\n      <{0} message=\"{1}\">{2}</{0}>\n    </testcase>\n", tag, escaped(one.message),
                            escaped_lines(one.details));
 }
@@ -56,9 +58,9 @@ struct Tally {
 
   void add(const JunitCase& one) {
     ++tests;
-    failures += one.outcome == Outcome::kFailed ? 1 : 0;
-    errors += one.outcome == Outcome::kError ? 1 : 0;
-    skipped += one.outcome == Outcome::kSkipped ? 1 : 0;
+    failures += one.outcome == CaseOutcome::kFailed ? 1 : 0;
+    errors += one.outcome == CaseOutcome::kError ? 1 : 0;
+    skipped += one.outcome == CaseOutcome::kSkipped ? 1 : 0;
     seconds += one.seconds;
   }
   std::string str() const {

@@ -14,7 +14,7 @@ constexpr std::string_view kFiring = R"(ALERTS{alertstate="firing"})";
 /// Prometheus refuses more than 11 000 samples of a series.
 constexpr std::int64_t kMostSamples = 10'000;
 constexpr std::size_t kMostBytes = 256 << 20;
-constexpr Duration kAnswer = 1min;
+constexpr Duration kQueryAnswer = 1min;
 /// Alerts of one container that lie so near together are one trouble.
 constexpr Duration kTogether = 1min;
 
@@ -72,7 +72,7 @@ Result<AlertHistory> fetch_alerts(Context& context, const std::string& prometheu
     request.ca_file = context.settings().ca_file;
     request.max_response_bytes = kMostBytes;
     HEAL_TRY(const auto response,
-             context.ports().http.send(request, context.clock().deadline_in(kAnswer), context.stop()));
+             context.ports().http.send(request, context.clock().deadline_in(kQueryAnswer), context.stop()));
     HEAL_TRY(auto series, parse_prometheus_range(response.body));
     for (PromSeries& one : series) {
       const auto [place, is_new] = places.emplace(one.labels, out.series.size());

@@ -14,7 +14,7 @@ namespace heal::ctl {
 namespace {
 
 /// The service copies its whole store before it answers.
-constexpr Duration kPatience = 30min;
+constexpr Duration kBackupPatience = 30min;
 
 Status fetch_parts(ServiceClient& service, const std::string& name, std::uint64_t size, NewFile& file) {
   for (std::uint64_t offset = 0; offset < size;) {
@@ -66,7 +66,7 @@ Status NewFile::finish() {
 }
 
 Result<std::uint64_t> fetch_backup(ServiceClient& service, NewFile& file) {
-  HEAL_TRY(const Json answer, service.post("/backups", Json::object(), kPatience));
+  HEAL_TRY(const Json answer, service.post("/backups", Json::object(), kBackupPatience));
   HEAL_TRY(const Json* backup, get_object(answer, "backup"));
   HEAL_TRY(const std::string name, get_string(*backup, "name", "/backup"));
   HEAL_TRY(const std::int64_t bytes, get_int(*backup, "bytes", "/backup"));

@@ -11,7 +11,7 @@
 namespace heal::ctl {
 namespace {
 
-Tone tone_of(FaultLease::State state) {
+Tone tone_of_lease(FaultLease::State state) {
   switch (state) {
     case FaultLease::State::kIntended:
     case FaultLease::State::kApplied:
@@ -97,7 +97,7 @@ Table table_of(const std::vector<FaultLease>& leases, WallTime now) {
     table.add({lease.id,
                lease.kind,
                lease.target.str(),
-               {std::string(to_string(lease.state)), tone_of(lease.state)},
+               {std::string(to_string(lease.state)), tone_of_lease(lease.state)},
                relative_time(lease.injected_at, now),
                relative_time(lease.deadline, now),
                lease.owner,

@@ -4,11 +4,15 @@
 #include <optional>
 #include <string>
 
+#include "common/base/time.h"
 #include "common/model/incident.h"
 #include "healctl/context.h"
 #include "healctl/service/incidents.h"
 
 namespace heal::ctl {
+
+/// How long --wait waits when --timeout does not say.
+inline constexpr Duration kWaitTimeout = 10min;
 
 /// Polls an incident until `is_over` gives an exit code, telling on stderr what has been entered into its timeline
 /// meanwhile. A service that cannot be reached for a while is waited for. kUnknown at the deadline; kInterrupted at a

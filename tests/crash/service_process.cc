@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/check.h"
+#include "heal_test_paths.h"
 
 namespace heal::test {
 namespace {

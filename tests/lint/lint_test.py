@@ -105,12 +105,10 @@ class Dashboards(unittest.TestCase):
 
 
 class Tidy(unittest.TestCase):
-    def unit(self, root, name, text, includes=()):
+    def unit(self, root, name, text):
         path = pathlib.Path(root) / name
         path.write_text(text)
-        unit = tidy.Unit(pathlib.Path(root), {"file": str(path), "command": f"g++ -I. -Wall -std=c++20 -o {name}.o -c {path}"})
-        unit.includes = [pathlib.Path(root) / include for include in includes]
-        return unit
+        return tidy.Unit(pathlib.Path(root), {"file": str(path), "directory": root, "command": f"g++ -I{root} -Wall -std=c++20 -o {name}.o -c {path}"})
 
     def test_files_that_define_the_same_name_are_not_looked_at_as_one(self):
         with tempfile.TemporaryDirectory() as root:
@@ -120,14 +118,18 @@ class Tidy(unittest.TestCase):
             d = self.unit(root, "d.cc", "const int kMost = 2;\n")
             self.assertEqual([[a, b], [c, d]], list(tidy.bundles([a, b, c, d])))
 
-    def test_a_change_touches_what_includes_it_and_what_is_not_known(self):
+    def test_a_change_touches_what_includes_it_however_far(self):
         with tempfile.TemporaryDirectory() as root:
-            a = self.unit(root, "a.cc", "", ["x.h"])
-            b = self.unit(root, "b.cc", "", ["y.h"])
-            c = self.unit(root, "c.cc", "")
-            self.assertEqual([a, c], tidy.touched(pathlib.Path(root), [a, b, c], {"x.h"}))
-            self.assertEqual([b, c], tidy.touched(pathlib.Path(root), [a, b, c], {"b.cc"}))
-            self.assertEqual([a, b, c], tidy.touched(pathlib.Path(root), [a, b, c], {".clang-tidy"}))
+            folder = pathlib.Path(root)
+            (folder / "part").mkdir()
+            (folder / "part/x.h").write_text('#include "near.h"\n')
+            (folder / "part/near.h").write_text('#include "part/x.h"\n')
+            a = self.unit(root, "a.cc", '#include <vector>\n#include "part/x.h"\n')
+            b = self.unit(root, "b.cc", '#include "missing.h"\n')
+            self.assertEqual([folder / "part/near.h", folder / "part/x.h"], a.includes)
+            self.assertEqual([a], tidy.touched(folder, [a, b], {"part/near.h"}))
+            self.assertEqual([b], tidy.touched(folder, [a, b], {"b.cc"}))
+            self.assertEqual([a, b], tidy.touched(folder, [a, b], {".clang-tidy"}))
 
     def test_a_finding_in_a_header_is_told_once(self):
         seen = set()

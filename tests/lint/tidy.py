@@ -1,12 +1,12 @@
 """clang-tidy over our own translation units, in parallel. Prints each finding once and exits 1 if there is any.
 
-Usage: tidy.py BUILD [--since REV] [--jobs N] [REGEX]
-  BUILD        a build folder that has been built: it knows the commands, and which file includes which
+Usage: tidy.py [--since REV] [--jobs N] [REGEX]
   --since REV  only what the changes since REV can have touched: changed files, and those that include a changed one
   REGEX        only files whose path from the repository's root matches
 
-A unit that was clean is not looked at again until it, what it includes, its command, .clang-tidy or clang-tidy changes;
-BUILD/tidy/ remembers them.
+Configures the preset `tidy` in build/tidy, which has the command of every file alone; nothing need be built. A unit that was
+clean is not looked at again until it, what it includes of ours, its command, .clang-tidy, clang-tidy or an installed package
+changes; build/tidy/clean/ remembers them.
 """
 
 import argparse
@@ -24,6 +24,8 @@ import time
 
 CLANG_TIDY = "clang-tidy-14"
 BUNDLE = 8
+PACKAGES = pathlib.Path("/var/lib/dpkg/status")
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 OURS = re.compile(r"(common|exporter|webhook|healctl|compose|tests)/.*\.(cc|h)$")
 SUMMARY = re.compile(r"^(\d+ warnings? (and \d+ errors? )?generated\.|Error while processing .*|Found compiler error.*|)$")
 
@@ -32,38 +34,54 @@ def output_of(*argv):
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
+@functools.cache
+def included_by(path, folders):
+    """The files of ours that this one names."""
+    found = []
+    for name in INCLUDE.findall(path.read_text()):
+        paths = (pathlib.Path(os.path.normpath(folder / name)) for folder in (path.parent, *folders))
+        found += [file for file in paths if file.is_file()][:1]
+    return found
+
+
+def all_included(path, folders):
+    """The files of ours that this one includes, itself or through others."""
+    found, left = set(), [path]
+    while left:
+        fresh = set(included_by(left.pop(), folders)) - found
+        found |= fresh
+        left += fresh
+    return sorted(found)
+
+
 class Unit:
-    """One source file with the command that compiles it and the files that it read when it was last compiled."""
+    """One source file with the command that compiles it and the files of ours that it includes."""
 
     def __init__(self, root, entry):
         self.path = pathlib.Path(entry["file"])
         self.name = self.path.relative_to(root).as_posix()
         words = shlex.split(entry["command"])
-        self.object = words[words.index("-o") + 1]
         # Warnings are the compilers' task.
         self.flags = [*(word for word in words if re.match(r"-([DI]|std=)", word)), "-w"]
-        self.includes = []
+        folders = tuple(pathlib.Path(entry["directory"]) / word[2:] for word in self.flags if word.startswith("-I"))
+        self.includes = all_included(self.path, folders)
 
 
-def read_dependencies(build, text):
-    """Object -> files, from what `ninja -t deps` prints."""
-    found, files = {}, []
-    for line in text.splitlines():
-        if line.startswith("    "):
-            files.append(build / line.strip())
-        elif ": #deps" in line:
-            files = found[line.split(": #deps")[0]] = []
-    return found
+def commands(root):
+    """The folder and the entries of a compile_commands.json in which each file is compiled alone."""
+    configured = subprocess.run(["cmake", "--preset", "tidy"], cwd=root, capture_output=True, text=True)
+    if configured.returncode != 0:
+        sys.exit(f"cmake --preset tidy:\n{configured.stderr}")
+    build = root / "build/tidy"
+    return build, json.loads((build / "compile_commands.json").read_text())
 
 
-def read_units(root, build):
-    dependencies = read_dependencies(build, output_of("ninja", "-C", str(build), "-t", "deps"))
+def read_units(root, entries):
     units = {}
-    for entry in json.loads((build / "compile_commands.json").read_text()):
+    for entry in entries:
         path = pathlib.Path(entry["file"])
         if path.is_relative_to(root) and OURS.match(path.relative_to(root).as_posix()):
             unit = Unit(root, entry)
-            unit.includes = dependencies.get(unit.object, [])
             units.setdefault(unit.name, unit)
     return [units[name] for name in sorted(units)]
 
@@ -75,11 +93,11 @@ def changed_since(root, revision):
 
 
 def touched(root, units, changed):
-    """The units that a change of these files can have touched; all of them where it is not known."""
+    """The units that a change of these files can have touched."""
     if any(pathlib.PurePosixPath(name).name == ".clang-tidy" for name in changed):
         return units
     paths = {root / name for name in changed}
-    return [unit for unit in units if unit.path in paths or not unit.includes or paths.intersection(unit.includes)]
+    return [unit for unit in units if unit.path in paths or paths.intersection(unit.includes)]
 
 
 @functools.cache
@@ -91,25 +109,21 @@ def configuration_of(folder):
 class Keys:
     """What a verdict depends on, as one digest for each unit. Reads each file once."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self):
         self.files = {}
-        self.version = output_of(CLANG_TIDY, "--version")
+        packages = PACKAGES.stat() if PACKAGES.exists() else None
+        self.tools = output_of(CLANG_TIDY, "--version") + str(packages and packages.st_mtime_ns)
 
     def of_file(self, path):
         if path not in self.files:
             try:
-                if path.is_relative_to(self.root):
-                    self.files[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-                else:
-                    status = path.stat()
-                    self.files[path] = f"{status.st_size} {status.st_mtime_ns}"
+                self.files[path] = hashlib.sha256(path.read_bytes()).hexdigest()
             except OSError:
                 self.files[path] = "missing"
         return self.files[path]
 
     def of_unit(self, unit):
-        parts = [self.version, configuration_of(unit.path.parent), *unit.flags, *(f"{path} {self.of_file(path)}" for path in [unit.path, *unit.includes])]
+        parts = [self.tools, configuration_of(unit.path.parent), *unit.flags, *(f"{path} {self.of_file(path)}" for path in [unit.path, *unit.includes])]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -147,9 +161,9 @@ class Checker:
 
     def __init__(self, root, build):
         self.root = root
-        self.folder = build / "tidy"
+        self.folder = build / "clean"
         self.folder.mkdir(exist_ok=True)
-        keys = Keys(root)
+        keys = Keys()
         self.stamp_of = lambda unit: self.folder / keys.of_unit(unit)
 
     def run_tidy(self, path, configuration, flags):
@@ -194,7 +208,7 @@ def new_findings(root, text, seen):
 
 def run(root, build, units, jobs):
     checker = Checker(root, build)
-    todo = [unit for unit in units if not (unit.includes and checker.stamp_of(unit).exists())]
+    todo = [unit for unit in units if not checker.stamp_of(unit).exists()]
     started, seen, bad = time.monotonic(), set(), 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         # The longest first, so that no core is left with one at the end.
@@ -211,16 +225,15 @@ def run(root, build, units, jobs):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("build")
     parser.add_argument("regex", nargs="?", default="")
     parser.add_argument("--since", metavar="REV")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_intermixed_args()
     root = pathlib.Path(__file__).resolve().parents[2]
-    build = pathlib.Path(options.build).resolve()
-    units = [unit for unit in read_units(root, build) if re.search(options.regex, unit.name)]
+    build, entries = commands(root)
+    units = [unit for unit in read_units(root, entries) if re.search(options.regex, unit.name)]
     if not units:
-        sys.exit(f"{build}: no file of ours is compiled there")
+        sys.exit("no such file of ours is compiled")
     if options.since:
         units = touched(root, units, changed_since(root, options.since))
     return run(root, build, units, options.jobs)

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kMostSeconds = 24 * 3600;
 
-bool has_only(std::string_view text, std::string_view allowed) {
+bool is_made_of(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
@@ -32,12 +32,12 @@ bool is_set(std::string_view text) {
 }
 
 bool is_count(std::string_view text) {
-  return text == "all" || (text.size() <= 6 && has_only(text, "0123456789"));
+  return text == "all" || (text.size() <= 6 && is_made_of(text, "0123456789"));
 }
 
 /// Unix seconds with a fraction.
 bool is_time(std::string_view text) {
-  return text.size() <= 24 && has_only(text, "0123456789.") && std::count(text.begin(), text.end(), '.') <= 1;
+  return text.size() <= 24 && is_made_of(text, "0123456789.") && std::count(text.begin(), text.end(), '.') <= 1;
 }
 
 bool is_seconds(std::string_view text) {
@@ -149,7 +149,7 @@ std::optional<std::string> match_path(std::string_view pattern, const std::vecto
 }
 
 bool is_version(std::string_view text) {
-  return text.size() == 5 && text.starts_with("v1.") && has_only(text.substr(3), "0123456789");
+  return text.size() == 5 && text.starts_with("v1.") && is_made_of(text.substr(3), "0123456789");
 }
 
 bool is_odd_segment(std::string_view part) {
@@ -160,7 +160,7 @@ bool is_odd_segment(std::string_view part) {
 std::vector<std::string_view> plain_segments(std::string_view target) {
   const auto path = target.substr(0, target.find('?'));
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
-  if (!path.starts_with('/') || !has_only(path, kPlain)) return {};
+  if (!path.starts_with('/') || !is_made_of(path, kPlain)) return {};
   auto parts = split(path.substr(1), '/');
   if (std::any_of(parts.begin(), parts.end(), is_odd_segment)) return {};
   return parts;

@@ -15,7 +15,7 @@ namespace {
 using config::MapReader;
 using config::Value;
 
-constexpr std::int64_t kMostActions = 100'000;
+constexpr std::int64_t kMostRateActions = 100'000;
 
 std::optional<Verb> as_verb(const Value& value) {
   std::vector<std::pair<std::string, Verb>> words;
@@ -28,7 +28,7 @@ std::optional<RateLimit> as_rate(const Value& value) {
   RateLimit out;
   std::int64_t actions = out.actions;
   MapReader map(value, "a rate");
-  map.required("actions", actions, config::as_integer(1, kMostActions));
+  map.required("actions", actions, config::as_integer(1, kMostRateActions));
   map.required("window", out.window, config::as_positive_duration);
   map.finish();
   out.actions = static_cast<std::uint32_t>(actions);

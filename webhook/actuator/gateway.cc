@@ -16,9 +16,9 @@
 namespace heal::actuator {
 namespace {
 
-constexpr Duration kCallTime = 60s;       // on top of a grace that was asked for
-constexpr Duration kLongest = 1h;         // of waiting for a container's end
-constexpr std::size_t kMostActions = 64;  // that wait for the engine at the same time
+constexpr Duration kCallTime = 60s;              // on top of a grace that was asked for
+constexpr Duration kLongest = 1h;                // of waiting for a container's end
+constexpr std::size_t kMostActionsWaiting = 64;  // that wait for the engine at the same time
 
 bool is_long(const Call& call) {
   return call.is_stream || call.verb == Verb::kWait;
@@ -151,7 +151,7 @@ bool Gateway::bound_stop(Visit& visit) {
 
 void Gateway::start_action(const std::shared_ptr<Visit>& visit) {
   const auto task = [this, visit](std::stop_token stop) { forward(*visit, std::move(stop)); };
-  if (actions_.start(kMostActions, task)) return;
+  if (actions_.start(kMostActionsWaiting, task)) return;
   visit->refuse({Reason::kBusy, "too many actions at the same time"}, 1s);
 }
 

@@ -10,7 +10,7 @@
 namespace heal::remedy {
 namespace {
 
-constexpr Duration kLook = 5s;
+constexpr Duration kAlertmanagerLook = 5s;
 
 /// By which a silence is known to be this step's.
 std::string token_of(const ActionScope& scope) {
@@ -102,7 +102,8 @@ ProbeAnswer probe_silence(const ActionScope& scope, const BeforeState&, WallTime
   bool is_sure = !scope.world.alertmanagers.empty();
   const WallTime wanted = intended_at + scope.step.arguments.duration("for");
   for (const auto& alertmanager : scope.world.alertmanagers) {
-    const auto own = own_silences(*alertmanager, token_of(scope), scope.tools.clock.deadline_in(kLook), stop);
+    const auto own =
+        own_silences(*alertmanager, token_of(scope), scope.tools.clock.deadline_in(kAlertmanagerLook), stop);
     is_sure = is_sure && own.has_value();
     if (!own.has_value()) continue;
     // An older one of this step ends earlier. Alertmanager keeps milliseconds.
@@ -171,7 +172,7 @@ ProbeAnswer probe_alert(const ActionScope& scope, const BeforeState&, WallTime, 
   bool is_sure = !scope.world.alertmanagers.empty();
   const Labels labels = alert_of(scope).labels;
   for (const auto& alertmanager : scope.world.alertmanagers) {
-    const auto found = alertmanager->find(labels, scope.tools.clock.deadline_in(kLook), stop);
+    const auto found = alertmanager->find(labels, scope.tools.clock.deadline_in(kAlertmanagerLook), stop);
     if (found.has_value() && found->has_value()) return {Probed::kHappened, "the alert fires"};
     is_sure = is_sure && found.has_value();
   }

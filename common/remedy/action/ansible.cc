@@ -11,7 +11,7 @@
 namespace heal::remedy {
 namespace {
 
-constexpr std::size_t kMostOutput = 8 << 20;
+constexpr std::size_t kMostReport = 8 << 20;
 constexpr int kNoSuchProgram = 127;  // of env
 
 /// `name:` with a comma is Ansible's way to give hosts instead of a file; `@` and `:` would mean something else.
@@ -45,7 +45,7 @@ ProcessSpec spec_of(const playbook::Arguments& arguments, const std::string& hos
                       {"ANSIBLE_STDOUT_CALLBACK", "json"},
                       {"ANSIBLE_RETRY_FILES_ENABLED", "0"},
                       {"ANSIBLE_NOCOLOR", "1"}};
-  spec.max_output_bytes = kMostOutput;
+  spec.max_output_bytes = kMostReport;
   return spec;
 }
 
@@ -77,7 +77,7 @@ ActionResult of_report(const AnsibleReport& report, const ProcessOutcome& outcom
   return result;
 }
 
-ActionResult of_exit(const ProcessOutcome& outcome) {
+ActionResult result_of(const ProcessOutcome& outcome) {
   if (outcome.exit_code == kNoSuchProgram)
     return ActionResult::failed("not_found", "ansible-playbook is not installed on this machine");
   if (outcome.output_truncated)
@@ -91,7 +91,7 @@ ActionResult of_exit(const ProcessOutcome& outcome) {
       fmt::format("ansible-playbook ended with exit code {}; {}: {}", outcome.exit_code, report.error().str(), words));
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+ActionResult run_playbook(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   const auto& arguments = scope.step.arguments;
   const auto& allowed = scope.world.bundle.config.allow.ansible;
   if (std::find(allowed.begin(), allowed.end(), arguments.text("playbook")) == allowed.end())
@@ -105,7 +105,7 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
     return ActionResult::failed(std::string(to_string(outcome.error().code())), outcome.error().str());
   switch (outcome->end) {
     case ProcessOutcome::End::kExited:
-      return with_left_over(of_exit(*outcome), *outcome);
+      return with_left_over(result_of(*outcome), *outcome);
     case ProcessOutcome::End::kSignalled:
       return ActionResult::unknown("signal", fmt::format("ansible-playbook was ended by signal {}", outcome->signal));
     case ProcessOutcome::End::kTimedOut:
@@ -119,6 +119,6 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
 
 }  // namespace
 
-const ActionKind kAnsiblePlaybook{"ansible.playbook", nullptr, run, nullptr};
+const ActionKind kAnsiblePlaybook{"ansible.playbook", nullptr, run_playbook, nullptr};
 
 }  // namespace heal::remedy

@@ -20,7 +20,7 @@ ProcessSpec spec_of(const playbook::PlannedStep& step) {
   return spec;
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+ActionResult run_command(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   const ProcessSpec spec = spec_of(scope.step);
   const auto& allowed = scope.world.bundle.config.allow.commands;
   if (spec.argv.empty() || std::find(allowed.begin(), allowed.end(), spec.argv.front()) == allowed.end())
@@ -47,6 +47,6 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
 
 }  // namespace
 
-const ActionKind kCommand{"command", nullptr, run, nullptr};
+const ActionKind kCommand{"command", nullptr, run_command, nullptr};
 
 }  // namespace heal::remedy

@@ -52,10 +52,6 @@ std::vector<ContainerInfo> in_order(std::vector<ContainerInfo> left) {
   return out;
 }
 
-const TargetId& target_of(const ActionScope& scope) {
-  return scope.step.target ? *scope.step.target : scope.plan.target;
-}
-
 /// Not one of them is touched when one of them is not in the inventory.
 Status check_inventory(const ActionScope& scope, const std::vector<ContainerInfo>& containers) {
   for (const auto& container : containers) {
@@ -99,7 +95,7 @@ std::vector<std::string> ids_of(const BeforeState& before) {
 }
 
 /// Each container's id → name, status and start, in the intent: all that the step may touch.
-Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
+Result<BeforeState> prepare_services(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
   HEAL_TRY(const DockerTarget target, docker_target(scope));
   HEAL_TRY(const auto containers, members(scope, deadline, stop));
   BeforeState before;
@@ -117,7 +113,7 @@ Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::st
 
 /// The same; those that were restarted since the first try are marked, and how they were then is what a probe goes by.
 Result<BeforeState> prepare_restart(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
-  HEAL_TRY(BeforeState before, prepare(scope, deadline, std::move(stop)));
+  HEAL_TRY(BeforeState before, prepare_services(scope, deadline, std::move(stop)));
   if (scope.first_found == nullptr) return before;
   for (const std::string& id : ids_of(before)) {
     const std::string key = "started_at " + id;
@@ -315,8 +311,10 @@ bool were_all_at_rest(const playbook::PlannedStep&, const BeforeState& found) {
 
 }  // namespace
 
-const ActionKind kComposeStart{"compose.start", prepare, start, probe_start, undo_start, were_all_running, touches};
-const ActionKind kComposeStop{"compose.stop", prepare, stop_all, probe_stop, undo_stop, were_all_at_rest, touches};
+const ActionKind kComposeStart{"compose.start", prepare_services, start,  probe_start,
+                               undo_start,      were_all_running, touches};
+const ActionKind kComposeStop{"compose.stop", prepare_services, stop_all, probe_stop,
+                              undo_stop,      were_all_at_rest, touches};
 const ActionKind kComposeRestart{"compose.restart", prepare_restart, restart, probe_restart, nullptr, nullptr, touches};
 
 }  // namespace heal::remedy

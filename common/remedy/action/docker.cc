@@ -26,6 +26,10 @@ std::string successor_of(const playbook::Scope& values, const std::string& id) {
 
 }  // namespace
 
+const TargetId& target_of(const ActionScope& scope) {
+  return scope.step.target ? *scope.step.target : scope.plan.target;
+}
+
 const std::string& value_of(const BeforeState& before, std::string_view name) {
   static const std::string kNone;
   auto it = before.find(name);

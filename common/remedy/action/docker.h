@@ -10,6 +10,9 @@ namespace heal::remedy {
 /// How long a look at the engine may take.
 inline constexpr Duration kEngineLook = 5s;
 
+/// What the step acts on: its own target or the plan's.
+const TargetId& target_of(const ActionScope& scope);
+
 /// The engine and the container that a docker step acts on.
 struct DockerTarget {
   ContainerEngine* engine = nullptr;

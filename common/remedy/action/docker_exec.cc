@@ -18,7 +18,8 @@ ExecSpec spec_of(const playbook::Arguments& arguments) {
   return spec;
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult exec_in_container(const ActionScope& scope, const BeforeState& before, Deadline deadline,
+                               std::stop_token stop) {
   auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   const ExecSpec spec = spec_of(scope.step.arguments);
@@ -34,6 +35,6 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
 }  // namespace
 
 // Nothing tells afterwards whether it ran: an engine forgets programs that have ended.
-const ActionKind kDockerExec{"docker.exec", prepare_docker, run, nullptr};
+const ActionKind kDockerExec{"docker.exec", prepare_docker, exec_in_container, nullptr};
 
 }  // namespace heal::remedy

@@ -5,7 +5,7 @@
 namespace heal::remedy {
 namespace {
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+ActionResult inspect(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   auto target = docker_target(scope);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   auto info = target->engine->inspect(target->container, deadline, std::move(stop));
@@ -13,12 +13,12 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
   return ActionResult::done(fmt::format("{} is {}", target->shown, info->status), docker_outputs(*info));
 }
 
-ProbeAnswer probe(const ActionScope&, const BeforeState&, WallTime, std::stop_token) {
+ProbeAnswer probe_inspect(const ActionScope&, const BeforeState&, WallTime, std::stop_token) {
   return {Probed::kDidNotHappen, "looking changes nothing"};
 }
 
 }  // namespace
 
-const ActionKind kDockerInspect{"docker.inspect", nullptr, run, probe};
+const ActionKind kDockerInspect{"docker.inspect", nullptr, inspect, probe_inspect};
 
 }  // namespace heal::remedy

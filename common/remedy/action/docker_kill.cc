@@ -5,7 +5,8 @@
 namespace heal::remedy {
 namespace {
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult kill_container(const ActionScope& scope, const BeforeState& before, Deadline deadline,
+                            std::stop_token stop) {
   auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   const std::string& signal = scope.step.arguments.text("signal");
@@ -15,7 +16,7 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
 }
 
 /// Only a deadly signal leaves a trace.
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_kill(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   const std::string& signal = scope.step.arguments.text("signal");
   if (signal != "SIGKILL" && signal != "KILL" && signal != "9")
     return {Probed::kUnknown, fmt::format("nothing shows whether {} arrived", signal)};
@@ -29,6 +30,6 @@ ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime,
 
 }  // namespace
 
-const ActionKind kDockerKill{"docker.kill", prepare_docker, run, probe};
+const ActionKind kDockerKill{"docker.kill", prepare_docker, kill_container, probe_kill};
 
 }  // namespace heal::remedy

@@ -19,10 +19,6 @@ std::string old_name(const std::string& name) {
   return name + std::string(kOldSuffix);
 }
 
-const TargetId& target_of(const ActionScope& scope) {
-  return scope.step.target ? *scope.step.target : scope.plan.target;
-}
-
 /// All labels but the mark of an exchange, short and comparable.
 std::string labels_text(const ContainerInfo& container) {
   std::string text;
@@ -135,7 +131,7 @@ class Exchange {
   bool is_renamed_ = false;
 };
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult recreate(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
   auto target = docker_target(scope);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   return Exchange(scope, *target->engine, before, deadline, std::move(stop)).run();
@@ -148,7 +144,7 @@ Status check_successor(const ActionScope& scope, const BeforeState& before, cons
   return make_error(ErrorCode::kConflict, "another container has its name, with another image or other labels");
 }
 
-Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
+Result<BeforeState> prepare_recreate(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
   HEAL_TRY(const DockerTarget target, docker_target(scope));
   HEAL_TRY(BeforeState before, prepare_docker(scope, deadline, stop));
   HEAL_TRY(const ContainerInfo info, target.engine->inspect(target.container, deadline, std::move(stop)));
@@ -160,7 +156,7 @@ Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::st
 
 /// Done when a container that was made like it runs under the name; not done when the same one does, and nothing waits
 /// to replace it.
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_recreate(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   auto target = docker_target(scope);
   if (!target.has_value()) return {Probed::kUnknown, target.error().str()};
   const std::string& name = target_of(scope).name;
@@ -189,6 +185,6 @@ ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime,
 
 }  // namespace
 
-const ActionKind kDockerRecreate{"docker.recreate", prepare, run, probe};
+const ActionKind kDockerRecreate{"docker.recreate", prepare_recreate, recreate, probe_recreate};
 
 }  // namespace heal::remedy

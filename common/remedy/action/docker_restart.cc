@@ -14,7 +14,8 @@ Status thaw(const DockerTarget& target, const BeforeState& before, Deadline dead
   return {};
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult restart_container(const ActionScope& scope, const BeforeState& before, Deadline deadline,
+                               std::stop_token stop) {
   auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   auto thawed = thaw(*target, before, deadline, stop);
@@ -25,13 +26,13 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
   return ActionResult::done(fmt::format("{} restarted", target->shown), {{"changed", "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_restarted(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   return probe_docker(scope, before, scope.step.arguments.duration("grace") + kEngineSlack, was_started_since,
                       std::move(stop));
 }
 
 }  // namespace
 
-const ActionKind kDockerRestart{"docker.restart", prepare_docker, run, probe};
+const ActionKind kDockerRestart{"docker.restart", prepare_docker, restart_container, probe_restarted};
 
 }  // namespace heal::remedy

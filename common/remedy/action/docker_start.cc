@@ -5,7 +5,8 @@
 namespace heal::remedy {
 namespace {
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult start_container(const ActionScope& scope, const BeforeState& before, Deadline deadline,
+                             std::stop_token stop) {
   auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   const auto status = before.find("status");
@@ -20,18 +21,18 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
                             {{"changed", was_running ? "false" : "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_started(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   return probe_docker(
       scope, before, kEngineSlack, [](const BeforeState&, const ContainerInfo& now) { return now.running(); },
       std::move(stop));
 }
 
-bool was_so(const playbook::PlannedStep&, const BeforeState& found) {
+bool was_started(const playbook::PlannedStep&, const BeforeState& found) {
   return value_of(found, "status") == "running";
 }
 
 }  // namespace
 
-const ActionKind kDockerStart{"docker.start", prepare_docker, run, probe, nullptr, was_so};
+const ActionKind kDockerStart{"docker.start", prepare_docker, start_container, probe_started, nullptr, was_started};
 
 }  // namespace heal::remedy

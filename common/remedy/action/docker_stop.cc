@@ -5,7 +5,8 @@
 namespace heal::remedy {
 namespace {
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult stop_container(const ActionScope& scope, const BeforeState& before, Deadline deadline,
+                            std::stop_token stop) {
   auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   auto change =
@@ -16,19 +17,19 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
                             {{"changed", was_stopped ? "false" : "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_stopped(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   return probe_docker(
       scope, before, scope.step.arguments.duration("grace") + kEngineSlack,
       [](const BeforeState&, const ContainerInfo& now) { return now.status == "exited" || now.status == "dead"; },
       std::move(stop));
 }
 
-bool was_so(const playbook::PlannedStep&, const BeforeState& found) {
+bool was_stopped(const playbook::PlannedStep&, const BeforeState& found) {
   return is_at_rest(value_of(found, "status"));
 }
 
 }  // namespace
 
-const ActionKind kDockerStop{"docker.stop", prepare_docker, run, probe, nullptr, was_so};
+const ActionKind kDockerStop{"docker.stop", prepare_docker, stop_container, probe_stopped, nullptr, was_stopped};
 
 }  // namespace heal::remedy

@@ -12,28 +12,28 @@ namespace {
 constexpr std::int64_t kPeriod = 100'000;
 constexpr std::int64_t kNoLimit = -1;
 
-struct Member {
+struct LimitMember {
   const char* name;
   std::optional<std::int64_t> ContainerLimits::*limit;
 };
-constexpr Member kMembers[] = {
+constexpr LimitMember kMembers[] = {
     {"memory", &ContainerLimits::memory_bytes},      {"memory_swap", &ContainerLimits::memory_swap_bytes},
     {"nano_cpus", &ContainerLimits::nano_cpus},      {"cpu_quota", &ContainerLimits::cpu_quota_us},
     {"cpu_period", &ContainerLimits::cpu_period_us}, {"pids", &ContainerLimits::pids}};
 
 ContainerLimits limits_of(const BeforeState& before) {
   ContainerLimits limits;
-  for (const Member& member : kMembers)
+  for (const LimitMember& member : kMembers)
     limits.*member.limit = parse_int(value_of(before, member.name));
   return limits;
 }
 
 /// With the limits as they are, and with the host's memory: where there is no limit, it is the one to go back to.
-Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
+Result<BeforeState> prepare_update(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
   HEAL_TRY(const DockerTarget target, docker_target(scope));
   HEAL_TRY(BeforeState before, prepare_docker(scope, deadline, stop));
   HEAL_TRY(const ContainerInfo info, target.engine->inspect(target.container, deadline, stop));
-  for (const Member& member : kMembers) {
+  for (const LimitMember& member : kMembers) {
     if (const auto& limit = info.limits.*member.limit) before[member.name] = fmt::format("{}", *limit);
   }
   if (info.limits.memory_bytes || !scope.step.arguments.has("memory")) return before;
@@ -73,7 +73,7 @@ ContainerLimits wanted(const playbook::Arguments& arguments, const ContainerLimi
 }
 
 bool holds(const ContainerLimits& wanted, const ContainerLimits& now) {
-  for (const Member& member : kMembers) {
+  for (const LimitMember& member : kMembers) {
     const auto& limit = wanted.*member.limit;
     if (limit && *limit != (now.*member.limit).value_or(kNoLimit)) return false;
   }
@@ -82,14 +82,14 @@ bool holds(const ContainerLimits& wanted, const ContainerLimits& now) {
 
 std::string describe(const ContainerLimits& limits) {
   std::string out;
-  for (const Member& member : kMembers) {
+  for (const LimitMember& member : kMembers) {
     if (const auto& limit = limits.*member.limit)
       out += fmt::format("{}{}={}", out.empty() ? "" : ", ", member.name, *limit);
   }
   return out;
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult set_limits(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
   auto target = docker_target(scope, before);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   const ContainerLimits now = limits_of(before);
@@ -102,7 +102,7 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline d
   return ActionResult::done(fmt::format("{} has {} now", target->shown, describe(limits)), {{"changed", "true"}});
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_update(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   auto target = docker_target(scope);
   if (!target.has_value()) return {Probed::kUnknown, target.error().str()};
   auto info = target->engine->inspect(value_of(before, "id"), scope.tools.clock.deadline_in(kEngineLook), stop);
@@ -134,7 +134,8 @@ Result<ContainerLimits> former(const playbook::Arguments& arguments, const Befor
   return out;
 }
 
-ActionResult restore(const ActionScope& scope, const BeforeState& found, Deadline deadline, std::stop_token stop) {
+ActionResult restore_limits(const ActionScope& scope, const BeforeState& found, Deadline deadline,
+                            std::stop_token stop) {
   auto target = docker_target(scope, found);
   if (!target.has_value()) return ActionResult::of_error(target.error());
   auto limits = former(scope.step.arguments, found);
@@ -144,13 +145,14 @@ ActionResult restore(const ActionScope& scope, const BeforeState& found, Deadlin
   return ActionResult::done(fmt::format("{} has {} again", target->shown, describe(*limits)));
 }
 
-bool was_so(const playbook::PlannedStep& step, const BeforeState& found) {
+bool were_limits_so(const playbook::PlannedStep& step, const BeforeState& found) {
   const ContainerLimits then = limits_of(found);
   return holds(wanted(step.arguments, then), then);
 }
 
 }  // namespace
 
-const ActionKind kDockerUpdate{"docker.update", prepare, run, probe, restore, was_so};
+const ActionKind kDockerUpdate{"docker.update", prepare_update, set_limits,
+                               probe_update,    restore_limits, were_limits_so};
 
 }  // namespace heal::remedy

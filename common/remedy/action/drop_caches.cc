@@ -12,7 +12,7 @@ Host::Caches caches_of(const std::string& word) {
   return word == "all" ? Host::Caches::kAll : Host::Caches::kPageCache;
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline, std::stop_token) {
+ActionResult drop_caches(const ActionScope& scope, const BeforeState&, Deadline, std::stop_token) {
   const auto& allowed = scope.world.bundle.config.allow.host;
   if (std::find(allowed.begin(), allowed.end(), "drop_caches") == allowed.end())
     return ActionResult::failed("refused", "drop_caches is not under allow.host in heal.yml");
@@ -26,6 +26,6 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline, std::st
 
 }  // namespace
 
-const ActionKind kHostDropCaches{"host.drop_caches", nullptr, run, nullptr};
+const ActionKind kHostDropCaches{"host.drop_caches", nullptr, drop_caches, nullptr};
 
 }  // namespace heal::remedy

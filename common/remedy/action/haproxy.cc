@@ -12,7 +12,7 @@ namespace {
 // Bits of srv_admin_state that an operator sets (HAProxy management guide, "show servers state").
 constexpr std::int64_t kForcedMaint = 0x01;
 constexpr std::int64_t kForcedDrain = 0x08;
-constexpr Duration kLook = 5s;
+constexpr Duration kHaproxyLook = 5s;
 
 /// A server as HAProxy's runtime API tells of it.
 struct Server {
@@ -100,7 +100,7 @@ std::string describe(const Server& server) {
   return fmt::format("{}, weight {}", server.state, server.weight);
 }
 
-Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
+Result<BeforeState> prepare_server(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
   const auto& allowed = scope.world.bundle.config.allow.haproxy;
   if (std::find(allowed.begin(), allowed.end(), scope.step.arguments.text("socket")) == allowed.end())
     return make_error(ErrorCode::kRefused, "the socket is not under allow.haproxy in heal.yml");
@@ -140,12 +140,12 @@ ActionResult apply(const ActionScope& scope, const Wish& wish, Deadline deadline
       {{"changed", has_changed ? "true" : "false"}, {"state", now->state}, {"weight", fmt::format("{}", now->weight)}});
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+ActionResult set_server(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   return apply(scope, wish_of(scope.step.arguments), deadline, std::move(stop));
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState&, WallTime, std::stop_token stop) {
-  Runtime runtime(scope, scope.tools.clock.deadline_in(kLook), std::move(stop));
+ProbeAnswer probe_server(const ActionScope& scope, const BeforeState&, WallTime, std::stop_token stop) {
+  Runtime runtime(scope, scope.tools.clock.deadline_in(kHaproxyLook), std::move(stop));
   const auto now = runtime.look();
   if (!now.has_value()) return {Probed::kUnknown, now.error().str()};
   // A command is carried out before it is answered: what is not there now will not come.
@@ -153,7 +153,8 @@ ProbeAnswer probe(const ActionScope& scope, const BeforeState&, WallTime, std::s
           fmt::format("{} is {}", runtime.shown(), describe(*now))};
 }
 
-ActionResult restore(const ActionScope& scope, const BeforeState& found, Deadline deadline, std::stop_token stop) {
+ActionResult restore_server(const ActionScope& scope, const BeforeState& found, Deadline deadline,
+                            std::stop_token stop) {
   const auto state = found.find("state");
   const auto weight = found.find("weight");
   if (state == found.end() || weight == found.end())
@@ -164,7 +165,7 @@ ActionResult restore(const ActionScope& scope, const BeforeState& found, Deadlin
   return apply(scope, wish, deadline, std::move(stop));
 }
 
-bool was_so(const playbook::PlannedStep& step, const BeforeState& found) {
+bool was_server_so(const playbook::PlannedStep& step, const BeforeState& found) {
   const auto state = found.find("state");
   const auto weight = found.find("weight");
   if (state == found.end() || weight == found.end()) return false;
@@ -173,6 +174,7 @@ bool was_so(const playbook::PlannedStep& step, const BeforeState& found) {
 
 }  // namespace
 
-const ActionKind kHaproxyServer{"haproxy.server", prepare, run, probe, restore, was_so};
+const ActionKind kHaproxyServer{"haproxy.server", prepare_server, set_server,
+                                probe_server,     restore_server, was_server_so};
 
 }  // namespace heal::remedy

@@ -11,7 +11,7 @@
 namespace heal::remedy {
 namespace {
 
-constexpr std::size_t kMostOutput = 4096;
+constexpr std::size_t kMostShownBody = 4096;
 
 HttpClientRequest request_of(const playbook::Arguments& arguments) {
   HttpClientRequest request;
@@ -39,7 +39,7 @@ bool is_open(const HttpClientRequest& request, int status) {
   return (request.method == "POST" || request.method == "PATCH") && (status == 502 || status == 503 || status == 504);
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+ActionResult send_request(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   const playbook::Arguments& arguments = scope.step.arguments;
   HttpClientRequest request = request_of(arguments);
   const auto files =
@@ -56,12 +56,12 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
   result.reason = is_good ? "done" : "unexpected_status";
   result.message = fmt::format("{}: status {}", what, response->status);
   result.outputs = {{"status", fmt::format("{}", response->status)},
-                    {"body", to_valid_utf8(response->body.substr(0, kMostOutput))}};
+                    {"body", to_valid_utf8(response->body.substr(0, kMostShownBody))}};
   return result;
 }
 
 }  // namespace
 
-const ActionKind kHttpRequest{"http.request", nullptr, run, nullptr};
+const ActionKind kHttpRequest{"http.request", nullptr, send_request, nullptr};
 
 }  // namespace heal::remedy

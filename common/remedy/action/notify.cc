@@ -13,7 +13,7 @@
 namespace heal::remedy {
 namespace {
 
-constexpr std::size_t kMostOutput = 4096;
+constexpr std::size_t kMostShownAnswer = 4096;
 
 /// Says which notification it is, so that who gets it twice can tell.
 std::string id_of(const ActionScope& scope) {
@@ -89,7 +89,7 @@ ActionResult webhook(const ActionScope& scope, const BeforeState&, Deadline dead
   result.reason = response->ok() ? "done" : "unexpected_status";
   result.message = fmt::format("webhook {}: status {}", name, response->status);
   result.outputs = {{"status", fmt::format("{}", response->status)},
-                    {"body", to_valid_utf8(response->body.substr(0, kMostOutput))}};
+                    {"body", to_valid_utf8(response->body.substr(0, kMostShownAnswer))}};
   return result;
 }
 

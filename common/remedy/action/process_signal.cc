@@ -88,7 +88,7 @@ std::string describe(const Consumer& consumer) {
 }
 
 /// Chooses the process: it is in the intent before it gets its signal.
-Result<BeforeState> prepare(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
+Result<BeforeState> prepare_signal(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
   if (scope.tools.host == nullptr) return make_error(ErrorCode::kUnreachable, "this machine is not in reach");
   const bool by_cpu = scope.step.arguments.text("by") == "cpu";
   HEAL_TRY(const ProcessScope where, scope_of(scope, deadline, stop));
@@ -118,7 +118,7 @@ HostProcess process_of(const BeforeState& before) {
   return process;
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline, std::stop_token) {
+ActionResult send_signal(const ActionScope& scope, const BeforeState& before, Deadline, std::stop_token) {
   const std::string& signal = scope.step.arguments.text("signal");
   const Status sent = scope.tools.host->signal(process_of(before), signal);
   if (!sent.has_value()) return ActionResult::failed(std::string(to_string(sent.error().code())), sent.error().str());
@@ -130,7 +130,7 @@ ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline, 
 }
 
 /// Only an end leaves a trace.
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+ProbeAnswer probe_signal(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
   if (scope.tools.host == nullptr) return {Probed::kUnknown, "this machine is not in reach"};
   const auto where = scope_of(scope, scope.tools.clock.deadline_in(kEngineLook), std::move(stop));
   if (!where.has_value()) return {Probed::kUnknown, where.error().str()};
@@ -149,6 +149,6 @@ ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime,
 
 }  // namespace
 
-const ActionKind kProcessSignal{"process.signal", prepare, run, probe};
+const ActionKind kProcessSignal{"process.signal", prepare_signal, send_signal, probe_signal};
 
 }  // namespace heal::remedy

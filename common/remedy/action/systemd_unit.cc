@@ -9,7 +9,7 @@ namespace heal::remedy {
 namespace {
 
 constexpr const char* kProgram = "/usr/bin/systemctl";
-constexpr Duration kLook = 10s;
+constexpr Duration kSystemctlLook = 10s;
 
 std::string unit_of(const ActionScope& scope) {
   return scope.step.target.value_or(scope.plan.target).name;
@@ -34,7 +34,7 @@ Error error_of(const ProcessOutcome& outcome) {
   return make_error(ErrorCode::kUnavailable, "systemctl ended with exit code {}: {}", outcome.exit_code, words);
 }
 
-Result<BeforeState> look(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
+Result<BeforeState> look_at_unit(const ActionScope& scope, Deadline deadline, std::stop_token stop) {
   HEAL_TRY(const auto outcome,
            systemctl(scope, {"show", "--property=LoadState,ActiveState,SubState,Result,InvocationID,Type"}, deadline,
                      std::move(stop)));
@@ -110,17 +110,18 @@ ActionResult act(const ActionScope& scope, const std::string& action, const Befo
     return ActionResult::unknown(outcome->end == ProcessOutcome::End::kStopped ? "cancelled" : "timeout",
                                  fmt::format("systemctl {} was not waited for; systemd goes on with its job", action));
   if (!outcome->ok()) return ActionResult::failed("exit_code", error_of(*outcome).str());
-  const auto now = look(scope, deadline, std::move(stop));
+  const auto now = look_at_unit(scope, deadline, std::move(stop));
   if (!now.has_value()) return ActionResult::unknown(std::string(to_string(now.error().code())), now.error().str());
   return of_state(scope, action, before, *now);
 }
 
-ActionResult run(const ActionScope& scope, const BeforeState& before, Deadline deadline, std::stop_token stop) {
+ActionResult run_systemctl(const ActionScope& scope, const BeforeState& before, Deadline deadline,
+                           std::stop_token stop) {
   return act(scope, scope.step.arguments.text("action"), before, deadline, std::move(stop));
 }
 
-ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
-  const auto now = look(scope, scope.tools.clock.deadline_in(kLook), std::move(stop));
+ProbeAnswer probe_unit(const ActionScope& scope, const BeforeState& before, WallTime, std::stop_token stop) {
+  const auto now = look_at_unit(scope, scope.tools.clock.deadline_in(kSystemctlLook), std::move(stop));
   if (!now.has_value()) return {Probed::kUnknown, now.error().str()};
   if (holds(scope.step.arguments.text("action"), before, *now)) return {Probed::kHappened, describe(scope, *now)};
   const std::string& active = value_of(*now, "ActiveState");
@@ -133,19 +134,19 @@ ProbeAnswer probe(const ActionScope& scope, const BeforeState& before, WallTime,
   return {is_moving || may_have_run ? Probed::kUnknown : Probed::kDidNotHappen, describe(scope, *now)};
 }
 
-ActionResult restore(const ActionScope& scope, const BeforeState& found, Deadline deadline, std::stop_token stop) {
+ActionResult restore_unit(const ActionScope& scope, const BeforeState& found, Deadline deadline, std::stop_token stop) {
   if (!is_active(found) && !is_off(found))
     return ActionResult::failed("conflict", "the unit was between two states before the step");
   return act(scope, is_active(found) ? "start" : "stop", found, deadline, std::move(stop));
 }
 
-bool was_so(const playbook::PlannedStep& step, const BeforeState& found) {
+bool was_unit_so(const playbook::PlannedStep& step, const BeforeState& found) {
   const std::string& action = step.arguments.text("action");
   return (action == "start" && is_active(found)) || (action == "stop" && is_off(found));
 }
 
 }  // namespace
 
-const ActionKind kSystemdUnit{"systemd.unit", look, run, probe, restore, was_so};
+const ActionKind kSystemdUnit{"systemd.unit", look_at_unit, run_systemctl, probe_unit, restore_unit, was_unit_so};
 
 }  // namespace heal::remedy

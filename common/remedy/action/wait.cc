@@ -9,7 +9,7 @@ namespace {
 constexpr Duration kMostPerQuestion = 5s;
 
 /// Asks until the check passes or the step's time is over.
-ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
+ActionResult wait_for_check(const ActionScope& scope, const BeforeState&, Deadline deadline, std::stop_token stop) {
   if (!scope.step.wait_for) return ActionResult::failed("invalid", "the step does not say what to wait for");
   const CheckScope check_scope{scope.world, scope.tools, {}, scope.newer_than};
   const Duration interval = scope.step.arguments.duration("interval");
@@ -26,14 +26,14 @@ ActionResult run(const ActionScope& scope, const BeforeState&, Deadline deadline
                               fmt::format("not within {}: {}", format_duration(scope.step.timeout), last.message));
 }
 
-ProbeAnswer probe(const ActionScope&, const BeforeState&, WallTime, std::stop_token) {
+ProbeAnswer probe_wait(const ActionScope&, const BeforeState&, WallTime, std::stop_token) {
   return {Probed::kDidNotHappen, "looking changes nothing"};
 }
 
 }  // namespace
 
-const ActionKind kWaitHttp{"wait.http", nullptr, run, probe};
-const ActionKind kWaitTcp{"wait.tcp", nullptr, run, probe};
-const ActionKind kWaitPromql{"wait.promql", nullptr, run, probe};
+const ActionKind kWaitHttp{"wait.http", nullptr, wait_for_check, probe_wait};
+const ActionKind kWaitTcp{"wait.tcp", nullptr, wait_for_check, probe_wait};
+const ActionKind kWaitPromql{"wait.promql", nullptr, wait_for_check, probe_wait};
 
 }  // namespace heal::remedy

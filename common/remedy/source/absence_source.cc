@@ -15,14 +15,14 @@
 namespace heal::remedy {
 namespace {
 
-constexpr Duration kAnswerTime = 10s;
+constexpr Duration kLookTime = 10s;
 
 /// Labels of all alerts that some Alertmanager holds, silenced and inhibited ones included.
 Result<std::set<Labels>> all_held(const World& world, Clock& clock, std::stop_token stop) {
-  HEAL_TRY_STATUS(are_up_for_long(world, clock, clock.deadline_in(kAnswerTime), stop));
+  HEAL_TRY_STATUS(are_up_for_long(world, clock, clock.deadline_in(kLookTime), stop));
   std::set<Labels> held;
   for (const auto& alertmanager : world.alertmanagers) {
-    HEAL_TRY(auto alerts, alertmanager->alerts(clock.deadline_in(kAnswerTime), stop));
+    HEAL_TRY(auto alerts, alertmanager->alerts(clock.deadline_in(kLookTime), stop));
     for (auto& alert : alerts)
       held.insert(std::move(alert.alert.labels));
   }

@@ -12,10 +12,6 @@
 namespace heal::remedy {
 namespace {
 
-void add(Labels& labels, std::string name, std::string value) {
-  if (!value.empty()) labels.emplace(std::move(name), std::move(value));
-}
-
 /// What a route can name: letters, digits and underscores.
 std::string label_name(std::string_view prefix, std::string_view text) {
   std::string out(prefix);
@@ -47,25 +43,25 @@ std::string part_after(std::string_view id, std::string_view name) {
 
 void add_resource(Labels& labels, const AzureAlert& alert) {
   const std::string id = resource_of(alert);
-  add(labels, "resource_id", id);
-  add(labels, "resource", id.substr(id.rfind('/') + 1));
-  add(labels, "subscription", part_after(id, "subscriptions"));
-  add(labels, "resource_group",
-      alert.target_resource_group.empty() ? part_after(id, "resourcegroups") : alert.target_resource_group);
-  add(labels, "resource_type", alert.target_resource_type);
+  add_label(labels, "resource_id", id);
+  add_label(labels, "resource", id.substr(id.rfind('/') + 1));
+  add_label(labels, "subscription", part_after(id, "subscriptions"));
+  add_label(labels, "resource_group",
+            alert.target_resource_group.empty() ? part_after(id, "resourcegroups") : alert.target_resource_group);
+  add_label(labels, "resource_type", alert.target_resource_type);
 }
 
 Labels labels_of(const AzureAlert& alert) {
   Labels labels{{std::string(event_labels::kName), alert.alert_rule},
                 {std::string(event_labels::kSource), std::string(words::kAzureMonitor)}};
-  add(labels, "severity", alert.severity);
-  add(labels, "signal_type", alert.signal_type);
-  add(labels, "monitoring_service", alert.monitoring_service);
+  add_label(labels, "severity", alert.severity);
+  add_label(labels, "signal_type", alert.signal_type);
+  add_label(labels, "monitoring_service", alert.monitoring_service);
   add_resource(labels, alert);
   if (alert.criteria.empty()) return labels;
-  add(labels, "metric", alert.criteria.front().metric);
+  add_label(labels, "metric", alert.criteria.front().metric);
   for (const auto& [name, value] : alert.criteria.front().dimensions)
-    add(labels, label_name("dimension_", name), value);
+    add_label(labels, label_name("dimension_", name), value);
   return labels;
 }
 

@@ -11,8 +11,8 @@
 namespace heal::remedy {
 namespace {
 
-constexpr std::size_t kMostWaiting = 4096;
-constexpr std::size_t kMostPerBatch = 256;
+constexpr std::size_t kMostMessagesWaiting = 4096;
+constexpr std::size_t kMostMessagesPerBatch = 256;
 constexpr Duration kAnswerTime = 10s;
 constexpr Duration kFirstPause = 1s, kLongestPause = 30s;
 /// So many time-outs in a row, and it is the engine.
@@ -35,7 +35,7 @@ DockerSource::DockerSource(SourceTools tools, std::string engine, const playbook
       config_(config),
       seen_key_("docker_seen/" + engine_name_),
       tracker_(engine_name_, {config.restart_grace, config.deploy_grace}, begin()),
-      inbox_(kMostWaiting) {
+      inbox_(kMostMessagesWaiting) {
   // One that cannot be read is found again by the first look at the engine.
   (void)tools_.store.each_unresolved(std::string(words::kDocker), [this](const Episode& episode) {
     if (label_value(episode.labels, event_labels::kEngine) == engine_name_) tracker_.know(episode);
@@ -87,7 +87,7 @@ void DockerSource::follow(std::stop_token stop) {
 
 void DockerSource::run(std::stop_token stop) {
   for (;;) {
-    const auto batch = inbox_.take(kMostPerBatch);
+    const auto batch = inbox_.take(kMostMessagesPerBatch);
     if (batch.empty() || stop.stop_requested()) return;
     handle(batch, stop);
     std::optional<SteadyTime> next = reconcile_at_;

@@ -20,7 +20,7 @@ constexpr std::string_view kStart = "start";
 /// Between two looks at a container that is not started yet: an engine tells nobody that a start failed.
 constexpr Duration kFirstLook = 200ms, kLastLook = 5s;
 
-bool is_dead(const ContainerInfo& info) {
+bool is_down(const ContainerInfo& info) {
   return info.status == "exited" || info.status == "dead" || info.status == "restarting";
 }
 
@@ -74,7 +74,7 @@ SourceEvent DockerTracker::death_of(const ContainerInfo& info, const std::string
   const WallTime at = info.finished_at.value_or(now);
   SourceEvent event = event_of(info, group, kDie, at);
   // What runs again shows no exit code of the run before: only the event has told it.
-  const auto exit_code = is_dead(info) ? std::optional(info.exit_code) : hint.exit_code;
+  const auto exit_code = is_down(info) ? std::optional(info.exit_code) : hint.exit_code;
   const bool oom_killed = info.oom_killed || hint.oom_killed;
   event.facts.type = exit_code ? death_type(*exit_code, oom_killed) : "TASK_STOPPED";
   event.facts.exit_code = exit_code;
@@ -96,7 +96,7 @@ void DockerTracker::look(const ContainerInfo& info, const std::string& group, co
   if ((hint.was_healthy || info.health == "healthy") && is_made_since(info)) known.was_healthy = true;
   if (info.status == "created") {
     look_at_unstarted(known, info, group, now, steady);
-  } else if (is_dead(info)) {
+  } else if (is_down(info)) {
     look_at_dead(known, info, group, hint, now, steady);
   } else if (info.status == "running") {
     look_at_living(known, info, group, hint, now, steady);

@@ -13,15 +13,11 @@ namespace heal::remedy {
 namespace {
 
 constexpr std::string_view kCrash = "CONTAINER_CRASH";
-constexpr std::string_view kStopped = "TASK_STOPPED";
+constexpr std::string_view kTaskStopped = "TASK_STOPPED";
 constexpr std::string_view kUnhealthy = "HEALTH_CHECK_FAILURE";
 constexpr std::string_view kDeployment = words::kDeploymentType;
 constexpr std::size_t kMostReason = 500;
 constexpr std::size_t kMostRecoveries = 1000;
-
-void add(Labels& labels, std::string_view name, std::string value) {
-  if (!value.empty()) labels.emplace(name, std::move(value));
-}
 
 /// `cart:7` of `arn:aws:ecs:…:task-definition/cart:7`.
 std::string last_part(std::string_view arn) {
@@ -41,10 +37,10 @@ std::string_view service_in(std::string_view group) {
 
 Labels service_labels(const EcsOrigin& origin, std::string cluster, std::string_view service) {
   Labels labels;
-  add(labels, "account", origin.account);
-  add(labels, "region", origin.region);
-  add(labels, "cluster", std::move(cluster));
-  add(labels, "service", std::string(service));
+  add_label(labels, "account", origin.account);
+  add_label(labels, "region", origin.region);
+  add_label(labels, "cluster", std::move(cluster));
+  add_label(labels, "service", std::string(service));
   return labels;
 }
 
@@ -79,7 +75,7 @@ std::string_view type_of(const EcsTaskChange& task, const EcsContainer* culprit)
   if (!code.empty() && code != "EssentialContainerExited") return "";
   const bool has_reason = culprit != nullptr && !culprit->reason.empty();
   const bool has_bad_exit = culprit != nullptr && culprit->exit_code.value_or(0) != 0;
-  return has_reason || has_bad_exit ? kCrash : kStopped;
+  return has_reason || has_bad_exit ? kCrash : kTaskStopped;
 }
 
 /// Only tasks of services shall not end.
@@ -106,7 +102,7 @@ SourceEvent new_event(std::string_view type, std::string key, Labels service, co
   event.labels.emplace(event_labels::kType, type);
   event.facts.type = type;
   event.facts.reason = printable(reason, kMostReason);
-  add(event.labels, "reason", event.facts.reason);
+  add_label(event.labels, "reason", event.facts.reason);
   return event;
 }
 
@@ -116,16 +112,16 @@ SourceEvent stopped(const EcsTaskChange& task, std::string_view type, const EcsC
                                 service_labels(task.origin, last_part(task.cluster_arn), service_in(task.group)),
                                 has_own_reason ? culprit->reason : task.stopped_reason);
   Labels& labels = event.labels;
-  if (task.group.starts_with("family:")) add(labels, "family", task.group.substr(task.group.find(':') + 1));
-  add(labels, "task", last_part(task.task_arn));
-  add(labels, "task_definition", last_part(task.task_definition_arn));
-  add(labels, "stop_code", task.stop_code);
-  add(labels, "launch_type", task.launch_type);
-  add(labels, "availability_zone", task.availability_zone);
+  if (task.group.starts_with("family:")) add_label(labels, "family", task.group.substr(task.group.find(':') + 1));
+  add_label(labels, "task", last_part(task.task_arn));
+  add_label(labels, "task_definition", last_part(task.task_definition_arn));
+  add_label(labels, "stop_code", task.stop_code);
+  add_label(labels, "launch_type", task.launch_type);
+  add_label(labels, "availability_zone", task.availability_zone);
   if (culprit != nullptr) {
-    add(labels, event_labels::kContainer, culprit->name);
+    add_label(labels, event_labels::kContainer, culprit->name);
     event.facts.exit_code = culprit->exit_code;
-    if (culprit->exit_code) add(labels, event_labels::kExitCode, std::to_string(*culprit->exit_code));
+    if (culprit->exit_code) add_label(labels, event_labels::kExitCode, std::to_string(*culprit->exit_code));
   }
   if (!task.stopped_reason.empty()) event.annotations["stopped_reason"] = task.stopped_reason;
   event.facts.failed_at = task.execution_stopped_at ? task.execution_stopped_at : task.stopped_at;

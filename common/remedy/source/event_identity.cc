@@ -1,5 +1,7 @@
 #include "common/remedy/source/event_identity.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "common/remedy/words.h"
@@ -21,6 +23,10 @@ std::optional<TargetId> target_of(const Episode& episode) {
 }
 
 }  // namespace
+
+void add_label(Labels& labels, std::string_view name, std::string value) {
+  if (!value.empty()) labels.emplace(name, std::move(value));
+}
 
 SourceEvent event_of(const playbook::HealConfig&, const Episode& episode) {
   SourceEvent event;

@@ -26,6 +26,9 @@ inline constexpr std::string_view kTarget = "target";      ///< schedule: its ta
 inline constexpr std::string_view kLoop = "loop";          ///< docker: "slow" when it dies again and again
 }  // namespace event_labels
 
+/// A label that says nothing is not given.
+void add_label(Labels& labels, std::string_view name, std::string value);
+
 /// Why a trouble is over, where that is told from several places and is no proof that the target is well.
 namespace end_reasons {
 inline constexpr std::string_view kExpired = "expired";           ///< nothing more was said of it

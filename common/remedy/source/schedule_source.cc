@@ -13,14 +13,14 @@ namespace heal::remedy {
 namespace {
 
 constexpr std::size_t kThreads = 4;
-constexpr std::size_t kMostWaiting = 1024;
-constexpr std::size_t kMostPerBatch = 64;
+constexpr std::size_t kMostDueWaiting = 1024;
+constexpr std::size_t kMostDuePerBatch = 64;
 /// Between the first checks of a start, so that they do not all come at once.
 constexpr Duration kSpread = 50ms;
 /// The wall clock may be set: how long a cron time is believed in before it is worked out anew.
 constexpr Duration kCronLook = 30s;
 
-SourceEvent event_of(const playbook::Schedule& schedule, WallTime starts_at, const std::string& reason) {
+SourceEvent due_event(const playbook::Schedule& schedule, WallTime starts_at, const std::string& reason) {
   using Kind = playbook::Check::Kind;
   SourceEvent event;
   event.source = words::kSchedule;
@@ -56,7 +56,7 @@ Result<playbook::InventoryTarget> look_up(const World& world, const TargetId& ta
 
 ScheduleSource::ScheduleSource(SourceTools tools, std::vector<playbook::Schedule> schedules)
     : tools_(std::move(tools)),
-      inbox_(kMostWaiting),
+      inbox_(kMostDueWaiting),
       workers_(std::clamp<std::size_t>(schedules.size(), 1, kThreads), tools_.tools.clock) {
   SteadyTime at = tools_.tools.clock.steady_now();
   for (auto& schedule : schedules) {
@@ -107,7 +107,7 @@ void ScheduleSource::take_up() {
 
 void ScheduleSource::run(std::stop_token stop) {
   for (;;) {
-    const auto batch = inbox_.take(kMostPerBatch);
+    const auto batch = inbox_.take(kMostDuePerBatch);
     if (batch.empty() || stop.stop_requested()) return;
     std::erase_if(orphans_, [this](const SourceEvent& event) { return tell(event); });
     for (const Message& message : batch) {
@@ -172,7 +172,7 @@ void ScheduleSource::take_answer(State& state, const Message& message) {
   if ((result.answer == Answer::kFail) == heals_when_failing) {
     if (state.failures++ == 0) state.first_failure = message.begun;
     if (state.open || state.failures < schedule.failures) return;
-    SourceEvent event = event_of(schedule, state.first_failure, result.message);
+    SourceEvent event = due_event(schedule, state.first_failure, result.message);
     if (tell(event)) state.open = std::move(event);
     return;
   }

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/pair.h"
 
 namespace heal::test {

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/probe/dns_message.h"
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/pair.h"
 #include "tests/support/dns_server.h"
 #include "tests/support/test_certificates.h"

@@ -8,6 +8,7 @@
 #include "common/base/mutex.h"
 #include "common/system/http_alertmanager_api.h"
 #include "common/wire/alertmanager.h"
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/programs.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tiny_server.h"

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/programs.h"
 #include "tests/support/temp_folder.h"
 

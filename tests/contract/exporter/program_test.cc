@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/programs.h"
 #include "tests/support/temp_folder.h"
 

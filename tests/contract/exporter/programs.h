@@ -13,6 +13,7 @@
 
 #include "common/system/curl_http_client.h"
 #include "common/system/system_clock.h"
+#include "heal_test_paths.h"
 #include "tests/support/loopback_server.h"
 
 namespace heal::test {

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/system/posix_process_runner.h"
+#include "heal_test_paths.h"
 #include "tests/contract/exporter/programs.h"
 #include "tests/support/temp_folder.h"
 

@@ -10,6 +10,7 @@
 
 #include "common/base/text.h"
 #include "common/system/sqlite_store.h"
+#include "heal_test_paths.h"
 #include "tests/contract/fault/docker_tools.h"
 #include "tests/support/temp_folder.h"
 

@@ -13,6 +13,7 @@
 
 #include "common/base/scoped_fd.h"
 #include "common/base/text.h"
+#include "heal_test_paths.h"
 
 namespace heal::fault::test {
 namespace {

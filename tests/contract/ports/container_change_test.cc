@@ -1,31 +1,19 @@
 #include <catch2/catch.hpp>
 
 #include "tests/contract/ports/engine_fixture.h"
+#include "tests/support/code_of.h"
 
 namespace heal {
 namespace {
 
+using test::code_of;
+using test::engine_kind;
 using test::EngineFixture;
+using test::EngineKind;
 using Program = EngineFixture::Program;
 
-struct Kind {
-  std::string name;
-  std::unique_ptr<EngineFixture> (*make)();
-};
-
-Kind engine_kind() {
-  return GENERATE(values<Kind>({{"sim", &test::make_sim_engine},
-                                {"fake daemon", &test::make_fake_docker_engine},
-                                {"docker", &test::make_docker_engine}}));
-}
-
-template <typename T>
-std::string code_of(const T& result) {
-  return result ? "ok" : std::string(to_string(result.error().code()));
-}
-
 TEST_CASE("limits are changed one by one, and what an engine does not take is said") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -63,7 +51,7 @@ TEST_CASE("limits are changed one by one, and what an engine does not take is sa
 }
 
 TEST_CASE("a program runs inside a container, with its two streams and its exit code") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -88,7 +76,8 @@ TEST_CASE("a program runs inside a container, with its two streams and its exit 
 }
 
 TEST_CASE("a container is made like another one, and takes its name") {
-  const Kind kind = GENERATE(values<Kind>({{"sim", &test::make_sim_engine}, {"docker", &test::make_docker_engine}}));
+  const EngineKind kind =
+      GENERATE(values<EngineKind>({{"sim", &test::make_sim_engine}, {"docker", &test::make_docker_engine}}));
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();

@@ -6,31 +6,16 @@
 
 #include "common/base/mutex.h"
 #include "tests/contract/ports/engine_fixture.h"
+#include "tests/support/code_of.h"
 
 namespace heal {
 namespace {
 
+using test::code_of;
+using test::engine_kind;
 using test::EngineFixture;
+using test::EngineKind;
 using Program = EngineFixture::Program;
-
-struct Kind {
-  std::string name;
-  std::unique_ptr<EngineFixture> (*make)();
-};
-
-Kind engine_kind() {
-  return GENERATE(values<Kind>({{"sim", &test::make_sim_engine},
-                                {"fake daemon", &test::make_fake_docker_engine},
-                                {"docker", &test::make_docker_engine}}));
-}
-
-std::string code_of(const Status& status) {
-  return status ? "ok" : std::string(to_string(status.error().code()));
-}
-template <typename T>
-std::string code_of(const Result<T>& result) {
-  return result ? "ok" : std::string(to_string(result.error().code()));
-}
 
 /// Collects events on a thread of its own.
 class Follower {
@@ -81,7 +66,7 @@ class Follower {
 };
 
 TEST_CASE("an engine says its version and the API in use") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   const auto version = fixture->engine().version(fixture->soon(), {});
@@ -91,7 +76,7 @@ TEST_CASE("an engine says its version and the API in use") {
 }
 
 TEST_CASE("a running container is described and listed") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -130,7 +115,7 @@ TEST_CASE("a running container is described and listed") {
 }
 
 TEST_CASE("start and stop say what they changed, and stop lets the program end itself") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -154,7 +139,7 @@ TEST_CASE("start and stop say what they changed, and stop lets the program end i
 }
 
 TEST_CASE("stop kills after the grace what ignores the signal") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   const std::string name = fixture->start_container(Program::kIgnoresTerm);
@@ -163,7 +148,7 @@ TEST_CASE("stop kills after the grace what ignores the signal") {
 }
 
 TEST_CASE("restart starts anew what runs, what stopped and what is paused") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -183,7 +168,7 @@ TEST_CASE("restart starts anew what runs, what stopped and what is paused") {
 }
 
 TEST_CASE("kill ends a process at once and is refused where none runs") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -196,7 +181,7 @@ TEST_CASE("kill ends a process at once and is refused where none runs") {
 }
 
 TEST_CASE("pause and unpause keep to their order") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -216,7 +201,7 @@ TEST_CASE("pause and unpause keep to their order") {
 }
 
 TEST_CASE("a network can be taken from a container and given back as it was") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -234,7 +219,7 @@ TEST_CASE("a network can be taken from a container and given back as it was") {
 }
 
 TEST_CASE("a container that is not there is not found, and a name that cannot be is invalid") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -264,7 +249,7 @@ TEST_CASE("a container that is not there is not found, and a name that cannot be
 }
 
 TEST_CASE("stats are given of what runs and refused of what does not") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -282,7 +267,7 @@ TEST_CASE("stats are given of what runs and refused of what does not") {
 }
 
 TEST_CASE("the end of a log is given, cut to lines and bytes, with its time") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -300,7 +285,7 @@ TEST_CASE("the end of a log is given, cut to lines and bytes, with its time") {
 }
 
 TEST_CASE("run makes a container that can be waited for and removed") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -326,7 +311,7 @@ TEST_CASE("run makes a container that can be waited for and removed") {
 }
 
 TEST_CASE("a program that ends by itself leaves its exit code") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   const std::string name = fixture->start_container(Program::kEndsOnTerm);
@@ -338,7 +323,7 @@ TEST_CASE("a program that ends by itself leaves its exit code") {
 }
 
 TEST_CASE("events tell what happened, from the given time on, until stopped") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
@@ -368,7 +353,7 @@ TEST_CASE("events tell what happened, from the given time on, until stopped") {
 }
 
 TEST_CASE("a call that was stopped before it began does nothing") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   const std::string name = fixture->start_container(Program::kEndsOnTerm);
@@ -379,7 +364,7 @@ TEST_CASE("a call that was stopped before it began does nothing") {
 }
 
 TEST_CASE("the engine goes on with what its client no longer waits for") {
-  const Kind kind = engine_kind();
+  const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();

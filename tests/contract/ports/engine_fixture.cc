@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "common/base/check.h"
@@ -155,6 +156,11 @@ std::unique_ptr<EngineFixture> make_docker_engine() {
 
 std::unique_ptr<EngineFixture> make_fake_docker_engine() {
   return std::make_unique<FakeDockerEngine>();
+}
+
+EngineKind engine_kind() {
+  return GENERATE(values<EngineKind>(
+      {{"sim", &make_sim_engine}, {"fake daemon", &make_fake_docker_engine}, {"docker", &make_docker_engine}}));
 }
 
 }  // namespace heal::test

@@ -36,4 +36,11 @@ std::unique_ptr<EngineFixture> make_docker_engine();
 /// DockerEngine over a FakeDocker over the simulation: the fake daemon must not differ either.
 std::unique_ptr<EngineFixture> make_fake_docker_engine();
 
+struct EngineKind {
+  std::string name;
+  std::unique_ptr<EngineFixture> (*make)();
+};
+/// One of the three, in turn: the test runs once with each.
+EngineKind engine_kind();
+
 }  // namespace heal::test

@@ -14,10 +14,13 @@
 #include "common/sim/sim_dialer.h"
 #include "common/system/system_clock.h"
 #include "common/system/tcp_dialer.h"
+#include "tests/support/code_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace heal {
 namespace {
+
+using test::code_of;
 
 constexpr std::size_t kLongAnswer = 300'000;
 
@@ -132,10 +135,6 @@ class RealExchange : public ExchangeFixture {
 std::unique_ptr<ExchangeFixture> exchange_fixture() {
   if (GENERATE(false, true)) return std::make_unique<RealExchange>();
   return std::make_unique<SimExchange>();
-}
-
-std::string code_of(const Result<std::string>& answer) {
-  return answer ? "ok" : std::string(to_string(answer.error().code()));
 }
 
 TEST_CASE("a question is answered whole, over TCP and over a unix socket") {

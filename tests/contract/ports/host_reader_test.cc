@@ -14,10 +14,13 @@
 #include "common/sim/sim_host_reader.h"
 #include "common/system/proc_reader.h"
 #include "common/system/system_clock.h"
+#include "tests/support/code_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace heal {
 namespace {
+
+using test::code_of;
 
 /// A machine with a process of ours, which has a name that is hard to read.
 class Fixture {
@@ -126,11 +129,6 @@ SeenProcess find_running(Fixture& machine) {
     if (process->memory_bytes > 0) return *process;
     std::this_thread::yield();
   }
-}
-
-template <typename T>
-std::string code_of(const Result<T>& result) {
-  return result.has_value() ? "ok" : std::string(to_string(result.error().code()));
 }
 
 TEST_CASE("a process is seen with its name, program and descriptors, until it ends") {

@@ -13,10 +13,13 @@
 #include "common/sim/fake_clock.h"
 #include "common/sim/sim_host.h"
 #include "common/system/system_host.h"
+#include "tests/support/code_of.h"
 #include "tests/support/temp_folder.h"
 
 namespace heal {
 namespace {
+
+using test::code_of;
 
 /// A machine with one process of ours in a scope.
 class HostFixture {
@@ -67,10 +70,6 @@ class OnSystem : public HostFixture {
 std::unique_ptr<HostFixture> host_fixture() {
   if (GENERATE(false, true)) return std::make_unique<OnSystem>();
   return std::make_unique<OnSim>();
-}
-
-std::string code_of(const Status& status) {
-  return status ? "ok" : std::string(to_string(status.error().code()));
 }
 
 TEST_CASE("a process is found in its scope with what it uses, and in no other") {

@@ -10,12 +10,16 @@
 #include "common/system/curl_mailer.h"
 #include "common/system/system_clock.h"
 #include "common/wire/json.h"
+#include "heal_test_paths.h"
 #include "tests/contract/ports/daemon.h"
+#include "tests/support/code_of.h"
 #include "tests/support/test_certificates.h"
 #include "tests/support/tiny_server.h"
 
 namespace heal {
 namespace {
+
+using test::code_of;
 
 class MailFixture {
  public:
@@ -94,10 +98,6 @@ class RealMail : public MailFixture {
 std::unique_ptr<MailFixture> mail_fixture() {
   if (GENERATE(false, true)) return std::make_unique<RealMail>();
   return std::make_unique<SimMail>();
-}
-
-std::string code_of(const Status& status) {
-  return status ? "ok" : std::string(to_string(status.error().code()));
 }
 
 const Mail kMail{"heal@shop.example",

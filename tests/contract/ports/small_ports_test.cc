@@ -15,9 +15,12 @@
 #include "common/system/system_clock.h"
 #include "common/system/system_random.h"
 #include "common/system/tcp_dialer.h"
+#include "tests/support/code_of.h"
 
 namespace heal {
 namespace {
+
+using test::code_of;
 
 std::unique_ptr<Clock> any_clock() {
   if (GENERATE(false, true)) return std::make_unique<SystemClock>();
@@ -127,10 +130,6 @@ class RealDial : public DialFixture {
 std::unique_ptr<DialFixture> dial_fixture() {
   if (GENERATE(false, true)) return std::make_unique<RealDial>();
   return std::make_unique<SimDial>();
-}
-
-std::string code_of(const Status& status) {
-  return status ? "ok" : std::string(to_string(status.error().code()));
 }
 
 TEST_CASE("a dialer tells listening, refusing and silent apart") {

@@ -8,10 +8,14 @@
 #include "common/sim/sim_unit_reader.h"
 #include "common/system/bus_units.h"
 #include "common/system/system_clock.h"
+#include "heal_test_paths.h"
 #include "tests/contract/ports/daemon.h"
+#include "tests/support/code_of.h"
 
 namespace heal {
 namespace {
+
+using test::code_of;
 
 /// A systemd that knows app.service, which has failed.
 class Fixture {
@@ -95,10 +99,6 @@ std::unique_ptr<Fixture> fixture() {
   auto bus = std::make_unique<OnBus>();
   bus->start_systemd();
   return bus;
-}
-
-std::string code_of(const Result<std::vector<SeenUnit>>& result) {
-  return result.has_value() ? "ok" : std::string(to_string(result.error().code()));
 }
 
 TEST_CASE("units are told with their states, and one that is not known is not found and inactive") {

@@ -12,7 +12,7 @@ std::string dns_with(const std::string& name, const std::string& keys = "") {
   return "{prober: dns, dns: {preferred_ip_protocol: ip4, query_name: " + name + ".test, " + keys + "}}";
 }
 
-struct Case {
+struct DnsCase {
   std::string name, verdict;
   double answers;
 };
@@ -21,7 +21,7 @@ TEST_CASE("a name server's answers over UDP and TCP, the odd ones too") {
   LoopbackDatagrams udp(dns_replies);
   LoopbackServer tcp(dns_stream_handler());
   ProbeBench bench;
-  const auto c = GENERATE(values<Case>({
+  const auto c = GENERATE(values<DnsCase>({
       {"plain", "ok", 1},
       {"two", "ok", 2},
       {"nx", "status/unexpected_status", 0},

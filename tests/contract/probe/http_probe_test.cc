@@ -96,12 +96,12 @@ TEST_CASE("credentials are not carried along to another host") {
   CHECK(seen.find("Host: localhost:" + std::to_string(other.port()) + "\r\n") != std::string::npos);
 }
 
-struct Case {
+struct HttpCase {
   std::string name, keys, answer, verdict;
 };
 
 TEST_CASE("assertions over the answer") {
-  const auto c = GENERATE(values<Case>({
+  const auto c = GENERATE(values<HttpCase>({
       {"status", "valid_status_codes: [404]", http_answer("404 Not Found", "", ""), "ok"},
       {"status not listed", "valid_status_codes: [404]", http_answer("200 OK", "", ""), "status/unexpected_status"},
       {"version", "valid_http_versions: [HTTP/2.0]", http_answer("200 OK", "", ""), "status/unexpected_version"},
@@ -151,7 +151,7 @@ struct Hostile {
   std::string verdict;
 };
 
-void send_for_ever(int fd, const std::string& first, const std::string& then) {
+void answer_for_ever(int fd, const std::string& first, const std::string& then) {
   read_head(fd);
   if (!send_all(fd, first)) return;
   while (send_all(fd, then)) {
@@ -175,11 +175,11 @@ std::vector<Hostile> hostile_servers() {
          read_to_end(fd);
        },
        "body/timeout"},
-      {"endless headers", [kLine](int fd) { send_for_ever(fd, "HTTP/1.1 200 OK\r\n", "X-A: " + kLine + "\r\n"); },
+      {"endless headers", [kLine](int fd) { answer_for_ever(fd, "HTTP/1.1 200 OK\r\n", "X-A: " + kLine + "\r\n"); },
        "response/too_large"},
-      {"endless interim answers", [](int fd) { send_for_ever(fd, "", "HTTP/1.1 100 Continue\r\n\r\n"); },
+      {"endless interim answers", [](int fd) { answer_for_ever(fd, "", "HTTP/1.1 100 Continue\r\n\r\n"); },
        "response/protocol"},
-      {"endless body", [kLine](int fd) { send_for_ever(fd, "HTTP/1.1 200 OK\r\n\r\n", kLine); }, "body/timeout"},
+      {"endless body", [kLine](int fd) { answer_for_ever(fd, "HTTP/1.1 200 OK\r\n\r\n", kLine); }, "body/timeout"},
       {"resets",
        [](int fd) {
          read_head(fd);
@@ -210,7 +210,7 @@ TEST_CASE("a compressed body that grows without end stops at the limit") {
   // 1 MiB of zeros in raw deflate blocks would need a compressor here; stored blocks of 64 KiB will do.
   std::string block("\x00\xff\xff\x00\x00", 5);
   block += std::string(65535, 'z');
-  LoopbackServer server([&](int fd) { send_for_ever(fd, "HTTP/1.1 200 OK\r\n\r\n", block); });
+  LoopbackServer server([&](int fd) { answer_for_ever(fd, "HTTP/1.1 200 OK\r\n\r\n", block); });
   ProbeBench bench;
   const ProbeResult result = bench.run(http_with("compression: deflate, body_size_limit: 1MB"), server.url());
   CHECK(verdict(result) == "body/too_large");

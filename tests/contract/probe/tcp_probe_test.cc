@@ -55,17 +55,17 @@ TEST_CASE("a dialogue uses captures of the line that matched") {
   CHECK(answer == "EHLO mx.example ESMTP $ ");
 }
 
-struct Case {
+struct TcpCase {
   std::string name, sends, verdict;
   double failed_due_to_regex;
 };
 
 TEST_CASE("what does not match fails for a reason, by the deadline at the latest") {
-  const auto c = GENERATE(
-      values<Case>({{"silence", "", "expect/timeout", 0},
-                    {"other lines", "a\nb\n", "expect/timeout", 0},
-                    {"too long a line", std::string(70'000, 'x'), "expect/too_large", 0},
-                    {"too long a line with its end", std::string(70'000, 'x') + "\nwanted\n", "expect/too_large", 0}}));
+  const auto c = GENERATE(values<TcpCase>(
+      {{"silence", "", "expect/timeout", 0},
+       {"other lines", "a\nb\n", "expect/timeout", 0},
+       {"too long a line", std::string(70'000, 'x'), "expect/too_large", 0},
+       {"too long a line with its end", std::string(70'000, 'x') + "\nwanted\n", "expect/too_large", 0}}));
   CAPTURE(c.name);
   LoopbackServer server([&](int fd) { send_all(fd, c.sends), read_to_end(fd); });
   ProbeBench bench;

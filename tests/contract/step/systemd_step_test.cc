@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "heal_test_paths.h"
 #include "tests/contract/ports/daemon.h"
 #include "tests/contract/step/real_rig.h"
 

@@ -16,6 +16,7 @@
 
 #include "common/system/sqlite.h"
 #include "common/system/sqlite_schema.h"
+#include "tests/contract/store/small_disk.h"
 #include "tests/contract/store/store_samples.h"
 #include "tests/support/temp_folder.h"
 
@@ -174,24 +175,9 @@ TEST_CASE("a commit that fails in the middle leaves nothing, and the next one wo
   CHECK(store->first_altered_entry().value() == std::nullopt);
 }
 
-/// Runs `body` with a file system of `bytes` of its own at `folder`; false when this process may not mount.
-template <typename Body>
-bool on_small_disk(const std::filesystem::path& folder, int bytes, Body body) {
-  bool mounted = false;
-  std::thread([&] {
-    if (::unshare(CLONE_NEWNS) != 0) return;
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return;
-    const std::string options = fmt::format("size={}", bytes);
-    if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, options.c_str()) != 0) return;
-    mounted = true;
-    body();
-  }).join();
-  return mounted;
-}
-
 TEST_CASE("a full disk fails commits whole, and they work again when there is space") {
   test::TempFolder folder;
-  const bool ran = on_small_disk(folder.path(), 4 << 20, [&] {
+  const bool ran = test::on_small_disk(folder.path(), 4 << 20, [&] {
     auto store = SqliteStore::open(folder.path() / "store").value();
     std::uint64_t acknowledged = 0;
     std::string error;

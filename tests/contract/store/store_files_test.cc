@@ -11,6 +11,7 @@
 
 #include "common/system/sqlite.h"
 #include "common/system/sqlite_store.h"
+#include "tests/contract/store/small_disk.h"
 #include "tests/contract/store/store_samples.h"
 #include "tests/support/temp_folder.h"
 
@@ -215,24 +216,9 @@ TEST_CASE("a store of the first schema can be looked at and restored") {
   CHECK(r.which() == "backup");
 }
 
-/// Runs `body` with a file system of `bytes` of its own at `folder`; false when this process may not mount.
-template <typename Body>
-bool on_small_disk(const fs::path& folder, int bytes, Body body) {
-  bool mounted = false;
-  std::thread([&] {
-    if (::unshare(CLONE_NEWNS) != 0) return;
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return;
-    const std::string options = fmt::format("size={}", bytes);
-    if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, options.c_str()) != 0) return;
-    mounted = true;
-    body();
-  }).join();
-  return mounted;
-}
-
 TEST_CASE("on a full disk the reserve is given up: what runs is recorded, nothing new is taken, and both heal") {
   test::TempFolder folder;
-  const bool ran = on_small_disk(folder.path(), 4 << 20, [&] {
+  const bool ran = test::on_small_disk(folder.path(), 4 << 20, [&] {
     auto store = SqliteStore::open(folder.path() / "store").value();
     const auto reserve = folder.path() / "store" / "reserve";
     REQUIRE(fs::exists(reserve));

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "heal_test_paths.h"
 #include "tests/unit/remedy/rig.h"
 #include "webhook/explain.h"
 

@@ -7,6 +7,7 @@
 
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
+#include "heal_test_paths.h"
 #include "healctl/cli/help.h"
 #include "tests/unit/healctl/bench.h"
 

@@ -7,6 +7,7 @@
 #include "common/config/file.h"
 #include "common/playbook/bundle.h"
 #include "common/playbook/plan.h"
+#include "heal_test_paths.h"
 
 namespace heal::playbook {
 namespace {

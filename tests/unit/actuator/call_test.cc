@@ -22,7 +22,7 @@ Reason reason_of(const httpd::HttpRequest& given) {
   return refusal == nullptr ? Reason::kAllowed : refusal->reason;
 }
 
-const std::string kId(64, 'a');
+const std::string kCalledId(64, 'a');
 
 TEST_CASE("a known call is written anew with the container's id") {
   struct Case {
@@ -92,8 +92,8 @@ TEST_CASE("a known call is written anew with the container's id") {
   std::string expected = c.path;
   if (expected == "EVENTS") expected = "/v1.41/events?since=5.25&filters=" + types;
   if (expected == "DIE") expected = "/v1.41/events?filters=" + die;
-  if (const auto at = expected.find("ID"); at != std::string::npos) expected.replace(at, 2, kId);
-  CHECK(engine_path(call, kId) == expected);
+  if (const auto at = expected.find("ID"); at != std::string::npos) expected.replace(at, 2, kCalledId);
+  CHECK(engine_path(call, kCalledId) == expected);
 }
 
 TEST_CASE("tricks with the path are no path of the API") {

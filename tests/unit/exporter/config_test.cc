@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/config/file.h"
+#include "heal_test_paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace heal::exporter {

@@ -43,9 +43,9 @@ ProbeResult good() {
   return result;
 }
 
-class Bench {
+class FastAlertsBench {
  public:
-  explicit Bench(const std::string& text = kConfig) : config(config_of(text)) {
+  explicit FastAlertsBench(const std::string& text = kConfig) : config(config_of(text)) {
     for (const ScheduledProbe& probe : config.probes) {
       for (const std::string& target : probe.targets)
         series.push_back(std::make_shared<ProbeSeries>(probe, target));
@@ -110,7 +110,7 @@ Alert alert_of_a(WallTime starts_at, std::optional<WallTime> ends_at) {
 }
 
 TEST_CASE("a target that is down is told to every Alertmanager, with what a rule would add, for several refreshes") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 2);
   bench.serve();
   CHECK(bench.one->posted().empty());
@@ -126,7 +126,7 @@ TEST_CASE("a target that is down is told to every Alertmanager, with what a rule
 }
 
 TEST_CASE("what lasts is told again every refresh interval and not more often, with the reason of now") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   const WallTime down_at = bench.clock.now();
   const SteadyTime again = bench.serve();
@@ -145,7 +145,7 @@ TEST_CASE("what lasts is told again every refresh interval and not more often, w
 }
 
 TEST_CASE("an alert ends when its target was seen up often enough, and its end is told for a quarter of an hour") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   bench.serve();
   bench.record(0, good());
@@ -169,7 +169,7 @@ TEST_CASE("an alert ends when its target was seen up often enough, and its end i
 
 TEST_CASE(
     "an Alertmanager that restarts hears of all again with their times; one that is away keeps no other waiting") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   const WallTime down_at = bench.clock.now();
   bench.serve();
@@ -190,7 +190,7 @@ TEST_CASE(
 }
 
 TEST_CASE("what ends while an Alertmanager is away is told when it is there again") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   bench.serve();
   bench.one->set_status(make_error(ErrorCode::kUnreachable, "connection refused"));
@@ -205,7 +205,7 @@ TEST_CASE("what ends while an Alertmanager is away is told when it is there agai
 }
 
 TEST_CASE("after its own restart it keeps the alert's time and resolves nothing that it has not seen up") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   const WallTime down_at = bench.clock.now();
   bench.serve();
@@ -225,7 +225,7 @@ TEST_CASE("after its own restart it keeps the alert's time and resolves nothing 
 }
 
 TEST_CASE("whether an Alertmanager is up is told once it has answered, also when there is nothing to tell it") {
-  Bench bench;
+  FastAlertsBench bench;
   const std::string line = R"(heal_fast_alerts_alertmanager_up{alertmanager="http://one:9093"})";
   CHECK(bench.metric(line) == "absent");
   bench.one->set_status(make_error(ErrorCode::kUnreachable, "connection refused"));
@@ -237,7 +237,7 @@ TEST_CASE("whether an Alertmanager is up is told once it has answered, also when
 }
 
 TEST_CASE("an Alertmanager that is away at the start is asked later, and what was seen up meanwhile ends") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   bench.record(1, failed("refused"), 3);
   const WallTime down_at = bench.clock.now();
@@ -262,7 +262,7 @@ TEST_CASE("an Alertmanager that is away at the start is asked later, and what wa
 }
 
 TEST_CASE("the alert of a target that is removed ends, others go on") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   bench.record(1, failed("refused"), 3);
   bench.serve();
@@ -273,7 +273,7 @@ TEST_CASE("the alert of a target that is removed ends, others go on") {
 }
 
 TEST_CASE("an alert whose target is begun anew lasts until that is seen up") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   const WallTime down_at = bench.clock.now();
   bench.serve();
@@ -289,7 +289,7 @@ TEST_CASE("an alert whose target is begun anew lasts until that is seen up") {
 }
 
 TEST_CASE("a new configuration goes on with the alerts of the old one, and ends those that are others now") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   const WallTime down_at = bench.clock.now();
   bench.serve();
@@ -314,7 +314,7 @@ TEST_CASE("a new configuration goes on with the alerts of the old one, and ends 
 }
 
 TEST_CASE("an end is never in the future, also after the clock was set back") {
-  Bench bench;
+  FastAlertsBench bench;
   bench.record(0, failed("refused"), 3);
   bench.serve();
   bench.clock.advance(600s);
@@ -329,7 +329,7 @@ TEST_CASE("an end is never in the future, also after the clock was set back") {
 TEST_CASE("targets whose alerts have the same labels are one alert, which lasts while any of them is down") {
   std::string text = kConfig;
   text.replace(text.find("severity: critical"), 18, "target: all");
-  Bench bench(text);
+  FastAlertsBench bench(text);
   bench.record(0, failed("refused"), 3);
   bench.record(1, failed("refused"), 3);
   bench.serve();
@@ -343,7 +343,7 @@ TEST_CASE("targets whose alerts have the same labels are one alert, which lasts 
 }
 
 TEST_CASE("a change of state is told at once by the threads, and stopping resolves nothing") {
-  Bench bench;
+  FastAlertsBench bench;
   FakeClock blocking;
   auto api = std::make_shared<SimAlertmanagerApi>(blocking);
   FastAlertsConfig config = *bench.config.fast_alerts;

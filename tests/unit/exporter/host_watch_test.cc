@@ -10,9 +10,9 @@
 namespace heal::exporter {
 namespace {
 
-class Bench {
+class HostBench {
  public:
-  Bench() {
+  HostBench() {
     HostUsage usage;
     usage.cpu_seconds = {{"idle", 100}, {"user", 20.5}};
     usage.cpus = 2;
@@ -23,7 +23,7 @@ class Bench {
     machine->set_usage(usage);
     machine->mount("/", {100, 40, 10, 4, false});
   }
-  ~Bench() { machine->release(); }
+  ~HostBench() { machine->release(); }
   /// Until the file system has answered.
   void await(const std::string& mount_point) {
     while (watch.answer_of(mount_point).asking_since)
@@ -49,7 +49,7 @@ class Bench {
 };
 
 TEST_CASE("what the host uses is shown, and what the kernel does not tell is not") {
-  Bench bench;
+  HostBench bench;
   bench.watch.look();
   CHECK(bench.lines("heal_host_cpu_") ==
         "heal_host_cpu_seconds_total{mode=\"idle\"} 100\nheal_host_cpu_seconds_total{mode=\"user\"} 20.5\n");
@@ -63,7 +63,7 @@ TEST_CASE("what the host uses is shown, and what the kernel does not tell is not
 }
 
 TEST_CASE("a file system that hangs keeps nobody waiting, is shown as down, and is not asked twice") {
-  Bench bench;
+  HostBench bench;
   bench.machine->mount("/nfs", {1000, 900, 0, 0, true});
   bench.machine->hang("/nfs");
   bench.watch.look();
@@ -100,7 +100,7 @@ TEST_CASE("a watch that goes away does not wait for a file system that hangs") {
 }
 
 TEST_CASE("a host that cannot be read is said to be so, and shows no numbers") {
-  Bench bench;
+  HostBench bench;
   bench.watch.look();
   bench.machine->fail_next(Error(ErrorCode::kUnauthorized, "permission denied"));
   bench.watch.look();

@@ -32,7 +32,7 @@ bool holds(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-class Bench {
+class PagesBench {
  public:
   std::string page() { return start_page(view, history, failures).body; }
 
@@ -42,7 +42,7 @@ class Bench {
 };
 
 TEST_CASE("the page needs no script and nothing from elsewhere, and lets nothing of that in") {
-  Bench bench;
+  PagesBench bench;
   bench.view.series = {target("a:1")};
   const httpd::HttpResponse page = start_page(bench.view, bench.history, bench.failures);
   CHECK(page.headers.at(0) ==
@@ -59,7 +59,7 @@ TEST_CASE("the page needs no script and nothing from elsewhere, and lets nothing
 }
 
 TEST_CASE("those in trouble come first, with why they failed, since when, and a link to the log") {
-  Bench bench;
+  PagesBench bench;
   bench.view.series = {target("good:1"), target("shaky:1"), target("dead:1"), target("new:1")};
   const auto record = [&](std::size_t index, const ProbeResult& result, int times) {
     for (int i = 0; i < times; ++i)
@@ -88,7 +88,7 @@ TEST_CASE("those in trouble come first, with why they failed, since when, and a 
 }
 
 TEST_CASE("whatever targets, labels, messages and searches hold stays text") {
-  Bench bench;
+  PagesBench bench;
   const std::string evil = "\"><script>alert(1)</script>'&\xff";
   bench.view.series = {target(evil, {{"note", evil}})};
   bench.view.series[0]->record(outcome(false, evil), bench.clock.now(), {1, 1});
@@ -100,7 +100,7 @@ TEST_CASE("whatever targets, labels, messages and searches hold stays text") {
 }
 
 TEST_CASE("many targets are shown page by page, and can be searched by state and by part of a label") {
-  Bench bench;
+  PagesBench bench;
   for (int i = 0; i < 250; ++i) {
     bench.view.series.push_back(target(fmt::format("host{:03}:1", i), {{"env", i < 5 ? "Prod" : "test"}}));
     bench.view.series.back()->record(outcome(i != 7), bench.clock.now(), {1, 1});

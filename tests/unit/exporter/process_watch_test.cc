@@ -16,9 +16,9 @@ SeenProcess process(std::int64_t pid, std::uint64_t started, const std::string& 
 }
 
 /// The processes named `app`, or another matcher's.
-class Bench {
+class ProcessBench {
  public:
-  explicit Bench(ProcessMatcher matcher = named("app")) {
+  explicit ProcessBench(ProcessMatcher matcher = named("app")) {
     watch.emplace(ProcessWatchConfig{5s, "/proc", {std::move(matcher)}}, machine, clock, Logger::none());
   }
   static ProcessMatcher named(const std::string& name) {
@@ -51,7 +51,7 @@ class Bench {
 };
 
 TEST_CASE("a process that never ran is down, not absent") {
-  Bench bench;
+  ProcessBench bench;
   CHECK(bench.look_for("heal_process_up") == "0");
   CHECK(bench.value("heal_process_instances") == "0");
   CHECK(bench.value("heal_process_restarts_total") == "0");
@@ -59,7 +59,7 @@ TEST_CASE("a process that never ran is down, not absent") {
 }
 
 TEST_CASE("what several processes of one matcher use is summed, and the oldest one's start is shown") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500, 2.5);
   bench.put(11, 400, 1.5);
   bench.machine->put(process(12, 300, "other"), {});
@@ -98,9 +98,9 @@ TEST_CASE("each condition of a matcher narrows it") {
        "1"},
   }));
   CAPTURE(c.name);
-  ProcessMatcher matcher = Bench::named("app");
+  ProcessMatcher matcher = ProcessBench::named("app");
   c.narrow(matcher);
-  Bench bench(matcher);
+  ProcessBench bench(matcher);
   bench.put(10, 500);
   bench.machine->write_pid_file("/run/app.pid", 10);
   bench.machine->write_pid_file("/run/other.pid", 11);
@@ -108,22 +108,22 @@ TEST_CASE("each condition of a matcher narrows it") {
 }
 
 TEST_CASE("of a long name the kernel keeps 15 bytes, and a matcher finds it all the same") {
-  Bench bench(Bench::named("systemd-networkd"));
+  ProcessBench bench(ProcessBench::named("systemd-networkd"));
   bench.machine->put(process(10, 1, "systemd-network"), {});
   CHECK(bench.look_for("heal_process_up") == "1");
 }
 
 TEST_CASE("what runs in a container is left out unless it is asked for") {
-  ProcessMatcher matcher = Bench::named("app");
+  ProcessMatcher matcher = ProcessBench::named("app");
   matcher.in_containers = GENERATE(InContainers::kExclude, InContainers::kInclude);
-  Bench bench(matcher);
+  ProcessBench bench(matcher);
   bench.machine->put(process(10, 1, "app"), {"/usr/bin/app", "app", true});
   CHECK(bench.look_for("heal_process_up") == (matcher.in_containers == InContainers::kInclude ? "1" : "0"));
 }
 
 TEST_CASE("a process in the place of one that has gone is a restart, under the same pid too") {
   const std::int64_t pid = GENERATE(10, 20);
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.watch->look({});
   bench.machine->end(10);
@@ -134,7 +134,7 @@ TEST_CASE("a process in the place of one that has gone is a restart, under the s
 }
 
 TEST_CASE("one that comes back after looks that found none is a restart") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.watch->look({});
   bench.machine->end(10);
@@ -145,7 +145,7 @@ TEST_CASE("one that comes back after looks that found none is a restart") {
 }
 
 TEST_CASE("workers that come and go under a master are starts and no restarts") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.put(11, 600);
   bench.watch->look({});
@@ -156,7 +156,7 @@ TEST_CASE("workers that come and go under a master are starts and no restarts") 
 }
 
 TEST_CASE("a first start is no restart") {
-  Bench bench;
+  ProcessBench bench;
   bench.watch->look({});
   bench.put(10, 500);
   CHECK(bench.look_for("heal_process_starts_total") == "1");
@@ -164,7 +164,7 @@ TEST_CASE("a first start is no restart") {
 }
 
 TEST_CASE("CPU time never goes back, also when processes end or look like others for a while") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500, 7);
   bench.put(11, 600, 3);
   CHECK(bench.look_for("heal_process_cpu_seconds_total") == "10");
@@ -178,14 +178,14 @@ TEST_CASE("CPU time never goes back, also when processes end or look like others
 }
 
 TEST_CASE("a process that vanishes while it is read is nobody's") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.machine->end_after_look(10);
   CHECK(bench.look_for("heal_process_up") == "0");
 }
 
 TEST_CASE("descriptors that may not be seen are no number") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.put(11, 500);
   bench.machine->hide_fds(11);
@@ -194,9 +194,9 @@ TEST_CASE("descriptors that may not be seen are no number") {
 }
 
 TEST_CASE("whether a process runs whose program may not be seen is not known, unless another one is found") {
-  ProcessMatcher matcher = Bench::named("");
+  ProcessMatcher matcher = ProcessBench::named("");
   matcher.exe = "/usr/bin/app";
-  Bench bench(matcher);
+  ProcessBench bench(matcher);
   bench.machine->put(process(10, 500, "other"), {std::nullopt, "/usr/bin/other app", false});
   CHECK(bench.look_for("heal_process_up") == "0");
   bench.machine->put(process(10, 500, GENERATE("app", "changed")), {std::nullopt, "/opt/app --serve", false});
@@ -208,7 +208,7 @@ TEST_CASE("whether a process runs whose program may not be seen is not known, un
 }
 
 TEST_CASE("where the processes of others are hidden, one that is not found is neither up nor down") {
-  Bench bench;
+  ProcessBench bench;
   SeenProcess hidden;
   hidden.pid = 10;
   hidden.is_hidden = true;
@@ -219,7 +219,7 @@ TEST_CASE("where the processes of others are hidden, one that is not found is ne
 }
 
 TEST_CASE("a process that could not be read has not ended for that, and is read at the next look") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   struct Case {
     ErrorCode code;
@@ -241,9 +241,9 @@ TEST_CASE("a process that could not be read has not ended for that, and is read 
 
 TEST_CASE("what thousands of processes run is read once, and then now and then") {
   constexpr std::size_t kMany = 6000;
-  ProcessMatcher matcher = Bench::named("");
+  ProcessMatcher matcher = ProcessBench::named("");
   matcher.cmdline = Regex::compile("^app ").value();
-  Bench bench(matcher);
+  ProcessBench bench(matcher);
   for (std::size_t i = 1; i <= kMany; ++i)
     bench.machine->put(process(static_cast<std::int64_t>(i), i, "x y) (\n"), {"/bin/x", "x\n(", false});
   bench.watch->look({});
@@ -254,7 +254,7 @@ TEST_CASE("what thousands of processes run is read once, and then now and then")
 }
 
 TEST_CASE("a machine that cannot be read is said to be so, and its processes are neither up nor down") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.watch->look({});
   bench.machine->fail_next(Error(ErrorCode::kNotFound, "no such file"));
@@ -267,7 +267,7 @@ TEST_CASE("a machine that cannot be read is said to be so, and its processes are
 }
 
 TEST_CASE("a look that does not come back is shown as such after three intervals") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.watch->look({});
   bench.clock.advance(16s);
@@ -279,7 +279,7 @@ TEST_CASE("a look that does not come back is shown as such after three intervals
 }
 
 TEST_CASE("a stop does not wait for a process whose files hang in the kernel, nor does a watch that goes away") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.machine->hang_programs();
   {
@@ -295,7 +295,7 @@ TEST_CASE("a stop does not wait for a process whose files hang in the kernel, no
 }
 
 TEST_CASE("what hung goes on to be looked at once the kernel lets go of it") {
-  Bench bench;
+  ProcessBench bench;
   bench.put(10, 500);
   bench.machine->hang_programs();
   {

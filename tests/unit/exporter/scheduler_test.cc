@@ -14,7 +14,7 @@ namespace {
 
 const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), 80};
 
-ExporterConfig config_of(const std::string& probes) {
+ExporterConfig config_with(const std::string& probes) {
   config::Diagnostics diagnostics;
   auto config = parse_config("exporter.yml", "modules: {m: {prober: tcp}}\nprobes: " + probes, diagnostics);
   INFO(diagnostics.render());
@@ -22,9 +22,9 @@ ExporterConfig config_of(const std::string& probes) {
   return *std::move(config);
 }
 
-class Bench {
+class SchedulerBench {
  public:
-  ~Bench() {
+  ~SchedulerBench() {
     std::jthread runner([this](const std::stop_token& stop) {
       while (!stop.stop_requested())
         io.run();
@@ -53,9 +53,9 @@ class Bench {
 };
 
 TEST_CASE("every run is counted, so that a failure between two scrapes is seen") {
-  Bench bench;
+  SchedulerBench bench;
   const auto scheduler =
-      bench.scheduler(config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s}]"));
+      bench.scheduler(config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s}]"));
   bench.io.serve_lines(kServer, {});
   bench.run(*scheduler);
   bench.clock.advance(1s);
@@ -68,9 +68,9 @@ TEST_CASE("every run is counted, so that a failure between two scrapes is seen")
 }
 
 TEST_CASE("failures are counted by reason and reset by a success") {
-  Bench bench;
+  SchedulerBench bench;
   const auto scheduler =
-      bench.scheduler(config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s}]"));
+      bench.scheduler(config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s}]"));
   const auto numbers = [&] { return scheduler->series().at(0)->numbers(); };
   for (int i = 0; i < 3; ++i) {
     bench.run(*scheduler);
@@ -86,9 +86,9 @@ TEST_CASE("failures are counted by reason and reset by a success") {
 }
 
 TEST_CASE("a run that has not ended is never doubled") {
-  Bench bench;
+  SchedulerBench bench;
   const auto scheduler = bench.scheduler(
-      config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, timeout: 10s}]"));
+      config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, timeout: 10s}]"));
   // Begun, and kept from ending by a loop that is not run.
   scheduler->run_due();
   bench.clock.advance(1s);
@@ -99,8 +99,8 @@ TEST_CASE("a run that has not ended is never doubled") {
 }
 
 TEST_CASE("a schedule for which the host has no thread says so, and the one before goes on") {
-  Bench bench;
-  const ExporterConfig config = config_of("[{name: p, module: m, interval: 1s, targets: ['192.0.2.1:80']}]");
+  SchedulerBench bench;
+  const ExporterConfig config = config_with("[{name: p, module: m, interval: 1s, targets: ['192.0.2.1:80']}]");
   ProbeScheduler::Context context{bench.engine, bench.clock, bench.random, bench.counters};
   const std::shared_ptr<ProbeScheduler> old = ProbeScheduler::create(context, config, nullptr).value();
   old->start();
@@ -120,10 +120,10 @@ TEST_CASE("a schedule for which the host has no thread says so, and the one befo
 }
 
 TEST_CASE("no more probes than the limit are in flight") {
-  Bench bench;
+  SchedulerBench bench;
   const auto scheduler = bench.scheduler(
-      config_of("[{name: p, module: m, targets: ['192.0.2.1:1', '192.0.2.1:2', '192.0.2.1:3'], jitter: 0s}]"), nullptr,
-      2);
+      config_with("[{name: p, module: m, targets: ['192.0.2.1:1', '192.0.2.1:2', '192.0.2.1:3'], jitter: 0s}]"),
+      nullptr, 2);
   bench.clock.advance(10s);
   scheduler->run_due();
   CHECK(bench.engine.in_flight() == 2);
@@ -132,21 +132,21 @@ TEST_CASE("no more probes than the limit are in flight") {
 }
 
 TEST_CASE("a reload keeps the counts of what stays and forgets what goes") {
-  Bench bench;
+  SchedulerBench bench;
   const auto first = bench.scheduler(
-      config_of("[{name: p, module: m, targets: ['192.0.2.1:80', '192.0.2.2:80'], interval: 1s, jitter: 0s}]"));
+      config_with("[{name: p, module: m, targets: ['192.0.2.1:80', '192.0.2.2:80'], interval: 1s, jitter: 0s}]"));
   bench.clock.advance(1s);
   bench.run(*first);
   const auto second = bench.scheduler(
-      config_of("[{name: p, module: m, targets: ['192.0.2.2:80', '192.0.2.3:80'], interval: 5s}]"), first.get());
+      config_with("[{name: p, module: m, targets: ['192.0.2.2:80', '192.0.2.3:80'], interval: 5s}]"), first.get());
   REQUIRE(second->series().size() == 2);
   CHECK(second->series()[0] == first->series()[1]);
   CHECK(second->series()[1]->numbers().runs() == 0);
 }
 
 TEST_CASE("targets of files are probed beside the listed ones, each once, with their labels") {
-  Bench bench;
-  const auto config = config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {env: test, a: b}}]");
+  SchedulerBench bench;
+  const auto config = config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {env: test, a: b}}]");
   const auto scheduler = bench.scheduler(
       config, nullptr, 100,
       {{"p", {{"192.0.2.2:80", {{"env", "prod"}}}, {"192.0.2.1:80", {}}, {"192.0.2.2:80", {{"env", "prod"}}}}}});
@@ -156,8 +156,8 @@ TEST_CASE("targets of files are probed beside the listed ones, each once, with t
 }
 
 TEST_CASE("targets that come and go leave the others' times as they are, and a new one is probed at once") {
-  Bench bench;
-  const auto config = config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1h, jitter: 0s}]");
+  SchedulerBench bench;
+  const auto config = config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1h, jitter: 0s}]");
   auto scheduler = bench.scheduler(config);
   bench.run(*scheduler);
   const SteadyTime first = bench.clock.steady_now();
@@ -173,19 +173,19 @@ TEST_CASE("targets that come and go leave the others' times as they are, and a n
 }
 
 TEST_CASE("no more targets are scheduled than one exporter can hold, and the rest is counted") {
-  Bench bench;
+  SchedulerBench bench;
   FoundTargets found;
   for (std::size_t i = 0; i < kMostSeries; ++i)
     found["p"].push_back({std::to_string(i) + ":1", {}});
   const auto scheduler =
-      bench.scheduler(config_of("[{name: p, module: m, targets: ['192.0.2.1:80']}]"), nullptr, 10, found);
+      bench.scheduler(config_with("[{name: p, module: m, targets: ['192.0.2.1:80']}]"), nullptr, 10, found);
   CHECK(scheduler->series().size() == kMostSeries);
   CHECK(scheduler->dropped() == 1);
 }
 
 TEST_CASE("a target is down after so many failures in a row and up again after so many successes") {
-  Bench bench;
-  const auto scheduler = bench.scheduler(config_of(
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(config_with(
       "[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, down_after: 3, up_after: 2}]"));
   const auto run = [&](bool success) {
     if (success) bench.io.serve_lines(kServer, {}, SimProbeIo::AtEnd::kStays);
@@ -208,9 +208,9 @@ TEST_CASE("a target is down after so many failures in a row and up again after s
 }
 
 TEST_CASE("changes of state are told, and the log of the first of a row of like failures is kept") {
-  Bench bench;
+  SchedulerBench bench;
   const auto scheduler = bench.scheduler(
-      config_of("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, down_after: 2}]"));
+      config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, down_after: 2}]"));
   for (int i = 0; i < 4; ++i) {
     bench.run(*scheduler);
     bench.clock.advance(1s);
@@ -224,8 +224,8 @@ TEST_CASE("changes of state are told, and the log of the first of a row of like 
 }
 
 TEST_CASE("a password in a target is used and not shown") {
-  Bench bench;
-  const auto config = config_of("[{name: p, module: m, targets: ['http://me:secret@192.0.2.1/']}]");
+  SchedulerBench bench;
+  const auto config = config_with("[{name: p, module: m, targets: ['http://me:secret@192.0.2.1/']}]");
   const auto scheduler = bench.scheduler(config);
   CHECK(scheduler->series()[0]->labels().at("target") == "http://***@192.0.2.1/");
   CHECK(config.yaml().find("secret") == std::string::npos);
@@ -233,8 +233,8 @@ TEST_CASE("a password in a target is used and not shown") {
 }
 
 TEST_CASE("the exposition of a scheduled probe") {
-  Bench bench;
-  const auto scheduler = bench.scheduler(config_of(
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(config_with(
       "[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {service: \"a\\\"b\"}, jitter: 0s, down_after: 1}]"));
   bench.run(*scheduler);
   ExpositionWriter out;

@@ -8,9 +8,9 @@
 namespace heal::exporter {
 namespace {
 
-class Bench {
+class SystemdBench {
  public:
-  Bench() {
+  SystemdBench() {
     auto reader = std::make_unique<SimUnitReader>();
     systemd = reader.get();
     watch.emplace(SystemdWatch::Config{5s, "/bus", {"app.service", "gone.service"}}, std::move(reader), clock,
@@ -47,14 +47,14 @@ const std::string kPage =
     "heal_unit_state_change_timestamp_seconds{unit=\"app.service\"} 1000\n";
 
 TEST_CASE("units are shown with their state, restarts, process and time; one that does not exist is down") {
-  Bench bench;
+  SystemdBench bench;
   bench.watch->look({});
   CHECK(bench.page() == kPage);
   CHECK(bench.state.up);
 }
 
 TEST_CASE("where there is no systemd the watch says so, shows no unit, and goes on asking") {
-  Bench bench;
+  SystemdBench bench;
   bench.systemd->fail(Error(ErrorCode::kUnreachable, "no bus"));
   bench.watch->look({});
   CHECK(bench.page().empty());
@@ -66,7 +66,7 @@ TEST_CASE("where there is no systemd the watch says so, shows no unit, and goes 
 }
 
 TEST_CASE("a bus that is away for a moment changes no unit; for long, none is known") {
-  Bench bench;
+  SystemdBench bench;
   bench.watch->look({});
   bench.systemd->fail(Error(ErrorCode::kTimeout, "too slow"));
   bench.clock.advance(14s);

@@ -18,7 +18,7 @@ std::string error_of(const std::string& file, const std::string& text) {
   return targets.has_value() ? "good" : targets.error().str();
 }
 
-class Bench {
+class TargetFilesBench {
  public:
   void watch(const std::vector<std::string>& names) {
     std::vector<std::string> paths;
@@ -114,7 +114,7 @@ TEST_CASE("labels that would fill the memory when each target has them are refus
 }
 
 TEST_CASE("files are read at once, and again when they change or a new one fits a glob") {
-  Bench bench;
+  TargetFilesBench bench;
   bench.folder.write("sd/a.json", R"([{"targets": ["a:1"]}])");
   bench.watch({"sd/*.json", "b.yml"});
   CHECK(bench.targets() == Targets{{"a:1", {}}});
@@ -129,7 +129,7 @@ TEST_CASE("files are read at once, and again when they change or a new one fits 
 }
 
 TEST_CASE("a bad file keeps its last good targets and says so, until it is good again") {
-  Bench bench;
+  TargetFilesBench bench;
   bench.folder.write("a.json", R"([{"targets": ["a:1"]}])");
   bench.watch({"a.json"});
   bench.folder.write("a.json", R"([{"targets": ["a:1", )");
@@ -144,7 +144,7 @@ TEST_CASE("a bad file keeps its last good targets and says so, until it is good 
 }
 
 TEST_CASE("a file that goes takes its targets with it at the second look, one that comes back in time does not") {
-  Bench bench;
+  TargetFilesBench bench;
   const std::string name = GENERATE("a.json", "*.json");
   bench.folder.write("a.json", R"([{"targets": ["a:1"]}])");
   bench.watch({name});
@@ -163,7 +163,7 @@ TEST_CASE("a file that goes takes its targets with it at the second look, one th
 }
 
 TEST_CASE("a file that is still being written is not read") {
-  Bench bench;
+  TargetFilesBench bench;
   bench.folder.write("a.yml", "- targets: [a:1, a:2]\n");
   bench.watch({"a.yml"});
   bench.folder.write("a.yml", "- targets: [a:1]\n");  // half of what is meant
@@ -176,7 +176,7 @@ TEST_CASE("a file that is still being written is not read") {
 }
 
 TEST_CASE("a configuration that is read again is no look: nothing goes and nothing half-written is read by it") {
-  Bench bench;
+  TargetFilesBench bench;
   bench.folder.write("a.json", R"([{"targets": ["a:1"]}])");
   bench.folder.write("b.yml", "- targets: [b:1, b:2]\n");
   bench.watch({"*.json", "b.yml"});
@@ -191,7 +191,7 @@ TEST_CASE("a configuration that is read again is no look: nothing goes and nothi
 }
 
 TEST_CASE("a file that cannot be looked at or read keeps its targets, however often, and is tried again") {
-  Bench bench;
+  TargetFilesBench bench;
   const std::string name = GENERATE("sd/a.json", "sd/*.json", "s?/a.json");
   const std::string text = R"([{"targets": ["a:1"]}])";
   bench.folder.write("sd/a.json", text);
@@ -210,7 +210,7 @@ TEST_CASE("a file that cannot be looked at or read keeps its targets, however of
 }
 
 TEST_CASE("all files together hold no more targets than one exporter schedules") {
-  Bench bench;
+  TargetFilesBench bench;
   std::string many = "- targets:\n";
   for (std::size_t i = 0; i < kMostSeries; ++i)
     many += "  - a:" + std::to_string(i) + "\n";

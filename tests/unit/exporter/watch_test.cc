@@ -16,9 +16,9 @@ SimContainer container(const std::string& name, Labels labels) {
   return out;
 }
 
-class Bench {
+class DockerBench {
  public:
-  Bench() {
+  DockerBench() {
     DockerWatchConfig config;
     config.engine = "local";
     config.expect = {"ghost", "plain"};
@@ -75,14 +75,14 @@ std::string web_up(int up) {
 }
 
 TEST_CASE("only labelled containers are watched, and one that is expected and absent is down") {
-  Bench bench;
+  DockerBench bench;
   bench.watch->look({});
   CHECK(bench.lines("heal_container_up") == web_up(1));
   CHECK(bench.lines("heal_watch_up") == "heal_watch_up{watch=\"docker\",engine=\"local\"} 1\n");
 }
 
 TEST_CASE("one that is expected and has no label is up when it runs, and nothing else is asked of it") {
-  Bench bench;
+  DockerBench bench;
   bench.engine->add(container("plain", {{"heal.group", "back"}}));
   bench.watch->look({});
   bench.watch->measure({});
@@ -98,7 +98,7 @@ TEST_CASE("one that is expected and has no label is up when it runs, and nothing
 }
 
 TEST_CASE("what was seen longer than three intervals ago is not shown, however slowly the engine answers") {
-  Bench bench;
+  DockerBench bench;
   bench.engine->set_delay("list", 2s);
   bench.watch->look({});
   CHECK(bench.lines("heal_container_up") == web_up(1));
@@ -116,7 +116,7 @@ TEST_CASE("what was seen longer than three intervals ago is not shown, however s
 }
 
 TEST_CASE("containers are asked for several at a time, and shown in order") {
-  Bench bench;
+  DockerBench bench;
   for (const char* name : {"e", "a", "d", "b", "c"})
     bench.engine->add(container(name, {{"heal.enable", "true"}}));
   bench.watch->look({});
@@ -130,7 +130,7 @@ TEST_CASE("containers are asked for several at a time, and shown in order") {
 }
 
 TEST_CASE("paused and dead containers are down, with their state and exit code") {
-  Bench bench;
+  DockerBench bench;
   REQUIRE(bench.engine->pause("web", bench.clock.deadline_in(1s), {}).has_value());
   bench.watch->look({});
   CHECK(bench.lines("heal_container_up") == web_up(0));
@@ -147,7 +147,7 @@ TEST_CASE("paused and dead containers are down, with their state and exit code")
 }
 
 TEST_CASE("what a container uses is shown while it runs and not afterwards") {
-  Bench bench;
+  DockerBench bench;
   bench.engine->set_stats("web", {12.5, 1000, 2000, 7});
   bench.watch->look({});
   CHECK(bench.lines("heal_container_pids").empty());
@@ -189,7 +189,7 @@ TEST_CASE("a container's CPU limit is shown however it was set, and none where t
 }
 
 TEST_CASE("an engine that is gone for a moment is not a death; one that stays away is unknown, not up") {
-  Bench bench;
+  DockerBench bench;
   bench.watch->look({});
   bench.engine->go_away();
   bench.clock.advance(14s);
@@ -206,7 +206,7 @@ TEST_CASE("an engine that is gone for a moment is not a death; one that stays aw
 }
 
 TEST_CASE("a container that vanishes between the list and the look at it is left out") {
-  Bench bench;
+  DockerBench bench;
   bench.engine->fail_next("inspect", Error(ErrorCode::kNotFound, "no such container"));
   bench.watch->look({});
   CHECK(bench.lines("heal_container_up") == kGhost);
@@ -214,7 +214,7 @@ TEST_CASE("a container that vanishes between the list and the look at it is left
 }
 
 TEST_CASE("each health has its series, one of them 1") {
-  Bench bench;
+  DockerBench bench;
   SimContainer checked = container("checked", {{"heal.enable", "true"}});
   checked.program.has_healthcheck = true;
   bench.engine->add(checked);
@@ -228,7 +228,7 @@ TEST_CASE("each health has its series, one of them 1") {
 }
 
 TEST_CASE("a container that died and ran again between two looks has its death counted, with the exit code") {
-  Bench bench;
+  DockerBench bench;
   bench.watch->look({});
   CHECK(bench.lines("heal_container_deaths_total") ==
         "heal_container_deaths_total{engine=\"local\",container=\"web\",exit_code=\"0\"} 0\n"
@@ -251,7 +251,7 @@ TEST_CASE("a container that died and ran again between two looks has its death c
 }
 
 TEST_CASE("events that come again after a reconnection are counted once, new ones at the same place too") {
-  Bench bench;
+  DockerBench bench;
   for (int i = 0; i < 3; ++i) {
     bench.clock.advance(1s);
     bench.engine->crash("web", 1);
@@ -285,7 +285,7 @@ TEST_CASE("what happened before the watch began, and to containers that are not 
 }
 
 TEST_CASE("a death that no event told is found by the next looks, and its event counts nothing when it comes late") {
-  Bench bench;
+  DockerBench bench;
   bench.clock.advance(1s);
   bench.engine->crash("web", 7);
   bench.watch->look({});
@@ -305,7 +305,7 @@ TEST_CASE("a death that no event told is found by the next looks, and its event 
 }
 
 TEST_CASE("of one that died unseen and runs again the exit code is unknown") {
-  Bench bench;
+  DockerBench bench;
   bench.clock.advance(1s);
   bench.engine->crash("web", 7);
   REQUIRE(bench.engine->start("web", bench.clock.deadline_in(1s), {}).has_value());
@@ -316,7 +316,7 @@ TEST_CASE("of one that died unseen and runs again the exit code is unknown") {
 }
 
 TEST_CASE("a container that removes itself at its end leaves its death behind for ten minutes") {
-  Bench bench;
+  DockerBench bench;
   bench.watch->look({});
   bench.clock.advance(1s);
   bench.engine->crash("web", 3);
@@ -330,7 +330,7 @@ TEST_CASE("a container that removes itself at its end leaves its death behind fo
 }
 
 TEST_CASE("changes of health are counted by what it became") {
-  Bench bench;
+  DockerBench bench;
   bench.watch->look({});
   for (const char* health : {"healthy", "unhealthy", "healthy"}) {
     bench.clock.advance(1s);
@@ -343,7 +343,7 @@ TEST_CASE("changes of health are counted by what it became") {
 }
 
 TEST_CASE("the last log line's time outlives a failed question, and the dead are asked once") {
-  Bench bench;
+  DockerBench bench;
   const std::string kLogged =
       "heal_container_last_log_timestamp_seconds{engine=\"local\",container=\"web\"} 1.893553445e+09\n";
   bench.watch->look({});
@@ -363,7 +363,7 @@ TEST_CASE("the last log line's time outlives a failed question, and the dead are
 }
 
 TEST_CASE("a container says by a label how long it may be silent") {
-  Bench bench;
+  DockerBench bench;
   bench.engine->add(container("chatty", {{"heal.enable", "true"}, {"heal.log-silence", "5m"}}));
   bench.engine->add(container("wrong", {{"heal.enable", "true"}, {"heal.log-silence", "soon"}}));
   bench.watch->look({});

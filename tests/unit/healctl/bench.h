@@ -13,6 +13,8 @@
 
 namespace heal::ctl {
 
+inline const std::string kTarget = "container/local/nginx";
+
 /// What one run of healctl left behind.
 struct Ran {
   Exit exit;

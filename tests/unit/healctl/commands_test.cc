@@ -4,12 +4,11 @@
 
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
+#include "heal_test_paths.h"
 #include "tests/unit/healctl/bench.h"
 
 namespace heal::ctl {
 namespace {
-
-const std::string kTarget = "container/local/nginx";
 
 TEST_CASE("the exit code tells what the service said") {
   struct Case {

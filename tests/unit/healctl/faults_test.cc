@@ -7,8 +7,6 @@
 namespace heal::ctl {
 namespace {
 
-const std::string kTarget = "container/local/nginx";
-
 FaultLease lease(FaultLease::State state) {
   return {.id = "01J8FAULT",
           .kind = "pause",

@@ -8,8 +8,6 @@
 namespace heal::ctl {
 namespace {
 
-const std::string kTarget = "container/local/nginx";
-
 TEST_CASE("heal sends what was asked and gives the incident's id") {
   Bench bench;
   bench.on("POST", "/heals", 202, R"({"incident":"01J8"})");

@@ -8,7 +8,7 @@ namespace heal::httpd {
 namespace {
 
 // "open sesame", cost 4.
-constexpr const char* kHash = "$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy";
+constexpr const char* kBcryptHash = "$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy";
 
 std::string problem(const std::string& text) {
   const auto parsed = parse_web_config("dir/web.yml", text);
@@ -45,7 +45,7 @@ basic_auth_users:
   tls.client_allowed_sans = {"prometheus"};
   tls.ciphers = {"ECDHE-RSA-AES128-GCM-SHA256"};
   tls.curves = {"X25519"};
-  REQUIRE(*parsed == WebConfig{tls, {{"X-Frame-Options", "deny"}}, {{"alice", kHash}}});
+  REQUIRE(*parsed == WebConfig{tls, {{"X-Frame-Options", "deny"}}, {{"alice", kBcryptHash}}});
   REQUIRE(parse_web_config("x", "").value() == WebConfig{});
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("basic authentication headers are decoded strictly") {
 TEST_CASE("a right password is remembered, a wrong one never, a changed hash forgets") {
   Authenticator authenticator;
   WebConfig web;
-  web.users = {{"alice", kHash}};
+  web.users = {{"alice", kBcryptHash}};
   const Credentials right{"alice", "open sesame"}, wrong{"alice", "open"}, nobody{"bob", "open sesame"};
   REQUIRE_FALSE(authenticator.is_known(web, right));
   REQUIRE(authenticator.verify(web, right));

@@ -9,18 +9,18 @@
 namespace heal::playbook {
 namespace {
 
-const std::string kHead = "version: 1\nplaybook: p\nmode: auto\nverify: {all: [{container: running}]}\n";
+const std::string kFewestLines = "version: 1\nplaybook: p\nmode: auto\nverify: {all: [{container: running}]}\n";
 
-std::optional<Playbook> parse(const std::string& rest, std::string& problems) {
+std::optional<Playbook> parse_with(const std::string& rest, std::string& problems) {
   config::Diagnostics diagnostics;
-  auto out = parse_playbook(kHead + rest, "p.yml", GuardSettings(), diagnostics);
+  auto out = parse_playbook(kFewestLines + rest, "p.yml", GuardSettings(), diagnostics);
   problems = diagnostics.render();
   return out;
 }
 
 Plan plan_of(const std::string& rest) {
   std::string problems;
-  const auto book = parse(rest, problems);
+  const auto book = parse_with(rest, problems);
   INFO(problems);
   REQUIRE(book);
   config::Diagnostics diagnostics;
@@ -36,7 +36,7 @@ Plan plan_of(const std::string& rest) {
 /// The first line of what is wrong.
 std::string problem(const std::string& rest) {
   std::string problems;
-  (void)parse(rest, problems);
+  (void)parse_with(rest, problems);
   return problems.substr(0, problems.find('\n'));
 }
 

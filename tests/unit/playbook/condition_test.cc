@@ -17,7 +17,7 @@ Condition condition(const std::string& value, Op op, std::vector<std::string> op
   return out;
 }
 
-const Scope kScope{{"steps.state.status", "exited"}, {"steps.state.exit_code", "137"}};
+const Scope kConditionScope{{"steps.state.status", "exited"}, {"steps.state.exit_code", "137"}};
 
 TEST_CASE("each comparison says what it compared") {
   struct Case {
@@ -45,15 +45,15 @@ TEST_CASE("each comparison says what it compared") {
       {condition("steps.other.status", Op::kIsNot, {"x"}), Truth::kUnknown,
        "steps.other.status has no value (wanted: is_not x)"},
   }));
-  REQUIRE(evaluate({c.condition}, kScope) == ConditionResult{c.truth, c.explanation});
+  REQUIRE(evaluate({c.condition}, kConditionScope) == ConditionResult{c.truth, c.explanation});
 }
 
 TEST_CASE("all conditions must hold, and the first that does not is named") {
   const auto yes = condition("steps.state.status", Op::kIs, {"exited"});
   const auto no = condition("steps.state.exit_code", Op::kIs, {"0"});
-  REQUIRE(evaluate({}, kScope) == ConditionResult{Truth::kTrue, ""});
-  REQUIRE(evaluate({yes, yes}, kScope) == ConditionResult{Truth::kTrue, "all 2 conditions hold"});
-  REQUIRE(evaluate({yes, no, yes}, kScope) ==
+  REQUIRE(evaluate({}, kConditionScope) == ConditionResult{Truth::kTrue, ""});
+  REQUIRE(evaluate({yes, yes}, kConditionScope) == ConditionResult{Truth::kTrue, "all 2 conditions hold"});
+  REQUIRE(evaluate({yes, no, yes}, kConditionScope) ==
           ConditionResult{Truth::kFalse, "steps.state.exit_code is \"137\" (wanted: is 0): false"});
 }
 

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/playbook/step.h"
+#include "heal_test_paths.h"
 
 namespace heal::playbook {
 namespace {

@@ -3,11 +3,12 @@
 #include <catch2/catch.hpp>
 
 #include "common/config/file.h"
+#include "heal_test_paths.h"
 
 namespace heal::playbook {
 namespace {
 
-HealConfig parse(const std::string& text) {
+HealConfig parse_config(const std::string& text) {
   config::Diagnostics diagnostics;
   auto config = parse_heal_config(text, "heal.yml", diagnostics);
   INFO(diagnostics.render());
@@ -24,7 +25,7 @@ std::string problems(const std::string& text) {
 TEST_CASE("an empty configuration has only safe defaults") {
   HealConfig expected;
   expected.file = "heal.yml";
-  const auto config = parse("version: 1\n");
+  const auto config = parse_config("version: 1\n");
   REQUIRE(config == expected);
   REQUIRE(config.guards.cooldown == CooldownGuard{GuardSwitch::kOn, 5min, OnError::kBlock});
   REQUIRE(config.guards.budget == BudgetGuard{GuardSwitch::kOn, 3, 1h, 1h, OnError::kBlock});
@@ -39,7 +40,7 @@ TEST_CASE("an empty configuration has only safe defaults") {
 }
 
 TEST_CASE("a guard is off only when it says so") {
-  const auto config = parse(R"(
+  const auto config = parse_config(R"(
 version: 1
 defaults:
   guards:
@@ -54,8 +55,8 @@ defaults:
 
 TEST_CASE("what is printed can be read again and means the same") {
   const std::string path = std::string(HEAL_SOURCE_DIR) + "/tests/golden/playbook/examples/heal.yml";
-  auto config = parse(config::read_text_file(path).value());
-  auto again = parse(print_config(config));
+  auto config = parse_config(config::read_text_file(path).value());
+  auto again = parse_config(print_config(config));
   REQUIRE(again.routes.size() == config.routes.size());
   for (std::size_t i = 0; i < again.routes.size(); ++i) {  // only the places differ
     again.routes[i].span = config.routes[i].span;
@@ -72,14 +73,14 @@ TEST_CASE("what is printed can be read again and means the same") {
 
 TEST_CASE("a secret is never printed") {
   const auto config =
-      parse("version: 1\nprometheus: {url: 'http://p:9090', basic_auth: {username: u, password: hunter2}}\n");
+      parse_config("version: 1\nprometheus: {url: 'http://p:9090', basic_auth: {username: u, password: hunter2}}\n");
   REQUIRE(config.prometheus->basic_auth->password.value == "hunter2");
   const auto printed = print_config(config);
   REQUIRE(printed.find("hunter2") == std::string::npos);
   REQUIRE(printed.find("password: <secret>") != std::string::npos);
-  const auto reached = print_config(
-      parse("version: 1\ninventory: {targets: [{target: service/a, health: 'http://a/h?key=hunter2', labels: {tier: x, "
-            "ansible_password: hunter2, ansible_become_pass: hunter2}}]}\n"));
+  const auto reached = print_config(parse_config(
+      "version: 1\ninventory: {targets: [{target: service/a, health: 'http://a/h?key=hunter2', labels: {tier: x, "
+      "ansible_password: hunter2, ansible_become_pass: hunter2}}]}\n"));
   REQUIRE(reached.find("hunter2") == std::string::npos);
   REQUIRE(reached.find(R"(labels: {"ansible_become_pass": <secret>, "ansible_password": <secret>, "tier": "x"})") !=
           std::string::npos);
@@ -96,7 +97,7 @@ TEST_CASE("one wrong line of heal.yml gives the place, the reason and a suggesti
 }
 
 TEST_CASE("anchors and merge keys may be used to say things once") {
-  const auto config = parse(R"(
+  const auto config = parse_config(R"(
 version: 1
 engines: {local: {unix: /s}}
 inventory:
@@ -117,7 +118,7 @@ TEST_CASE("engines stand on a unix socket, or on TCP with certificates") {
       "  near: {tcp: '127.0.0.1:2375'}\n"
       "  v6: {tcp: '[::1]:2375'}\n"
       "  lab: {tcp: '10.0.0.9:2375', insecure: true}\n";
-  const auto config = parse(text);
+  const auto config = parse_config(text);
   EngineConfig far;
   far.tcp = "docker.example:2376";
   far.ca_file = "ca.pem";
@@ -125,7 +126,7 @@ TEST_CASE("engines stand on a unix socket, or on TCP with certificates") {
   far.key_file = "key.pem";
   REQUIRE(config.engines.at("far") == far);
   REQUIRE(config.engines.at("lab").insecure);
-  REQUIRE(parse(print_config(config)).engines == config.engines);
+  REQUIRE(parse_config(print_config(config)).engines == config.engines);
 }
 
 TEST_CASE("an engine that anybody on the way could command is refused with the way out") {
@@ -160,7 +161,7 @@ inventory:
 )";
 
 TEST_CASE("a container with heal.enable=true brings its inventory along") {
-  const auto config = parse(kInventory);
+  const auto config = parse_config(kInventory);
   const TargetId web{"container", "local", "web"};
   const Labels labels{{"heal.enable", "true"},
                       {"heal.health", "http://web:8080/healthz"},
@@ -175,7 +176,7 @@ TEST_CASE("a container with heal.enable=true brings its inventory along") {
 }
 
 TEST_CASE("a label that cannot be used is refused in words, whatever is in it") {
-  const auto config = parse(kInventory);
+  const auto config = parse_config(kInventory);
   const TargetId web{"container", "local", "web"};
   const auto refusal = [&](const std::string& name, const std::string& value) {
     Labels labels{{"heal.enable", "true"}};
@@ -204,7 +205,7 @@ TEST_CASE("a label that cannot be used is refused in words, whatever is in it") 
 }
 
 TEST_CASE("what an exchange of containers leaves over has its labels, and is in no inventory by them") {
-  const auto config = parse(R"(
+  const auto config = parse_config(R"(
 version: 1
 engines: {local: {unix: /s}}
 inventory:
@@ -223,7 +224,7 @@ inventory:
 }
 
 TEST_CASE("what heal.yml does not say of a listed container, its labels may") {
-  const auto config = parse(R"(
+  const auto config = parse_config(R"(
 version: 1
 engines: {local: {unix: /s}}
 inventory:
@@ -245,7 +246,7 @@ inventory:
 }
 
 TEST_CASE("a container that nobody listed or labelled is refused with the reason") {
-  auto config = parse(kInventory);
+  auto config = parse_config(kInventory);
   const TargetId web{"container", "local", "web"};
   const auto refused = inventory_of_container(config, web, {{"heal.enable", "false"}}).error();
   REQUIRE(refused.code() == ErrorCode::kRefused);
@@ -262,7 +263,7 @@ TEST_CASE("a container that nobody listed or labelled is refused with the reason
 }
 
 TEST_CASE("a heal label that cannot be used is said, not ignored") {
-  const auto config = parse(kInventory);
+  const auto config = parse_config(kInventory);
   const TargetId web{"container", "local", "web"};
   REQUIRE(inventory_of_container(config, web, {{"heal.enable", "true"}, {"heal.health", "web:80"}}).error().str() ==
           "container/local/web: its label heal.health=\"web:80\" cannot be used: expected an http URL or "
@@ -272,7 +273,7 @@ TEST_CASE("a heal label that cannot be used is said, not ignored") {
 }
 
 TEST_CASE("heal.yml wins over a container's labels") {
-  const auto config = parse(kInventory);
+  const auto config = parse_config(kInventory);
   const TargetId listed{"container", "local", "listed"};
   const auto target = inventory_of_container(
       config, listed,

@@ -5,12 +5,12 @@
 namespace heal::playbook {
 namespace {
 
-const Scope kScope{{"labels.a", "A"}, {"labels.b", ""}, {"labels.braces", "{{ labels.a }}"}, {"params.n", "7"}};
+const Scope kTemplateScope{{"labels.a", "A"}, {"labels.b", ""}, {"labels.braces", "{{ labels.a }}"}, {"params.n", "7"}};
 
 std::string expand(const std::string& text) {
   const auto parsed = Template::parse(text);
   if (!parsed) return "no template: " + parsed.error().str();
-  const auto expanded = parsed->expand(kScope);
+  const auto expanded = parsed->expand(kTemplateScope);
   return expanded ? *expanded : "error: " + expanded.error().str();
 }
 

@@ -11,7 +11,7 @@ using test::dns_record;
 using test::DnsSections;
 using test::from_hex;
 
-const SocketAddress kServer{*IpAddress::parse("192.0.2.53"), 53};
+const SocketAddress kDnsServer{*IpAddress::parse("192.0.2.53"), 53};
 
 Module dns_module() {
   Module module;
@@ -32,7 +32,7 @@ LateRegex regex(const std::string& text) {
 
 TEST_CASE("a query is answered: counts, success, and the whole host as target") {
   RunBench bench;
-  bench.io.serve_datagrams(kServer,
+  bench.io.serve_datagrams(kDnsServer,
                            always({0, 2, 0, 1,
                                    dns_record("a", 1, from_hex("c0000201")) + dns_record("a", 1, from_hex("c0000202")) +
                                        dns_record("b", 16, from_hex("01 78"))}));
@@ -48,7 +48,7 @@ TEST_CASE("a query is answered: counts, success, and the whole host as target") 
 TEST_CASE("only SOA questions have a serial") {
   RunBench bench;
   const std::string soa(dns_record("z", 6, from_hex("00 00 ffffffff 00000001 00000001 00000001 00000001")));
-  bench.io.serve_datagrams(kServer, always({0, 1, 0, 0, soa}));
+  bench.io.serve_datagrams(kDnsServer, always({0, 1, 0, 0, soa}));
   Module module = dns_module();
   module.dns.query_type = "SOA";
   bench.run(module, "192.0.2.53:53");
@@ -57,27 +57,27 @@ TEST_CASE("only SOA questions have a serial") {
 
 TEST_CASE("datagrams with another id are not the answer; one that cannot be read is") {
   RunBench bench;
-  bench.io.serve_datagrams(kServer, [](const std::string& query) {
+  bench.io.serve_datagrams(kDnsServer, [](const std::string& query) {
     std::string other = query;
     other[0] = '\x7f';
     return std::vector<std::string>{dns_answer(other, {3}), other.substr(0, 20), dns_answer(query, {})};
   });
   bench.run(dns_module(), "192.0.2.53");
   CHECK(bench.verdict() == "ok");
-  bench.io.serve_datagrams(kServer, [](const std::string& query) {
+  bench.io.serve_datagrams(kDnsServer, [](const std::string& query) {
     return std::vector<std::string>{dns_answer(query, {0, 1, 0, 0, "\xc0"}), dns_answer(query, {})};
   });
   bench.run(dns_module(), "192.0.2.53");
   CHECK(bench.verdict() == "response/protocol: the answer cannot be read: the record at byte 29 cannot be read");
   CHECK(bench.value("probe_dns_query_succeeded") == 0);
-  bench.io.serve_datagrams(kServer, [](const std::string&) { return std::vector<std::string>{""}; });
+  bench.io.serve_datagrams(kDnsServer, [](const std::string&) { return std::vector<std::string>{""}; });
   bench.run(dns_module(), "192.0.2.53");
   CHECK(bench.verdict() == "response/protocol: the answer cannot be read: 0 bytes are less than the 12 of a header");
 }
 
 TEST_CASE("silence ends at the deadline, a refusal at once") {
   RunBench bench;
-  bench.io.serve_datagrams(kServer, [](const std::string&) { return std::vector<std::string>{}; });
+  bench.io.serve_datagrams(kDnsServer, [](const std::string&) { return std::vector<std::string>{}; });
   bench.run(dns_module(), "192.0.2.53", std::chrono::seconds(2));
   CHECK(bench.verdict() == "response/timeout: the deadline passed");
   CHECK(bench.value("probe_dns_duration_seconds", {{"phase", "request"}}) == 2);
@@ -91,7 +91,7 @@ TEST_CASE("a datagram over 512 bytes is cut, which its records do not survive") 
   std::string records;
   for (int i = 0; i < 30; ++i)
     records += dns_record("long-enough-a-name", 1, from_hex("c0000201"));
-  bench.io.serve_datagrams(kServer, always({0, 30, 0, 0, records}));
+  bench.io.serve_datagrams(kDnsServer, always({0, 30, 0, 0, records}));
   bench.run(dns_module(), "192.0.2.53");
   CHECK(bench.verdict().starts_with("response/protocol: the answer cannot be read: the record at byte"));
 }
@@ -107,7 +107,7 @@ TEST_CASE("the response code must be among the valid ones") {
        "status/unexpected_status: \"nope\" in valid_rcodes is not a response code"},
   }));
   RunBench bench;
-  bench.io.serve_datagrams(kServer, always({rcode}));
+  bench.io.serve_datagrams(kDnsServer, always({rcode}));
   Module module = dns_module();
   module.dns.valid_rcodes = valid;
   bench.run(module, "192.0.2.53");
@@ -115,7 +115,7 @@ TEST_CASE("the response code must be among the valid ones") {
   CHECK(bench.value("probe_dns_query_succeeded") == 1);
 }
 
-struct Case {
+struct DnsCase {
   std::string name;
   DnsValidation validation;
   unsigned records;
@@ -124,7 +124,7 @@ struct Case {
 
 TEST_CASE("records are validated as blackbox_exporter does it") {
   const std::string first = "\"a.\\t300\\tIN\\tA\\t192.0.2.1\"";
-  const auto c = GENERATE_COPY(values<Case>({
+  const auto c = GENERATE_COPY(values<DnsCase>({
       {"some matches", {{regex("nothing"), regex("192\\.0")}, {}, {}, {}}, 2, "answer: " + first + " matches 192\\.0"},
       {"none matches", {{regex("nothing")}, {}, {}, {}}, 2, "ok"},
       {"no record to match", {{regex(".")}, {}, {}, {}}, 0, "ok"},
@@ -145,7 +145,7 @@ TEST_CASE("records are validated as blackbox_exporter does it") {
   std::string records;
   for (unsigned i = 1; i <= c.records; ++i)
     records += dns_record("a", 1, from_hex("c000020" + std::to_string(i)));
-  bench.io.serve_datagrams(kServer, always({0, c.records, 0, 0, records}));
+  bench.io.serve_datagrams(kDnsServer, always({0, c.records, 0, 0, records}));
   Module module = dns_module();
   module.dns.answer = c.validation;
   bench.run(module, "192.0.2.53");
@@ -155,7 +155,7 @@ TEST_CASE("records are validated as blackbox_exporter does it") {
 TEST_CASE("authority and additional records have tests of their own") {
   RunBench bench;
   bench.io.serve_datagrams(
-      kServer,
+      kDnsServer,
       always({0, 0, 1, 1, dns_record("a", 2, from_hex("01 6e 00")) + dns_record("b", 1, from_hex("c0000201"))}));
   Module module = dns_module();
   module.dns.authority.fail_if_not_matches = {regex("NS\tn\\.$")};

@@ -11,7 +11,7 @@
 namespace heal::probe {
 namespace {
 
-const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), 80};
+const SocketAddress kWebServer{*IpAddress::parse("192.0.2.1"), 80};
 
 std::shared_ptr<const Module> module(const std::string& prober) {
   Module out;
@@ -49,7 +49,7 @@ class Bench {
 
 TEST_CASE("a probe ends at its deadline, not before, with what was known") {
   Bench bench;
-  bench.io.serve(kServer, [](const HttpHop&) { return SimHttpAnswer{10s, {}, "", {}}; });
+  bench.io.serve(kWebServer, [](const HttpHop&) { return SimHttpAnswer{10s, {}, "", {}}; });
   bench.start(module("http"), "http://192.0.2.1/", 3s);
   CHECK(bench.engine.in_flight() == 1);
   bench.clock.advance(2999ms);
@@ -72,7 +72,7 @@ TEST_CASE("a redirect back to the first host goes to its own address and to no o
     return SimHttpAnswer{{}, {302, "HTTP/1.1", {{"Location", url}}, {}}, "", {}};
   };
   bench.io.add_host("other.test", {ip("192.0.2.2"), ip("192.0.2.3")});
-  bench.io.serve(kServer, [&](const HttpHop& hop) {
+  bench.io.serve(kWebServer, [&](const HttpHop& hop) {
     return hop.url.ends_with("/end") ? SimHttpAnswer{} : redirect_to("http://other.test/");
   });
   bench.io.serve({ip("192.0.2.2"), 80}, [&](const HttpHop&) { return redirect_to("http://192.0.2.1/end"); });
@@ -89,7 +89,7 @@ TEST_CASE("a redirect back to the first host goes to its own address and to no o
 
 TEST_CASE("a deadline that has passed ends the probe all the same") {
   Bench bench;
-  bench.io.serve_lines(kServer, {}, SimProbeIo::AtEnd::kStays);
+  bench.io.serve_lines(kWebServer, {}, SimProbeIo::AtEnd::kStays);
   bench.start(module("tcp"), "192.0.2.1:80", Duration(-1s));
   CHECK(bench.ended);
 }

@@ -9,7 +9,7 @@ namespace {
 
 using test::from_hex;
 
-const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), 50051};
+const SocketAddress kGrpcServer{*IpAddress::parse("192.0.2.1"), 50051};
 constexpr const char* kTarget = "192.0.2.1:50051";
 
 Module grpc_module() {
@@ -61,7 +61,7 @@ TEST_CASE("an answer that is none is refused with the reason") {
 TEST_CASE("a call goes out as gRPC wants it") {
   RunBench bench;
   HttpHop seen;
-  bench.io.serve(kServer, [&](const HttpHop& hop) {
+  bench.io.serve(kGrpcServer, [&](const HttpHop& hop) {
     seen = hop;
     return answer(from_hex("00 00000002 0801"));
   });
@@ -83,10 +83,10 @@ TEST_CASE("a call goes out as gRPC wants it") {
   module.grpc.tls_config.server_name = "inner.example";
   bench.run(module, "https://192.0.2.1:50051/ignored");
   CHECK(seen.url == "https://inner.example:50051/grpc.health.v1.Health/Check");
-  CHECK(seen.connect_to == kServer);
+  CHECK(seen.connect_to == kGrpcServer);
 }
 
-struct Case {
+struct GrpcCase {
   std::string name;
   SimHttpAnswer answer;
   std::string verdict;
@@ -105,7 +105,7 @@ TEST_CASE("what the server says becomes a code and a serving status") {
   proxy.head.status = 503;
   SimHttpAnswer reset = answer("");
   reset.failure = ProbeFailure{ProbePhase::kResponse, ProbeReason::kReset, "reset"};
-  const auto c = GENERATE_COPY(values<Case>({
+  const auto c = GENERATE_COPY(values<GrpcCase>({
       {"serving", answer(from_hex("00 00000002 0801")), "ok", 0, "SERVING"},
       {"not serving", answer(from_hex("00 00000002 0802")), "status/unexpected_status: the service is NOT_SERVING", 0,
        "NOT_SERVING"},
@@ -123,7 +123,7 @@ TEST_CASE("what the server says becomes a code and a serving status") {
   }));
   CAPTURE(c.name);
   RunBench bench;
-  bench.io.serve(kServer, [&](const HttpHop&) { return c.answer; });
+  bench.io.serve(kGrpcServer, [&](const HttpHop&) { return c.answer; });
   bench.run(grpc_module(), kTarget);
   CHECK(bench.verdict() == c.verdict);
   CHECK(bench.value("probe_grpc_status_code") == c.code);
@@ -137,7 +137,7 @@ TEST_CASE("what the server says becomes a code and a serving status") {
 
 TEST_CASE("a server that does not answer ends at the deadline; before the call there is no check phase") {
   RunBench bench;
-  bench.io.serve(kServer, [](const HttpHop&) {
+  bench.io.serve(kGrpcServer, [](const HttpHop&) {
     SimHttpAnswer late = answer(from_hex("00 00000002 0801"));
     late.delay = 1h;
     return late;

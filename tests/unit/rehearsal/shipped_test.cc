@@ -8,6 +8,7 @@
 #include "common/playbook/lint.h"
 #include "common/rehearsal/run.h"
 #include "common/sim/fake_clock.h"
+#include "heal_test_paths.h"
 
 namespace heal::rehearsal {
 namespace {

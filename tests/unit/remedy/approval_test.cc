@@ -9,11 +9,6 @@ namespace {
 
 using Verb = OperatorRequest::Verb;
 
-std::string approve_mode(const std::string& approval = "{ttl: 15m}") {
-  std::string text = kRestartPlaybook;
-  return text.replace(text.find("mode: auto"), 10, "mode: approve\napproval: " + approval);
-}
-
 struct Asked {
   explicit Asked(const std::string& playbook = approve_mode()) : rig(playbook) {
     rig.engine->crash("nginx", 1);

@@ -5,7 +5,7 @@
 namespace heal::remedy {
 namespace {
 
-WallTime at(int seconds) {
+WallTime time_at(int seconds) {
   return WallTime(std::chrono::seconds(1'900'000'000 + seconds));
 }
 
@@ -13,9 +13,9 @@ Clues paused_web() {
   Clues clues;
   clues.container.emplace();
   clues.container->status = "paused";
-  clues.container->started_at = at(0);
+  clues.container->started_at = time_at(0);
   clues.health = Answer::kFail;
-  clues.detected_at = at(100);
+  clues.detected_at = time_at(100);
   return clues;
 }
 
@@ -30,18 +30,18 @@ FaultLease lease_of(WallTime injected_at) {
 TEST_CASE("an injected fault tells when the trouble began") {
   Clues clues = paused_web();
   CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", std::nullopt, std::nullopt, ""});
-  clues.leases = {lease_of(at(98))};
-  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", at(98), std::nullopt, ""});
+  clues.leases = {lease_of(time_at(98))};
+  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", time_at(98), std::nullopt, ""});
 }
 
 TEST_CASE("a fault that the container has left behind by a restart tells nothing") {
   Clues clues = paused_web();
-  clues.leases = {lease_of(at(-5))};
+  clues.leases = {lease_of(time_at(-5))};
   CHECK(classify(clues).failed_at == std::nullopt);
   clues.container->status = "exited";
   clues.container->exit_code = 137;
-  clues.container->finished_at = at(99);
-  CHECK(classify(clues) == Classification{"CONTAINER_CRASH", at(99), 137, "exit code 137 (SIGKILL)"});
+  clues.container->finished_at = time_at(99);
+  CHECK(classify(clues) == Classification{"CONTAINER_CRASH", time_at(99), 137, "exit code 137 (SIGKILL)"});
 }
 
 TEST_CASE("how a dead container ended tells what kind of incident it is") {

@@ -12,12 +12,7 @@
 namespace heal::remedy::test {
 namespace {
 
-std::string approve_mode() {
-  std::string text = kRestartPlaybook;
-  return text.replace(text.find("mode: auto"), 10, "mode: approve\napproval: {ttl: 15m}");
-}
-
-Alert break_it(Rig& rig) {
+Alert break_and_fire(Rig& rig) {
   rig.engine->crash("nginx", 1);
   const Alert alert = rig.fire();
   REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
@@ -46,7 +41,7 @@ Duration time_to(Rig& rig, IncidentState state) {
 TEST_CASE("a question to people ends when its time is over, though the clock is set back an hour") {
   for (const auto& jump : {set_back, restart_set_back}) {
     Rig rig(approve_mode());
-    break_it(rig);
+    break_and_fire(rig);
     rig.await([&] { return rig.newest().state == IncidentState::kAwaitingApproval; });
     rig.await([&] { return rig.clock.next_wake().has_value(); });
     jump(rig);
@@ -61,7 +56,7 @@ TEST_CASE("a question to people ends when its time is over, though the clock is 
 TEST_CASE("a heal is watched for stay_healthy and no longer, though the clock is set back an hour") {
   for (const auto& jump : {set_back, restart_set_back}) {
     Rig rig;
-    break_it(rig);
+    break_and_fire(rig);
     rig.run_to(IncidentState::kRecovered);
     jump(rig);
     CHECK(time_to(rig, IncidentState::kClosed) < 1min);
@@ -72,7 +67,7 @@ TEST_CASE("a heal is watched for stay_healthy and no longer, though the clock is
 TEST_CASE("an alert that goes on after its heal is not healed again because the clock is set back an hour") {
   Rig rig;
   rig.engine->set_delay("restart", 10s);
-  break_it(rig);
+  break_and_fire(rig);
   rig.await([&] { return !rig.changes().empty() && rig.clock.sleepers() > 0; });
   set_back(rig);
   rig.run_to(IncidentState::kClosed);
@@ -84,11 +79,11 @@ TEST_CASE("an alert that goes on after its heal is not healed again because the 
 TEST_CASE("a new fault is healed, though the clock is set back an hour since the last one") {
   for (const auto& jump : {set_back, restart_set_back}) {
     Rig rig;
-    const Alert alert = break_it(rig);
+    const Alert alert = break_and_fire(rig);
     rig.run_to(IncidentState::kClosed);
     REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
     jump(rig);
-    break_it(rig);
+    break_and_fire(rig);
     rig.run_until([&] { return rig.changes().size() == 2; });
     CHECK(rig.incidents().size() == 2);
   }
@@ -98,7 +93,7 @@ TEST_CASE("what is held is asked about again in its time, though the clock is se
   for (const auto& jump : {set_back, restart_set_back}) {
     Rig rig;
     rig.engine->go_away();
-    break_it(rig);
+    break_and_fire(rig);
     rig.run_to(IncidentState::kHeld);
     rig.clock.advance(2min);
     jump(rig);
@@ -135,7 +130,7 @@ TEST_CASE("a budget counts what lies within its window by the time that passed, 
   for (const auto& jump : {set_back, restart_set_back}) {
     Rig rig(kRestartPlaybook,
             std::string(kHealYml).replace(std::string(kHealYml).find("attempts: 3"), 11, "attempts: 1"));
-    const Alert alert = break_it(rig);
+    const Alert alert = break_and_fire(rig);
     rig.run_to(IncidentState::kClosed);
     REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
     jump(rig);
@@ -160,7 +155,7 @@ TEST_CASE("a budget counts what lies within its window by the time that passed, 
 TEST_CASE("a clock that is set forward and put right again changes nothing for what came after") {
   Rig rig;
   rig.clock.set_now(rig.clock.now() + 1h);
-  break_it(rig);
+  break_and_fire(rig);
   rig.run_to(IncidentState::kRecovered);
   rig.clock.set_now(rig.clock.now() - 1h);
   CHECK(time_to(rig, IncidentState::kClosed) < 1min);

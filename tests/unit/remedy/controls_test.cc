@@ -30,7 +30,7 @@ Result<std::vector<Breaker>> reset(Rig& rig, const BreakerChoice& choice) {
       [&](auto done) { rig.coordinator->reset_breakers(choice, "ann", "the disk was full", done); });
 }
 
-void break_it(Rig& rig, const std::string& container = "nginx") {
+void break_and_tell(Rig& rig, const std::string& container = "nginx") {
   rig.clock.advance(1s);
   rig.engine->crash(container, 1);
   REQUIRE(rig.post(Rig::group_of({rig.fire(container)})).has_value());
@@ -103,7 +103,7 @@ TEST_CASE("two pausers, one resumes: still paused; the last one sets healing goi
   Rig rig;
   REQUIRE(pause(rig, "release", "ann").has_value());
   REQUIRE(pause(rig, "backup", "bob").has_value());
-  break_it(rig);
+  break_and_tell(rig);
   CHECK(rig.run_to(IncidentState::kHeld).reason == "paused");
   REQUIRE(resume(rig, "release", "ann").has_value());
   rig.clock.advance(10min);
@@ -126,7 +126,7 @@ TEST_CASE("a pause is known again after a restart, and ends at its time") {
   rig.kill();
   rig.start();
   CHECK(rig.coordinator->controls()->pauses.at("release").until == until);
-  break_it(rig);
+  break_and_tell(rig);
   const Incident healed = rig.run_to(IncidentState::kRecovered);
   CHECK(*healed.times.acted_at >= until);
 }
@@ -166,7 +166,7 @@ TEST_CASE("an engaged lever holds what comes, refuses what a person asks, and su
   REQUIRE(answer.has_value());
   CHECK(answer->kind == HealAnswer::Kind::kRefused);
   CHECK(answer->reason == "lever_engaged");
-  break_it(rig);
+  break_and_tell(rig);
   CHECK(rig.run_to(IncidentState::kHeld).reason == "lever_engaged");
   CHECK(rig.changes().empty());
   REQUIRE(move_lever(rig, LeverMove::kRelease).has_value());
@@ -196,7 +196,7 @@ TEST_CASE("incidents on too many targets at once hold everything until it was qu
   CHECK(rig.coordinator->controls()->storm->is_active(rig.clock.now()));
   // One more in the storm waits too, and makes it longer no more: three of one minute ago are over.
   rig.clock.advance(5min);
-  break_it(rig);
+  break_and_tell(rig);
   rig.await([&] { return of(rig, "nginx").reason == "storm"; });
   CHECK(rig.coordinator->controls()->storm->until == broken + 10min);
   rig.run_until([&] { return of(rig, "nginx").state == IncidentState::kRecovered; });
@@ -206,7 +206,7 @@ TEST_CASE("incidents on too many targets at once hold everything until it was qu
 TEST_CASE("many alerts of one target are no storm") {
   Rig rig(kRestartPlaybook, std::string(kHealYml) + "storm: {incidents: 1, window: 1m, cooldown: 10m}\n");
   for (int i = 0; i < 3; ++i) {
-    break_it(rig);
+    break_and_tell(rig);
     rig.run_until([&] { return rig.newest().state != IncidentState::kReceived; });
   }
   CHECK(!rig.coordinator->controls()->storm);
@@ -239,7 +239,7 @@ TEST_CASE("too many unhealthy members hold the heal, until enough of them are he
   Rig rig;
   add_web(rig, 3);
   rig.engine->crash("web2", 1);
-  break_it(rig, "web1");
+  break_and_tell(rig, "web1");
   rig.await([&] { return of(rig, "web1").reason == "too_many_unhealthy"; });
   CHECK(of(rig, "web1").message == "2 of 3 members of group web are unhealthy or being healed; 1 may be");
   rig.clock.advance(2min);
@@ -278,7 +278,7 @@ TEST_CASE("an alert that blocks is waited for, and asked of Alertmanager") {
   network.alert.labels = {{"alertname", "NetworkDown"}};
   network.state = "active";
   rig.alertmanager->hold(network);
-  break_it(rig);
+  break_and_tell(rig);
   CHECK(rig.run_to(IncidentState::kHeld).reason == "blocking_alert");
   CHECK(rig.changes().empty());
   rig.alertmanager->forget(network.alert.labels);
@@ -289,10 +289,10 @@ TEST_CASE("an alert that blocks is waited for, and asked of Alertmanager") {
 /// Breaks and heals nginx until the budget is used up and the breaker opens.
 void open_the_breaker(Rig& rig) {
   for (int i = 0; i < 3; ++i) {
-    break_it(rig);
+    break_and_tell(rig);
     rig.run_to(IncidentState::kClosed);
   }
-  break_it(rig);
+  break_and_tell(rig);
   rig.run_until([&] { return rig.newest().reason == "breaker_open"; });
   REQUIRE(rig.coordinator->controls()->breakers.size() == 1);
 }
@@ -305,7 +305,7 @@ TEST_CASE("a used-up budget opens the breaker, which only a person closes, by na
   rig.kill();
   rig.start();
   rig.clock.advance(3h);  // the budget's window is over, the target is still broken
-  break_it(rig);
+  break_and_tell(rig);
   CHECK(rig.run_to(IncidentState::kHeld).reason == "breaker_open");
   CHECK(rig.changes().size() == 3);
   CHECK(reset(rig, {"", "", BreakerChoice::Which::kMatching}).error().code() == ErrorCode::kInvalid);
@@ -333,13 +333,13 @@ TEST_CASE("a breaker closes by itself for a new problem: the target was healthy 
   REQUIRE(rig.post(Rig::group_of({rig.resolve(over)})).has_value());
   SECTION("too soon") {
     rig.clock.advance(59min);
-    break_it(rig);
+    break_and_tell(rig);
     CHECK(rig.run_to(IncidentState::kHeld).reason == "breaker_open");
     CHECK(rig.coordinator->controls()->breakers.size() == 1);
   }
   SECTION("long enough") {
     rig.clock.advance(61min);
-    break_it(rig);
+    break_and_tell(rig);
     rig.run_to(IncidentState::kRecovered);
     CHECK(rig.coordinator->controls()->breakers.empty());
     CHECK(service_journal(rig).back() ==
@@ -352,7 +352,7 @@ TEST_CASE("a target that flaps for a day is healed a few times, and then left to
   Rig rig(kRestartPlaybook, with(kHealYml, "cooldown: off\n    flap: {heals: 4, window: 12h}") + "storm: off\n");
   const WallTime begin = rig.clock.now();
   while (rig.clock.now() < begin + 24h) {
-    break_it(rig);
+    break_and_tell(rig);
     rig.run_until([&] { return is_terminal(rig.newest().state) || rig.newest().reason == "breaker_open"; });
     rig.clock.advance(40min);
     REQUIRE(rig.engine->start("nginx", rig.clock.deadline_in(1s), {}).has_value());
@@ -370,9 +370,9 @@ TEST_CASE("a target that flaps for a day is healed a few times, and then left to
 
 TEST_CASE("a clock that is set back an hour makes no cooldown longer than it is") {
   Rig rig;
-  break_it(rig);
+  break_and_tell(rig);
   rig.run_to(IncidentState::kRecovered);
-  break_it(rig);
+  break_and_tell(rig);
   REQUIRE(rig.run_to(IncidentState::kHeld).reason == "cooldown");
   rig.await([&] { return rig.clock.next_wake() && *rig.clock.next_wake() < rig.clock.steady_now() + 6min; });
   rig.clock.set_now(rig.clock.now() - 1h);

@@ -36,7 +36,7 @@ ContainerInfo restarted(int finished, int count) {
   return info;
 }
 const ContainerHint kDied{true, false, 1, std::nullopt, false};
-const ContainerHint kNothing;
+const ContainerHint kNoHint;
 
 /// `die CONTAINER_CRASH`, `over healed_by_docker`, `resolved container_running`
 std::vector<std::string> words_of(const DockerTracker& tracker) {
@@ -50,7 +50,7 @@ std::vector<std::string> words_of(const DockerTracker& tracker) {
 }
 using Words = std::vector<std::string>;
 
-struct Bench {
+struct TrackerBench {
   DockerTracker tracker{"local", {10s, 30s}, at(0)};
   void look(const ContainerInfo& info, const ContainerHint& hint, int now) {
     tracker.look(info, "shop", hint, at(now), steady(now));
@@ -58,12 +58,12 @@ struct Bench {
 };
 
 TEST_CASE("a container that died and stays dead is told once, with all that is known of it") {
-  Bench bench;
+  TrackerBench bench;
   ContainerInfo info = dead("exited", 137, 5);
   info.oom_killed = true;
   bench.look(info, kDied, 6);
   bench.look(info, kDied, 7);
-  bench.look(info, kNothing, 40);
+  bench.look(info, kNoHint, 40);
   REQUIRE(bench.tracker.untold().size() == 1);
   const SourceEvent& event = bench.tracker.untold().front();
   CHECK(event.key == "docker:" + info.id + ":die:1970-01-12T13:46:45Z");
@@ -83,123 +83,123 @@ TEST_CASE("a container that died and stays dead is told once, with all that is k
   CHECK(event.facts == EventFacts{"CONTAINER_CRASH", 137, "exit code 137 (SIGKILL), out of memory", info.id, at(5)});
   bench.tracker.told(1);
   CHECK(bench.tracker.untold().empty());
-  bench.look(web("running"), kNothing, 60);
+  bench.look(web("running"), kNoHint, 60);
   CHECK(words_of(bench.tracker) == Words{"resolved container_running"});
   CHECK(bench.tracker.untold().front().key == event.key);
 }
 
 TEST_CASE("what died before anybody watched is not told; what died while nobody watched is") {
-  Bench bench;
-  bench.look(dead("exited", 1, -5), kNothing, 1);
+  TrackerBench bench;
+  bench.look(dead("exited", 1, -5), kNoHint, 1);
   CHECK(words_of(bench.tracker).empty());
-  bench.look(dead("exited", 0, 3), kNothing, 20);
+  bench.look(dead("exited", 0, 3), kNoHint, 20);
   CHECK(words_of(bench.tracker) == Words{"firing ContainerStopped: exit code 0"});
 }
 
 TEST_CASE("a container that Docker brought back and that stays up is healed by Docker, once") {
-  Bench bench;
+  TrackerBench bench;
   std::optional<std::int64_t> exit_code = 1;
   SECTION("seen while it restarts") {
     bench.look(dead("restarting", 1, 5), kDied, 6);
     CHECK(bench.tracker.next_due() == steady(16));
-    bench.look(restarted(5, 1), kNothing, 7);
+    bench.look(restarted(5, 1), kNoHint, 7);
     CHECK(words_of(bench.tracker).empty());
     CHECK(bench.tracker.next_due() == steady(17));
     CHECK(bench.tracker.due(steady(17)).size() == 1);
-    bench.look(restarted(5, 1), kNothing, 17);
+    bench.look(restarted(5, 1), kNoHint, 17);
   }
   SECTION("seen when it ran again") {
     bench.look(restarted(5, 1), kDied, 6);
-    bench.look(restarted(5, 1), kNothing, 16);
+    bench.look(restarted(5, 1), kNoHint, 16);
   }
   SECTION("seen before the event came that tells of it") {
-    bench.look(restarted(5, 1), kNothing, 6);
+    bench.look(restarted(5, 1), kNoHint, 6);
     bench.look(restarted(5, 1), kDied, 7);
-    bench.look(restarted(5, 1), kNothing, 16);
+    bench.look(restarted(5, 1), kNoHint, 16);
   }
   SECTION("while nobody watched") {
     exit_code = std::nullopt;
-    bench.look(restarted(5, 3), kNothing, 100);
-    bench.look(restarted(5, 3), kNothing, 110);
+    bench.look(restarted(5, 3), kNoHint, 100);
+    bench.look(restarted(5, 3), kNoHint, 110);
   }
   CHECK(words_of(bench.tracker) == Words{"over healed_by_docker"});
   CHECK(bench.tracker.untold().front().facts.exit_code == exit_code);
   CHECK(bench.tracker.next_due() == std::nullopt);
-  bench.look(restarted(5, 1), kNothing, 50);
+  bench.look(restarted(5, 1), kNoHint, 50);
   CHECK(bench.tracker.untold().size() == 1);
 }
 
 TEST_CASE("a container that dies again and again is a trouble, whatever Docker does") {
-  Bench bench;
+  TrackerBench bench;
   for (int i = 0; i < 3; ++i) {
     bench.look(dead("restarting", 1, 5 + i * 4), kDied, 6 + i * 4);
-    bench.look(restarted(5 + i * 4, i + 1), kNothing, 7 + i * 4);
+    bench.look(restarted(5 + i * 4, i + 1), kNoHint, 7 + i * 4);
   }
   CHECK(words_of(bench.tracker) ==
         Words{"firing ContainerDied: exit code 1; died 3 times, restarted by Docker in between"});
   CHECK(bench.tracker.untold().front().starts_at == at(5));
-  bench.look(restarted(13, 3), kNothing, 20);
+  bench.look(restarted(13, 3), kNoHint, 20);
   CHECK(bench.tracker.untold().size() == 1);  // up, but not for long enough
-  bench.look(restarted(13, 3), kNothing, 30);
+  bench.look(restarted(13, 3), kNoHint, 30);
   CHECK(words_of(bench.tracker).back() == "resolved healed_by_docker");
 }
 
 TEST_CASE("a container that dies more rarely than Docker is waited for is a trouble at its third death") {
-  Bench bench;
+  TrackerBench bench;
   for (int i = 0; i < 3; ++i) {
     bench.look(restarted(5 + i * 20, i + 1), kDied, 6 + i * 20);
-    bench.look(restarted(5 + i * 20, i + 1), kNothing, 17 + i * 20);
+    bench.look(restarted(5 + i * 20, i + 1), kNoHint, 17 + i * 20);
   }
   CHECK(words_of(bench.tracker) == Words{"over healed_by_docker", "over healed_by_docker",
                                          "firing ContainerDied: exit code 1; died 3 times, restarted by Docker in "
                                          "between"});
   CHECK(label_value(bench.tracker.untold().back().labels, "loop") == "slow");
   CHECK(bench.tracker.next_due() == steady(46 + 600));
-  bench.look(restarted(45, 3), kNothing, 46 + 600);
+  bench.look(restarted(45, 3), kNoHint, 46 + 600);
   CHECK(words_of(bench.tracker).back() == "resolved healed_by_docker");
 }
 
 TEST_CASE("what Docker heals once an hour is healed by Docker") {
-  Bench bench;
+  TrackerBench bench;
   for (int i = 0; i < 4; ++i) {
     bench.look(restarted(5 + i * 3600, i + 1), kDied, 6 + i * 3600);
-    bench.look(restarted(5 + i * 3600, i + 1), kNothing, 17 + i * 3600);
+    bench.look(restarted(5 + i * 3600, i + 1), kNoHint, 17 + i * 3600);
   }
   CHECK(words_of(bench.tracker) == Words(4, "over healed_by_docker"));
 }
 
 TEST_CASE("a container that Docker takes too long to bring back is a trouble") {
-  Bench bench;
+  TrackerBench bench;
   bench.look(dead("restarting", 1, 5), kDied, 6);
-  bench.look(dead("restarting", 1, 5), kNothing, 10);
+  bench.look(dead("restarting", 1, 5), kNoHint, 10);
   CHECK(words_of(bench.tracker).empty());
-  bench.look(dead("restarting", 1, 5), kNothing, 16);
+  bench.look(dead("restarting", 1, 5), kNoHint, 16);
   CHECK(words_of(bench.tracker) == Words{"firing ContainerDied: exit code 1"});
 }
 
 TEST_CASE("a restart that somebody asked for is no failure") {
-  Bench bench;
+  TrackerBench bench;
   ContainerInfo info = restarted(5, 0);
   bench.look(info, kDied, 6);
-  bench.look(info, kNothing, 30);
+  bench.look(info, kNoHint, 30);
   CHECK(bench.tracker.untold().empty());
 }
 
 TEST_CASE("a failing health check is told once and is over when it passes, or the container is gone") {
-  Bench bench;
+  TrackerBench bench;
   ContainerInfo sick = web("running");
   sick.health = "unhealthy";
   bench.look(sick, {false, false, std::nullopt, at(3), false}, 4);
-  bench.look(sick, kNothing, 30);
+  bench.look(sick, kNoHint, 30);
   REQUIRE(words_of(bench.tracker) == Words{"firing ContainerUnhealthy: the container's own health check fails"});
   CHECK(bench.tracker.untold().front().facts.failed_at == at(3));
   CHECK(bench.tracker.untold().front().facts.type == "HEALTH_CHECK_FAILURE");
   SECTION("passes") {
     sick.health = "starting";
-    bench.look(sick, kNothing, 31);
+    bench.look(sick, kNoHint, 31);
     CHECK(bench.tracker.untold().size() == 1);
     sick.health = "healthy";
-    bench.look(sick, kNothing, 32);
+    bench.look(sick, kNoHint, 32);
     CHECK(words_of(bench.tracker).back() == "resolved container_healthy");
   }
   SECTION("gone") {
@@ -217,15 +217,15 @@ ContainerInfo unstarted(int created) {
 }
 
 TEST_CASE("a container that cannot be started is a failed deployment as soon as the engine says so, once") {
-  Bench bench;
+  TrackerBench bench;
   ContainerInfo info = unstarted(5);
-  bench.look(info, kNothing, 6);
+  bench.look(info, kNoHint, 6);
   CHECK(bench.tracker.untold().empty());
   CHECK(bench.tracker.next_due() == steady(6) + 200ms);
   info.exit_code = 127;
   info.error = "exec: no such file";
-  bench.look(info, kNothing, 7);
-  bench.look(info, kNothing, 60);
+  bench.look(info, kNoHint, 7);
+  bench.look(info, kNoHint, 60);
   REQUIRE(bench.tracker.untold().size() == 1);
   const SourceEvent& event = bench.tracker.untold().front();
   CHECK(event.key == "docker:" + info.id + ":start:1970-01-12T13:46:45Z");
@@ -247,7 +247,7 @@ TEST_CASE("a container that cannot be started is a failed deployment as soon as 
   SECTION("started after all") {
     ContainerInfo up = web("running");
     up.created_at = at(5);
-    bench.look(up, kNothing, 61);
+    bench.look(up, kNoHint, 61);
     CHECK(words_of(bench.tracker).back() == "resolved container_running");
   }
   SECTION("made anew") {
@@ -257,40 +257,40 @@ TEST_CASE("a container that cannot be started is a failed deployment as soon as 
 }
 
 TEST_CASE("a container that nobody starts is looked at ever more rarely, and then a failed deployment") {
-  Bench bench;
-  bench.look(unstarted(5), kNothing, 6);
-  bench.look(unstarted(5), kNothing, 26);
+  TrackerBench bench;
+  bench.look(unstarted(5), kNoHint, 6);
+  bench.look(unstarted(5), kNoHint, 26);
   CHECK(bench.tracker.next_due() == steady(31));
-  bench.look(unstarted(5), kNothing, 35);
+  bench.look(unstarted(5), kNoHint, 35);
   CHECK(bench.tracker.next_due() == steady(36));
-  bench.look(unstarted(5), kNothing, 36);
+  bench.look(unstarted(5), kNoHint, 36);
   CHECK(words_of(bench.tracker) == Words{"firing ContainerDeploymentFailed: it was created, and not started for 30s"});
   CHECK(bench.tracker.untold().front().facts.exit_code == std::nullopt);
 }
 
 TEST_CASE("a container that is started in time, or was made before anybody watched, is no failed deployment") {
-  Bench bench;
-  bench.look(unstarted(5), kNothing, 6);
-  bench.look(web("running"), kNothing, 7);
+  TrackerBench bench;
+  bench.look(unstarted(5), kNoHint, 6);
+  bench.look(web("running"), kNoHint, 7);
   CHECK(bench.tracker.known().empty());
-  bench.look(unstarted(-5), kNothing, 8);
-  bench.look(unstarted(-5), kNothing, 100);
+  bench.look(unstarted(-5), kNoHint, 8);
+  bench.look(unstarted(-5), kNoHint, 100);
   CHECK(bench.tracker.untold().empty());
   CHECK(bench.tracker.next_due() == std::nullopt);
 }
 
 TEST_CASE("a health check that never passed since the container was made is a failed deployment, later it is not") {
-  Bench bench;
+  TrackerBench bench;
   ContainerInfo info = web("running");
   info.created_at = at(1);
   info.health = "starting";
   std::string type = "DEPLOYMENT_FAILURE";
-  bench.look(info, kNothing, 2);
+  bench.look(info, kNoHint, 2);
   SECTION("never") {}
   SECTION("it passed") {
     info.health = "healthy";
-    bench.look(info, kNothing, 3);
-    bench.look(web("created"), kNothing, 3);
+    bench.look(info, kNoHint, 3);
+    bench.look(web("created"), kNoHint, 3);
     type = "HEALTH_CHECK_FAILURE";
   }
   SECTION("it passed before anybody looked") {
@@ -312,7 +312,7 @@ TEST_CASE("a health check that never passed since the container was made is a fa
 }
 
 TEST_CASE("what an earlier run told is known: it is not told again, and its end is") {
-  Bench bench;
+  TrackerBench bench;
   bench.look(dead("exited", 1, 5), kDied, 6);
   const SourceEvent told = bench.tracker.untold().front();
   Episode episode;
@@ -322,9 +322,9 @@ TEST_CASE("what an earlier run told is known: it is not told again, and its end 
   episode.starts_at = told.starts_at;
   DockerTracker next("local", {10s, 30s}, at(4));
   next.know(episode);
-  next.look(dead("exited", 1, 5), "shop", kNothing, at(50), steady(0));
+  next.look(dead("exited", 1, 5), "shop", kNoHint, at(50), steady(0));
   CHECK(next.untold().empty());
-  next.look(web("running"), "shop", kNothing, at(60), steady(10));
+  next.look(web("running"), "shop", kNoHint, at(60), steady(10));
   REQUIRE(next.untold().size() == 1);
   CHECK(next.untold().front().key == told.key);
   CHECK(next.untold().front().kind == SourceEvent::Kind::kResolved);

@@ -14,7 +14,7 @@ std::string book(const std::string& name, const std::string& step, const std::st
          escalate + "]\n";
 }
 
-const char* const kNothing = "docker.inspect: {}";
+const char* const kLookOnly = "docker.inspect: {}";
 
 void break_it(Rig& rig) {
   rig.engine->crash("nginx", 1);
@@ -33,7 +33,7 @@ std::vector<Alert> pages(Rig& rig) {
 }
 
 TEST_CASE("when a playbook does not help, the next one begins on the same incident without waiting") {
-  Rig rig(book("restart-container", kNothing, "start-it, page"));
+  Rig rig(book("restart-container", kLookOnly, "start-it, page"));
   rig.add_playbook(book("start-it", "docker.start: {}", ""));
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
@@ -47,7 +47,7 @@ TEST_CASE("when a playbook does not help, the next one begins on the same incide
 }
 
 TEST_CASE("the last rung is a human: HealFailed is posted, refreshed, and ended with the alert") {
-  Rig rig(book("restart-container", kNothing, "page"));
+  Rig rig(book("restart-container", kLookOnly, "page"));
   rig.engine->append_log("nginx", "out of cheese");
   break_it(rig);
   const Alert alert = rig.fire();
@@ -78,7 +78,7 @@ TEST_CASE("the last rung is a human: HealFailed is posted, refreshed, and ended 
 }
 
 TEST_CASE("an Alertmanager that is down is told later, also after a restart") {
-  Rig rig(book("restart-container", kNothing, "page"));
+  Rig rig(book("restart-container", kLookOnly, "page"));
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
   rig.run_to(IncidentState::kVerifying);
@@ -97,7 +97,7 @@ const std::string kMailYml = std::string(kHealYml) + R"(notify:
 )";
 
 TEST_CASE("while no Alertmanager listens a human is mailed, once, and told all the same later, also after a restart") {
-  Rig rig(book("restart-container", kNothing, "page"), kMailYml);
+  Rig rig(book("restart-container", kLookOnly, "page"), kMailYml);
   rig.mailer.add_server("mail:25");
   rig.mailer.fail_next(make_error(ErrorCode::kUnreachable, "no route to host"));
   break_it(rig);
@@ -123,7 +123,7 @@ TEST_CASE("while no Alertmanager listens a human is mailed, once, and told all t
 }
 
 TEST_CASE("who can be told by Alertmanager is not mailed") {
-  Rig rig(book("restart-container", kNothing, "page"), kMailYml);
+  Rig rig(book("restart-container", kLookOnly, "page"), kMailYml);
   rig.mailer.add_server("mail:25");
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
@@ -132,7 +132,7 @@ TEST_CASE("who can be told by Alertmanager is not mailed") {
 }
 
 TEST_CASE("more evidence on an escalated target is the human's: nothing is done by itself") {
-  Rig rig(book("restart-container", kNothing, "page"));
+  Rig rig(book("restart-container", kLookOnly, "page"));
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
   rig.run_to(IncidentState::kEscalated);
@@ -145,7 +145,7 @@ TEST_CASE("more evidence on an escalated target is the human's: nothing is done 
 }
 
 TEST_CASE("a rung that is the same playbook is another attempt: it waits for the cooldown") {
-  Rig rig(book("restart-container", kNothing, "restart-container, page"));
+  Rig rig(book("restart-container", kLookOnly, "restart-container, page"));
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
   rig.run_until([&] { return rig.newest().reason == "cooldown"; });
@@ -155,7 +155,7 @@ TEST_CASE("a rung that is the same playbook is another attempt: it waits for the
 }
 
 TEST_CASE("attempts that are used up go to the human at once") {
-  std::string text = book("restart-container", kNothing, "start-it, page");
+  std::string text = book("restart-container", kLookOnly, "start-it, page");
   text.replace(text.find("mode: auto"), 10, "mode: auto\nguards: {budget: {attempts: 1, window: 1h}}");
   std::string second = book("start-it", "docker.start: {}", "");
   second.replace(second.find("mode: auto"), 10, "mode: auto\nguards: {budget: {attempts: 1, window: 1h}}");
@@ -168,7 +168,7 @@ TEST_CASE("attempts that are used up go to the human at once") {
 }
 
 TEST_CASE("an escalated incident that a person closes ends") {
-  Rig rig(book("restart-container", kNothing, "page"));
+  Rig rig(book("restart-container", kLookOnly, "page"));
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
   rig.run_to(IncidentState::kEscalated);
@@ -176,7 +176,7 @@ TEST_CASE("an escalated incident that a person closes ends") {
 }
 
 TEST_CASE("a rung for which no plan can be made is passed over, and the human is told") {
-  Rig rig(book("restart-container", kNothing, "start-it, page"));
+  Rig rig(book("restart-container", kLookOnly, "start-it, page"));
   rig.add_playbook(book("start-it", "docker.start: {}\n    target: container/local/nobody", ""));
   break_it(rig);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);

@@ -12,7 +12,7 @@ namespace heal::remedy::test {
 namespace {
 
 /// A query that is asked a while after the last step, and selects the series `x` and `y`.
-struct Bench {
+struct FreshnessBench {
   CheckResult ask(const std::string& query) {
     playbook::Check check;
     check.kind = playbook::Check::Kind::kPromql;
@@ -41,14 +41,14 @@ struct Bench {
   WallTime stepped = clock.now();
   Duration x = 1s, y = 1s;
 
-  Bench() {
+  FreshnessBench() {
     world.prometheus = prometheus;
     clock.advance(2min);
   }
 };
 
 TEST_CASE("a sample that was scraped before the last step proves nothing, whatever is computed of it") {
-  Bench bench;
+  FreshnessBench bench;
   const std::string query = GENERATE("x", "sum(x)", "x > 0", "x + y", "rate(x[1m])");
   CAPTURE(query);
   CHECK(bench.ask(query) == CheckResult{Answer::kPass, "promql " + query + ": 1 sample(s) > 0"});
@@ -58,7 +58,7 @@ TEST_CASE("a sample that was scraped before the last step proves nothing, whatev
 }
 
 TEST_CASE("a query that looks back beyond the last step proves nothing until it does not") {
-  Bench bench;
+  FreshnessBench bench;
   CHECK(bench.ask("rate(x[5m])") ==
         CheckResult{Answer::kUnknown, "promql rate(x[5m]): it looks back 5m, to before the end of the last step"});
   CHECK(bench.ask("x offset 2m").answer == Answer::kUnknown);
@@ -68,7 +68,7 @@ TEST_CASE("a query that looks back beyond the last step proves nothing until it 
 }
 
 TEST_CASE("a query that reads no samples, or that cannot be read, proves nothing") {
-  Bench bench;
+  FreshnessBench bench;
   CHECK(bench.ask("vector(1)") == CheckResult{Answer::kUnknown, "promql vector(1): it reads no samples"});
   CHECK(bench.ask("x @ 5") ==
         CheckResult{Answer::kUnknown,

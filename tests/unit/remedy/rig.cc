@@ -79,6 +79,11 @@ verify:
 stay_healthy: 30s
 )";
 
+std::string approve_mode(const std::string& approval) {
+  std::string text = kRestartPlaybook;
+  return text.replace(text.find("mode: auto"), 10, "mode: approve\napproval: " + approval);
+}
+
 Rig::Rig(const std::string& playbook, const std::string& heal_yml) {
   auto made = make_world(heal_yml, playbook);
   made->engines["local"] = engine;

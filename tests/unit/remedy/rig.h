@@ -25,6 +25,8 @@ namespace heal::remedy::test {
 /// heal.yml and the playbook of the tests, unless they bring their own.
 extern const char* const kHealYml;
 extern const char* const kRestartPlaybook;
+/// The same in mode approve.
+std::string approve_mode(const std::string& approval = "{ttl: 15m}");
 
 /// The whole pipeline on simulated ports: one container `nginx` (heal.enable, with a health URL that answers while it
 /// runs), one Alertmanager, a store that can be made to fail, and a clock that moves when a test says so.

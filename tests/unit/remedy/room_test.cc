@@ -23,7 +23,7 @@ std::vector<Alert> break_some(Rig& rig, int count) {
   return alerts;
 }
 
-const char* const kSlow = R"(version: 1
+const char* const kLongRestart = R"(version: 1
 playbook: restart-container
 mode: auto
 steps:
@@ -45,7 +45,7 @@ TEST_CASE("more heals than workers are held, visibly, until one of those that ru
   const std::string off = "    in_flight: off\n";
   std::string yml = kHealYml;
   if (!is_guarded) yml.replace(yml.find("    cooldown"), 0, off);
-  Rig rig(kSlow, yml);
+  Rig rig(kLongRestart, yml);
   rig.engine->set_delay("restart", 1h);
   REQUIRE(rig.post(Rig::group_of(break_some(rig, 3))).has_value());
   rig.await([&] { return in_state(rig, IncidentState::kHeld, "too_many_in_flight") == 1; });
@@ -59,7 +59,7 @@ TEST_CASE("more heals than workers are held, visibly, until one of those that ru
 }
 
 TEST_CASE("neither a decision nor a rehearsal stands behind steps that take their time") {
-  Rig rig(kSlow);
+  Rig rig(kLongRestart);
   rig.engine->set_delay("restart", 1h);
   REQUIRE(rig.post(Rig::group_of(break_some(rig, 2))).has_value());
   rig.await([&] { return in_state(rig, IncidentState::kExecuting) == 2 && rig.changes().size() == 2; });
@@ -79,7 +79,7 @@ TEST_CASE("neither a decision nor a rehearsal stands behind steps that take thei
 }
 
 TEST_CASE("a call for a human does not stand behind steps that take their time") {
-  std::string broken = kSlow;
+  std::string broken = kLongRestart;
   Rig rig(broken.replace(broken.find("docker.restart"), 14, "docker.inspect"));
   rig.add_playbook(R"(version: 1
 playbook: slow
@@ -110,7 +110,7 @@ verify: {within: 30s, all: [{container: running}]}
 }
 
 TEST_CASE("how long the oldest has waited is told as it is now, also while nothing moves") {
-  Rig rig(kSlow);
+  Rig rig(kLongRestart);
   rig.engine->set_delay("inspect", 1h);
   REQUIRE(rig.post(Rig::group_of(break_some(rig, 9))).has_value());
   rig.await([&] { return rig.coordinator->queue().depth == 3 && rig.clock.sleepers() >= 6; });

@@ -50,8 +50,8 @@ void add(Rig& rig, const std::string& name) {
   rig.engine->add(container);
 }
 
-struct Bench {
-  explicit Bench(const std::string& playbook) : rig(playbook, heal_yml()) {
+struct UndoBench {
+  explicit UndoBench(const std::string& playbook) : rig(playbook, heal_yml()) {
     add(rig, "one");
     add(rig, "two");
     rig.engine->crash("nginx", 1);
@@ -79,7 +79,7 @@ struct Bench {
 const char* const kFails = "assert: [{value: target.name, is: nobody}]";
 
 TEST_CASE("an undo acts on the container that its step stopped, not on what has its name by now") {
-  Bench bench(saga("command: {argv: [/bin/true-ish]}"));
+  UndoBench bench(saga("command: {argv: [/bin/true-ish]}"));
   bench.rig.processes.on("/bin/true-ish", [&](const ProcessSpec&) {
     // Somebody deploys `one` anew meanwhile.
     (void)bench.rig.engine->rename("one", "one-before", bench.rig.clock.deadline_in(1s), {});
@@ -100,7 +100,7 @@ TEST_CASE("each step of an incident has a key of its own, all its tries the same
 }
 
 TEST_CASE("when a step fails, the steps before it are undone, the last first") {
-  Bench bench(saga(kFails));
+  UndoBench bench(saga(kFails));
   bench.fire();
   const Incident failed = bench.rig.run_to(IncidentState::kFailed);
   CHECK(bench.story() == std::vector<std::string>{"stop one", "stop two", "start two", "start one"});
@@ -110,7 +110,7 @@ TEST_CASE("when a step fails, the steps before it are undone, the last first") {
 }
 
 TEST_CASE("when verification says that it did not help, what was done is undone") {
-  Bench bench(saga("docker.inspect: {}"));
+  UndoBench bench(saga("docker.inspect: {}"));
   bench.fire();
   const Incident failed = bench.rig.run_to(IncidentState::kFailed);
   CHECK(bench.story() == std::vector<std::string>{"stop one", "stop two", "start two", "start one"});
@@ -120,21 +120,21 @@ TEST_CASE("when verification says that it did not help, what was done is undone"
 }
 
 TEST_CASE("on_failure: keep leaves what was done as it is") {
-  Bench bench(saga(kFails, "on_failure: keep\n"));
+  UndoBench bench(saga(kFails, "on_failure: keep\n"));
   bench.fire();
   bench.rig.run_to(IncidentState::kFailed);
   CHECK(bench.story() == std::vector<std::string>{"stop one", "stop two"});
 }
 
 TEST_CASE("a heal that helped is not undone") {
-  Bench bench(saga("docker.start: {}\n    undo: inverse"));
+  UndoBench bench(saga("docker.start: {}\n    undo: inverse"));
   bench.fire();
   bench.rig.run_to(IncidentState::kClosed);
   CHECK(bench.story().size() == 3);
 }
 
 TEST_CASE("a step that changed nothing has nothing to undo") {
-  Bench bench(saga(kFails));
+  UndoBench bench(saga(kFails));
   bench.rig.engine->crash("one", 0);
   bench.rig.engine->forget_calls();
   bench.fire();
@@ -144,7 +144,7 @@ TEST_CASE("a step that changed nothing has nothing to undo") {
 }
 
 TEST_CASE("an undo that fails is told, keeps no other from being tried, and needs a human") {
-  Bench bench(saga(kFails));
+  UndoBench bench(saga(kFails));
   bench.rig.engine->fail_next("start", make_error(ErrorCode::kConflict, "no such network"));
   bench.fire();
   const Incident halted = bench.rig.run_to(IncidentState::kInterrupted);
@@ -155,7 +155,7 @@ TEST_CASE("an undo that fails is told, keeps no other from being tried, and need
 }
 
 TEST_CASE("on_unknown: undo undoes a half-done step and those before it after a restart") {
-  Bench bench(saga("command: {argv: [/bin/true-ish]}\n    on_unknown: undo\n    undo: {docker.start: {}}"));
+  UndoBench bench(saga("command: {argv: [/bin/true-ish]}\n    on_unknown: undo\n    undo: {docker.start: {}}"));
   bench.rig.processes.on("/bin/true-ish", ProcessScript::exits(0, "", "", 10s));
   bench.fire();
   bench.rig.await([&] { return bench.rig.processes.runs().size() == 1 && bench.rig.clock.sleepers() > 0; });
@@ -171,7 +171,7 @@ TEST_CASE("on_unknown: undo undoes a half-done step and those before it after a 
 
 TEST_CASE("a service that dies while it undoes goes on undoing, and undoes nothing twice") {
   for (std::uint64_t extra = 1; extra < 40; ++extra) {
-    Bench bench(saga(kFails));
+    UndoBench bench(saga(kFails));
     auto& store = *bench.rig.store;
     store.on_commit(store.commits() + extra, FailingStore::When::kAfter,
                     [&] { store.fail_all(make_error(ErrorCode::kStorage, "killed")); });
@@ -206,14 +206,14 @@ std::string then_fails(const std::string& what) {
 TEST_CASE("what was so before the step is not undone, also when the step's answer was lost") {
   const Error lost = make_error(ErrorCode::kTimeout, "timed out");
   SECTION("started already") {
-    Bench bench(then_fails("docker.start: {}"));
+    UndoBench bench(then_fails("docker.start: {}"));
     bench.rig.engine->lose_answer_of_next("start", lost);
     bench.fire();
     bench.rig.run_to(IncidentState::kFailed);
     CHECK(bench.is_running("one"));
   }
   SECTION("stopped already") {
-    Bench bench(then_fails("docker.stop: {grace: 1s}"));
+    UndoBench bench(then_fails("docker.stop: {grace: 1s}"));
     bench.rig.engine->crash("one", 0);
     bench.rig.engine->lose_answer_of_next("stop", lost);
     bench.fire();
@@ -223,7 +223,7 @@ TEST_CASE("what was so before the step is not undone, also when the step's answe
 }
 
 TEST_CASE("a step that failed half-way is undone as far as it went") {
-  Bench bench(then_fails("compose.stop: {grace: 1s}"));
+  UndoBench bench(then_fails("compose.stop: {grace: 1s}"));
   bench.rig.engine->fail_next("stop", make_error(ErrorCode::kInternal, "cannot stop"));
   bench.fire();
   const Incident failed = bench.rig.run_to(IncidentState::kFailed);
@@ -233,7 +233,7 @@ TEST_CASE("a step that failed half-way is undone as far as it went") {
 }
 
 TEST_CASE("a step that took two tries is undone to what the first one found") {
-  Bench bench(then_fails("compose.stop: {grace: 1s}\n    retry: {attempts: 2, backoff: 1s}"));
+  UndoBench bench(then_fails("compose.stop: {grace: 1s}\n    retry: {attempts: 2, backoff: 1s}"));
   bench.rig.engine->fail_next("stop", make_error(ErrorCode::kInternal, "cannot stop"));
   bench.fire();
   CHECK(bench.rig.run_to(IncidentState::kFailed).message.find("undone: dep") != std::string::npos);

@@ -8,7 +8,6 @@ namespace {
 /// alice, "open sesame", cost 4.
 const std::string kAliceWeb =
     "basic_auth_users: {alice: $2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy}\n";
-const std::string kAlice = "Authorization: Basic YWxpY2U6b3BlbiBzZXNhbWU=\r\n";
 const std::string kReloaded = "heal_webhook_config_last_reload_successful";
 
 TEST_CASE("other machines are not served without credentials unless told so") {

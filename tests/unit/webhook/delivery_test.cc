@@ -29,11 +29,6 @@ std::string looking_playbook() {
   return out.insert(out.find("steps:"), "before: [{check: health, is: failing}]\n");
 }
 
-Json body_of(const Reply& reply) {
-  INFO(reply.body);
-  return parse_json(reply.body).value();
-}
-
 struct Bench {
   explicit Bench(const std::string& sources = "") {
     service.write("heal.yml", heal_yml(sources));

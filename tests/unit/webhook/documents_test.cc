@@ -9,6 +9,7 @@
 #include "common/config/file.h"
 #include "common/model/incident.h"
 #include "common/remedy/guard/guard.h"
+#include "heal_test_paths.h"
 #include "tests/unit/webhook/service.h"
 #include "webhook/program.h"
 

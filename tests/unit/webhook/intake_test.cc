@@ -22,13 +22,6 @@ std::vector<std::string> quarantined(const Service& service) {
   return out;
 }
 
-Json body_of(const Reply& reply) {
-  auto json = parse_json(reply.body);
-  INFO(reply.body);
-  REQUIRE(json.has_value());
-  return std::move(*json);
-}
-
 const std::string kAccepted = R"(heal_events_received_total{result="accepted",source="alertmanager"})";
 const std::string kRejected = R"(heal_events_received_total{result="rejected",source="alertmanager"})";
 const std::string kStoreError = R"(heal_events_received_total{result="store_error",source="alertmanager"})";

@@ -35,6 +35,13 @@ Reply as_documented(const std::string& method, const std::string& path, Reply re
 
 }  // namespace
 
+Json body_of(const Reply& reply) {
+  INFO(reply.body);
+  auto json = parse_json(reply.body);
+  REQUIRE(json.has_value());
+  return std::move(*json);
+}
+
 const char* const kHealYml = R"(version: 1
 engines:
   local: {unix: /var/run/docker.sock}

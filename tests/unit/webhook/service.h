@@ -23,6 +23,12 @@ namespace heal::webhook::test {
 
 using Reply = httpd::test::RawClient::Reply;
 
+/// The JSON that it carries; fails the test when it is none.
+Json body_of(const Reply& reply);
+
+/// alice, "open sesame".
+inline const std::string kAlice = "Authorization: Basic YWxpY2U6b3BlbiBzZXNhbWU=\r\n";
+
 /// heal.yml with a route from NginxDown to the playbook of kRestart, which stands in playbooks/restart.yml.
 extern const char* const kHealYml;
 extern const char* const kRestart;

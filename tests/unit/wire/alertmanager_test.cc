@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/wire/json.h"
+#include "tests/unit/wire/at.h"
 
 namespace heal {
 namespace {
@@ -20,10 +21,6 @@ constexpr std::string_view kNotification =
   {"status":"resolved","labels":{"alertname":"CartDown","job":"cart","instance":"cart-2:8080"},
    "annotations":{},"startsAt":"2030-01-02T03:00:00Z","endsAt":"2030-01-02T04:06:30+01:00",
    "generatorURL":"http://prom.example/g?q=1","fingerprint":"0BADF00D0BADF00D"}]})";
-
-WallTime at(std::string_view text) {
-  return parse_rfc3339(text).value().value();
-}
 
 TEST_CASE("a notification is read whole") {
   const auto parse = parse_alertmanager_v4(kNotification);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/wire/json.h"
+#include "tests/unit/wire/at.h"
 
 namespace heal {
 namespace {
@@ -19,10 +20,6 @@ constexpr std::string_view kMetric = R"({"schemaId":"azureMonitorCommonAlertSche
    "threshold":"90","timeAggregation":"Average","dimensions":[{"name":"host","value":"h1"}],"metricValue":97.2}],
   "windowStartTime":"2030-01-02T02:59:00Z","windowEndTime":"2030-01-02T03:04:00Z"}},
  "customProperties":{"playbook":"restart-vm"}}})";
-
-WallTime at(std::string_view text) {
-  return parse_rfc3339(text).value().value();
-}
 
 Json metric() {
   return parse_json(kMetric).value();
@@ -66,7 +63,7 @@ TEST_CASE("a context of a shape that is not known is passed over") {
   }
 }
 
-struct Refused {
+struct RefusedAlert {
   const char* name;
   const char* pointer;
   const char* value;  // nullptr: the member is taken out
@@ -74,7 +71,7 @@ struct Refused {
 };
 
 TEST_CASE("what is no alert of the common schema is refused with its place") {
-  const auto c = GENERATE(values<Refused>({
+  const auto c = GENERATE(values<RefusedAlert>({
       {"another schema", "/schemaId", R"("Microsoft.Insights/activityLogs")",
        R"(/schemaId: expected "azureMonitorCommonAlertSchema", got "Microsoft.Insights/activityLogs")"},
       {"no data", "/data", nullptr, "/data: expected an object, got nothing"},

@@ -3,13 +3,10 @@
 #include <catch2/catch.hpp>
 
 #include "common/wire/json.h"
+#include "tests/unit/wire/at.h"
 
 namespace heal {
 namespace {
-
-WallTime at(std::string_view text) {
-  return parse_rfc3339(text).value().value();
-}
 
 ContainerInfo sample_container() {
   ContainerInfo info;

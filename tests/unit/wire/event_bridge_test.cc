@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/wire/json.h"
+#include "tests/unit/wire/at.h"
 
 namespace heal {
 namespace {
@@ -23,10 +24,6 @@ constexpr std::string_view kFailed = R"({"version":"0","id":"e-3","detail-type":
  "resources":["arn:aws:ecs:eu-test-1:000000000000:service/c1/cart"],
  "detail":{"eventType":"ERROR","eventName":"SERVICE_DEPLOYMENT_FAILED","deploymentId":"ecs-svc/123",
   "updatedAt":"2030-01-02T03:04:08Z","reason":"ECS deployment circuit breaker: tasks failed to start."}})";
-
-WallTime at(std::string_view text) {
-  return parse_rfc3339(text).value().value();
-}
 
 TEST_CASE("a task that stopped is read whole") {
   const auto event = parse_event_bridge(kStopped);
@@ -60,7 +57,7 @@ TEST_CASE("a deployment that failed is read whole") {
   CHECK(std::get<EcsDeploymentChange>(*event) == expected);
 }
 
-struct Refused {
+struct RefusedEvent {
   const char* name;
   const char* pointer;
   const char* value;
@@ -68,7 +65,7 @@ struct Refused {
 };
 
 TEST_CASE("an event that is not of a task or a deployment is refused with its place") {
-  const auto c = GENERATE(values<Refused>({
+  const auto c = GENERATE(values<RefusedEvent>({
       {"of another service", "/source", R"("aws.ec2")", R"(/source: expected "aws.ecs", got "aws.ec2")"},
       {"of another kind", "/detail-type", R"("ECS Service Action")",
        R"(/detail-type: expected "ECS Task State Change" or "ECS Deployment State Change", got "ECS Service Action")"},

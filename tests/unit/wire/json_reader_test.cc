@@ -10,15 +10,15 @@
 namespace heal {
 namespace {
 
-constexpr std::string_view kNotification =
+constexpr std::string_view kSample =
     R"( {"version":"4","truncatedAlerts":0,"count":-12,"alerts":[{"labels":{"a":"b\u0026c\u00e9\u20ac\n\"\\\/\b\f\r\t"},)"
     R"("annotations":{},"n":null,"yes":true,"no":false,"list":[[],[1,2,[3]],{"x":{}}]}],"url":"http://é.example/?a=b"})"
     "\r\n";
 
 TEST_CASE("the plain reader reads a notification as the library does") {
-  const auto plain = read_plain_json(kNotification, {});
+  const auto plain = read_plain_json(kSample, {});
   REQUIRE(plain);
-  const auto library = parse_any_json(kNotification, {});
+  const auto library = parse_any_json(kSample, {});
   REQUIRE(library.has_value());
   CHECK(*plain == *library);
   CHECK(dump(*plain) == dump(*library));
@@ -61,9 +61,9 @@ TEST_CASE("the plain reader leaves to the library what is rare or wrong") {
 
 TEST_CASE("whatever one byte does to a notification, the plain reader takes nothing that the library does not") {
   std::size_t taken = 0;
-  for (std::size_t at = 0; at < kNotification.size(); ++at) {
+  for (std::size_t at = 0; at < kSample.size(); ++at) {
     for (const char byte : std::string_view("\"\\{}[],:0-eu. x\x1f")) {
-      std::string text(kNotification);
+      std::string text(kSample);
       text[at] = byte;
       if (!is_utf8(text)) continue;
       const auto plain = read_plain_json(text, {});

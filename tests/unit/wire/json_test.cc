@@ -7,12 +7,12 @@
 namespace heal {
 namespace {
 
-struct Refused {
+struct RefusedText {
   std::string name, text, message;
 };
 
 TEST_CASE("parse_json refuses with the place and the reason") {
-  const auto c = GENERATE(values<Refused>({
+  const auto c = GENERATE(values<RefusedText>({
       {"empty", "",
        "not accepted as JSON at line 1, column 1 (byte 0): unexpected end of input; expected '[', '{', or a literal"},
       {"duplicate", R"({"a":{"b":1,"b":2}})",

@@ -14,14 +14,14 @@ constexpr std::string_view kConfirmation =
  "Timestamp":"2030-01-02T03:04:05.000Z","SignatureVersion":"2","Signature":"AAAA",
  "SigningCertURL":"https://sns.eu-test-1.amazonaws.com/SimpleNotificationService-test.pem"})";
 
-constexpr std::string_view kNotification =
+constexpr std::string_view kSnsNotification =
     R"({"Type":"Notification","MessageId":"m-2","TopicArn":"arn:aws:sns:eu-test-1:000000000000:heal","Subject":"ecs",
  "Message":"{\"a\":1}","Timestamp":"2030-01-02T03:05:05.000Z","SignatureVersion":"2","Signature":"AAAA",
  "SigningCertURL":"https://sns.eu-test-1.amazonaws.com/SimpleNotificationService-test.pem",
  "UnsubscribeURL":"https://sns.eu-test-1.amazonaws.com/?Action=Unsubscribe"})";
 
 TEST_CASE("a notification and what is signed of it, its subject only when it is there") {
-  auto message = parse_sns(kNotification);
+  auto message = parse_sns(kSnsNotification);
   REQUIRE(message.has_value());
   SnsMessage expected;
   expected.message_id = "m-2";
