@@ -30,16 +30,16 @@ struct DockerRig : RealRig {
       FAIL("docker " << arguments[0] << ": " << outcome->errors);
     return outcome->output;
   }
-  /// A container that sleeps and ends on SIGTERM; gives its name.
-  std::string start(const std::vector<std::string>& options = {}) {
+  /// A container that sleeps and does `on_term` on SIGTERM; gives its name.
+  std::string start(const std::vector<std::string>& options = {}, const std::string& on_term = "exit 0") {
     static int count = 0;
     const auto name = fmt::format("heal-step-{}-{}", getpid(), ++count);
     names.push_back(name);
     std::vector<std::string> arguments{"run", "-d", "--name", name, "--label", "heal.enable=true"};
     arguments.insert(arguments.end(), options.begin(), options.end());
-    for (const char* more : {"promheal-test/busybox:contract", "/bin/sh", "-c",
-                             "trap 'exit 0' TERM; echo begun; while :; do sleep 1 & wait $!; done"})
+    for (const char* more : {"promheal-test/busybox:contract", "/bin/sh", "-c"})
       arguments.emplace_back(more);
+    arguments.push_back(fmt::format("trap '{}' TERM; echo begun; while :; do sleep 1 & wait $!; done", on_term));
     docker(arguments);
     return name;
   }
@@ -98,14 +98,14 @@ TEST_CASE("Docker starts a container that stands still, and the undo stops it ag
 
 TEST_CASE("Docker stops a container by its signal, by force only after the grace, and the undo starts it again") {
   DockerRig rig;
-  const std::string name = rig.start();
+  const std::string name = rig.start({}, "sleep 1; exit 7");
   rig.aim_at(name);
   const std::string step = "docker.stop: {grace: 20s}, undo: inverse";
   REQUIRE(rig.bench.run(step, 60s) ==
           ActionResult::done("container/local/" + name + " stopped", {{"changed", "true"}}));
   CHECK(rig.bench.before().at("status") == "running");
   CHECK(rig.look(name).status == "exited");
-  CHECK(rig.look(name).exit_code == 0);
+  CHECK(rig.look(name).exit_code == 7);
   CHECK(rig.bench.probe().probed == Probed::kHappened);
   REQUIRE(rig.bench.undo().kind == Kind::kDone);
   CHECK(rig.look(name).running());
