@@ -16,10 +16,10 @@ Result<HeldThread> HeldThread::make(std::string_view what, const Maker& maker) {
   return held;
 }
 
-Result<std::vector<HeldThread>> HeldThread::make_several(std::string_view what, std::size_t count) {
+Result<std::vector<HeldThread>> HeldThread::make_several(std::string_view what, std::size_t count, const Maker& maker) {
   std::vector<HeldThread> threads;
   for (std::size_t i = 0; i < count; ++i) {
-    HEAL_TRY(HeldThread thread, make(what));
+    HEAL_TRY(HeldThread thread, make(what, maker));
     threads.push_back(std::move(thread));
   }
   return threads;

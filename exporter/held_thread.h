@@ -22,7 +22,8 @@ class HeldThread {
 
   /// kUnavailable when there is no thread for `what`.
   static Result<HeldThread> make(std::string_view what, const Maker& maker = nullptr);
-  static Result<std::vector<HeldThread>> make_several(std::string_view what, std::size_t count);
+  static Result<std::vector<HeldThread>> make_several(std::string_view what, std::size_t count,
+                                                      const Maker& maker = nullptr);
 
   HeldThread(HeldThread&&) = default;
   HeldThread& operator=(HeldThread&&) = delete;

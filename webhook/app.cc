@@ -246,7 +246,7 @@ class App::Impl {
     return names;
   }
 
-  void know_playbooks() { remedy_metrics_.know_playbooks(playbook_names(), remedy::action_names()); }
+  void know_playbooks() { remedy_metrics_.know_playbooks(world_.get()->bundle.playbooks); }
 
   Status ready() {
     if (!coordinator_ || !coordinator_->is_accepting()) return make_error(ErrorCode::kUnavailable, "not accepting");

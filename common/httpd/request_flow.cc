@@ -192,7 +192,8 @@ bool Reactor::reject(Connection& connection, const Rejection& rejection) {
   logger_.debug("request rejected",
                 {{"remote", connection.remote}, {"status", rejection.status}, {"err", rejection.message}});
   set_deadline(connection, SteadyTime::max());
-  auto response = HttpResponse::text(rejection.status, rejection.message + "\n");
+  // In the form of every other refusal; of a head that is not known yet the request says nothing: plain text.
+  auto response = HttpResponse::error(connection.request, rejection.status, rejection.message);
   const auto& headers = gate_.web()->config.headers;
   response.headers.insert(response.headers.end(), headers.begin(), headers.end());
   connection.phase = Phase::kHandling;

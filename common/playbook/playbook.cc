@@ -57,6 +57,13 @@ Playbook read_playbook(const Value& value, const GuardSettings& defaults) {
   return out;
 }
 
+void add_kinds(const std::vector<StepSpec>& steps, std::set<std::string>& kinds) {
+  for (const StepSpec& step : steps) {
+    kinds.insert(step.kind);
+    add_kinds(step.undo, kinds);
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(Mode mode) {
@@ -73,6 +80,13 @@ std::string_view to_string(Mode mode) {
 
 std::string_view to_string(OnFailure on_failure) {
   return on_failure == OnFailure::kUndo ? "undo" : "keep";
+}
+
+std::set<std::string> step_kinds_of(const Playbook& playbook) {
+  std::set<std::string> kinds;
+  add_kinds(playbook.steps, kinds);
+  if (playbook.on_resolved) add_kinds(playbook.on_resolved->steps, kinds);
+  return kinds;
 }
 
 std::optional<Playbook> parse_playbook(const std::string& text, const std::string& file, const GuardSettings& defaults,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,10 @@ struct Playbook {
 
   bool operator==(const Playbook&) const = default;
 };
+
+/// The kinds of all steps that it can come to run: its own, their undos, and those of `on_resolved`. The rungs of its
+/// ladder are playbooks of their own.
+std::set<std::string> step_kinds_of(const Playbook& playbook);
 
 /// Reads the text of one playbook file; `defaults` are heal.yml's `defaults.guards`. Everything wrong goes to
 /// `diagnostics`; nullopt when there was an error.

@@ -64,19 +64,18 @@ RemedyMetrics::RemedyMetrics(Metrics& m)
       pages(m.counters("heal_pages_total", "Calls for a human, by how he was called and whether that was taken.",
                        {{"channel", {"alertmanager", "mail"}}, {"result", {"told", "failed"}}})) {}
 
-void RemedyMetrics::know_playbooks(const std::vector<std::string>& playbooks,
-                                   const std::vector<std::string>& step_kinds) const {
+void RemedyMetrics::know_playbooks(const std::map<std::string, playbook::Playbook, std::less<>>& playbooks) const {
   decisions.at({"", std::string(words::kUnmatched), std::string(words::kRouteStage)});
-  for (const auto& playbook : playbooks) {
-    inflight.at({playbook});
+  for (const auto& [name, book] : playbooks) {
+    inflight.at({name});
     for (const auto& guard : words::guards()) {
       for (const auto& result : words::decision_results())
-        decisions.at({playbook, result, guard});
+        decisions.at({name, result, guard});
     }
-    for (const auto& kind : step_kinds) {
-      durations.at({playbook, kind});
+    for (const auto& kind : playbook::step_kinds_of(book)) {
+      durations.at({name, kind});
       for (const auto& outcome : words::step_outcomes())
-        actions.at({playbook, kind, outcome});
+        actions.at({name, kind, outcome});
     }
   }
 }

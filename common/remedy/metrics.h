@@ -1,19 +1,22 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
-#include <vector>
 
+#include "common/playbook/playbook.h"
 #include "common/telemetry/metrics.h"
 
 namespace heal::remedy {
 
-/// The pipeline's own metrics. Every closed label value exists from the start; the values of `playbook` come from the
-/// configuration by know_playbooks(). Copyable handles; thread-safe.
+/// The pipeline's own metrics. Every closed label value exists from the start; the values of `playbook`, and of `step`
+/// for each of them, come from the configuration by know_playbooks(). Copyable handles; thread-safe.
 struct RemedyMetrics {
   explicit RemedyMetrics(Metrics& metrics);
 
-  /// Makes the members of these playbooks exist at 0.
-  void know_playbooks(const std::vector<std::string>& playbooks, const std::vector<std::string>& step_kinds) const;
+  /// Makes the members of these playbooks exist at 0: of steps only those kinds that the playbook has. What exists
+  /// stays.
+  void know_playbooks(const std::map<std::string, playbook::Playbook, std::less<>>& playbooks) const;
 
   CounterFamily events;        ///< source, result
   CounterFamily duplicates;    ///< source

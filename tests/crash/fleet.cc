@@ -108,7 +108,7 @@ void WatchedEngine::note(const std::string& name, bool serves) {
   MutexLock lock(mutex_);
   if (auto it = serves_.find(name); it != serves_.end() && it->second == serves) return;
   serves_[name] = serves;
-  history_.push_back({clock_.now(), name, serves});
+  history_.push_back({clock_.steady_now(), name, serves});
 }
 
 bool WatchedEngine::serves(const std::string& name) {
@@ -128,7 +128,7 @@ std::vector<std::string> WatchedEngine::violations() {
   return violations_;
 }
 
-bool WatchedEngine::was_down(const std::string& name, WallTime from, WallTime to) {
+bool WatchedEngine::was_down(const std::string& name, SteadyTime from, SteadyTime to) {
   MutexLock lock(mutex_);
   bool served = true;
   for (const Change& change : history_) {
@@ -190,6 +190,7 @@ Fleet::Fleet(std::uint32_t seed)
   world->alertmanagers.push_back(alertmanager_);
   world_.emplace(std::shared_ptr<const remedy::World>(std::move(world)));
   clock_.advance(1h);
+  clock_history_.emplace(clock_);  // what was before is a time that nothing happened at
   start_service();
 }
 
@@ -342,7 +343,7 @@ void Fleet::trouble() {
       return store_->fail_all(std::nullopt);
     default:
       ++lived_.jumps;
-      return clock_.set_now(clock_.now() + (chance(50) ? 1h : -1h));
+      return clock_history_->set_by(chance(50) ? 1h : -1h);
   }
 }
 
@@ -391,7 +392,7 @@ std::vector<std::string> Fleet::broken_promises() {
   check_ends();
   check_episodes();
   check_commands();
-  if (!clock_jumps_) check_population();
+  check_population();
   const auto altered = memory_->first_altered_entry();
   promise(altered.has_value() && !altered->has_value(), "the journal's chain is broken");
   promise(remedy_metrics_.broken_invariants.value() == 0, "an incident was given an event that its state forbids");
@@ -462,7 +463,8 @@ void Fleet::check_commands() {
             fmt::format("fault {}: the command ran {} times in {} attempts", fault, count, attempts[fault]));
 }
 
-/// Whoever was down all the while that a heal was decided counts against it, and so does its target.
+/// Whoever was down all the while that a heal was decided counts against it, and so does its target. The record knows
+/// the wall clock's times alone; what counts is when they were by the clock that does not jump.
 void Fleet::check_population() {
   const auto entries = memory_->entries_after(0, 1'000'000);
   REQUIRE(entries.has_value());
@@ -470,8 +472,12 @@ void Fleet::check_population() {
     if (entry.kind != "decision") continue;
     const auto data = parse_json(entry.data);
     if (get_string(*data, "result") != "allow") continue;
+    const auto asked = clock_history_->moments_of(*get_time(*data, "gathered_at"));
+    const auto decided = clock_history_->moments_of(entry.at);
+    promise(!asked.empty() && !decided.empty(), "a decision was made at a time that never was");
+    if (asked.size() != 1 || decided.size() != 1) continue;  // when it was made cannot be told
     ++lived_.populations;
-    const auto asked_at = get_time(*data, "gathered_at");
+    if (lived_.jumps > 0) ++lived_.populations_despite_jumps;
     const auto incident = memory_->incident(entry.incident_id);
     const std::string name = name_of(**incident);
     const std::string group = group_of(name);
@@ -480,7 +486,7 @@ void Fleet::check_population() {
     for (const auto& other : containers_) {
       if (group_of(other) != group) continue;
       ++members;
-      if (other == name || engine_->was_down(other, *asked_at, entry.at)) ++down;
+      if (other == name || engine_->was_down(other, asked.front(), decided.front())) ++down;
     }
     const std::size_t most = std::max<std::size_t>(members * limits_.percent / 100, limits_.at_least);
     promise(down <= most, fmt::format("{} of {} members of {} were down when {} was acted on; {} may be", down, members,

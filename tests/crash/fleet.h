@@ -20,6 +20,7 @@
 #include "common/sim/sim_alertmanager_api.h"
 #include "common/sim/sim_container_engine.h"
 #include "common/sim/sim_dialer.h"
+#include "tests/crash/clock_history.h"
 
 namespace heal::test {
 
@@ -42,15 +43,15 @@ class WatchedEngine final : public SimContainerEngine {
   void kill_process(const std::string& name);
   /// What must never happen and did.
   std::vector<std::string> violations();
-  /// Whether `name` did not serve from `from` to `to`, without a break. For clocks that do not jump.
-  bool was_down(const std::string& name, WallTime from, WallTime to);
+  /// Whether `name` did not serve from `from` to `to`, without a break.
+  bool was_down(const std::string& name, SteadyTime from, SteadyTime to);
 
   Status restart(const std::string& container, Duration grace, Deadline deadline, std::stop_token stop) override;
 
  private:
   /// A moment at which a container began or ceased to serve.
   struct Change {
-    WallTime at{};
+    SteadyTime at{};
     std::string name;
     bool serves = false;
   };
@@ -82,6 +83,7 @@ class Fleet {
   /// What was seen happening, so that promises are not kept by doing nothing.
   struct Lived {
     std::size_t commands = 0, restarts = 0, verified = 0, held = 0, kills = 0, jumps = 0, populations = 0;
+    std::size_t populations_despite_jumps = 0;  ///< those of them in whose run the clock was set
   };
   Lived lived();
 
@@ -118,6 +120,7 @@ class Fleet {
   std::vector<std::string> containers_;
 
   FakeClock clock_;
+  std::optional<ClockHistory> clock_history_;
   SequenceRandom ids_;
   ScriptedHttpClient http_{clock_};
   SimDialer dialer_{clock_};

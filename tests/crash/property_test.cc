@@ -42,6 +42,7 @@ TEST_CASE(
     all.kills += one.kills;
     all.jumps += one.jumps;
     all.populations += one.populations;
+    all.populations_despite_jumps += one.populations_despite_jumps;
   }
   std::printf("%u runs: %zu commands, %zu restarts, %zu heals verified, %zu held, %zu kills, %zu jumps of the clock\n",
               runs, all.commands, all.restarts, all.verified, all.held, all.kills, all.jumps);
@@ -54,6 +55,7 @@ TEST_CASE(
   CHECK(all.kills >= runs / 2);
   CHECK(all.jumps >= runs / 10);
   CHECK(all.populations >= runs);
+  CHECK(all.populations_despite_jumps >= runs / 2);
 }
 
 }  // namespace

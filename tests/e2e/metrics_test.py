@@ -19,13 +19,15 @@ PLAYBOOK = """
 version: 1
 playbook: restart-container
 mode: auto
-steps: [{name: restart, docker.restart: {}}]
+steps: [{name: pause, docker.pause: {}, undo: inverse}, {name: restart, docker.restart: {}}]
 verify: {all: [{container: running}]}
+on_resolved: {steps: [{name: tell, http.request: {url: "http://127.0.0.1:9/"}}]}
 """
 HEAL_YML = """
 version: 1
 engines: {local: {unix: %s/no-engine.sock}}
 faults: {enabled: true}
+allow: {hosts: [127.0.0.1]}
 routes: [{match: [alertname="Down"], playbook: restart-container, target: "container/local/{{ labels.container }}"}]
 """
 EXPORTER_YML = """
@@ -44,6 +46,7 @@ OVER = ["suppressed", "unmatched", "failed", "interrupted", "cancelled", "stale"
 GUARDS = ["none", "route", "inventory", "plan", "lever", "fresh_evidence", "before", "pauses", "windows", "blocking_alerts",
           "storm", "breaker", "flap", "budget", "cooldown", "target_lock", "in_flight", "population", "mode", "store"]
 BOOK = ["restart-container"]
+KINDS = ["docker.pause", "docker.unpause", "docker.restart", "http.request"]
 # What must be there before anything has happened: family -> label -> all values of its closed set.
 CLOSED = {
     "heal_events_received_total": {"source": SOURCES, "result": [
@@ -52,9 +55,9 @@ CLOSED = {
     "heal_events_duplicate_total": {"source": SOURCES},
     "heal_decisions_total": {"playbook": BOOK, "guard": GUARDS, "result": [
         "allow", "hold", "refuse", "stale", "shadow", "ask", "unmatched"]},
-    "heal_actions_total": {"playbook": BOOK, "step": ["docker.restart", "command", "http.request"], "outcome": [
+    "heal_actions_total": {"playbook": BOOK, "step": KINDS, "outcome": [
         "done", "undone", "failed", "timeout", "unknown", "skipped"]},
-    "heal_action_duration_seconds_count": {"playbook": BOOK, "step": ["docker.restart", "command", "http.request"]},
+    "heal_action_duration_seconds_count": {"playbook": BOOK, "step": KINDS},
     "heal_incident_transitions_total": {"state": STATES},
     "heal_incidents_open": {"state": [state for state in STATES if state not in OVER]},
     "heal_inflight": {"playbook": BOOK},
@@ -126,6 +129,8 @@ def test_closed_sets_are_there_from_the_start(webhook, _exporter, _probe):
             moved += [key] if found.get(key, 0) != 0 else []
     assert not missing, f"not there from the start: {missing}"
     assert not moved, f"not 0 at the start: {moved}"
+    steps = {dict(labels)["step"] for name, labels in found if name == "heal_actions_total"}
+    assert steps == set(KINDS), f"steps that no playbook has: {steps - set(KINDS)}"
     unknown = [name for name in OPEN if name not in families(webhook)]
     assert not unknown, f"families that nobody has heard of: {unknown}"
 

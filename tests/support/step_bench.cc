@@ -37,7 +37,7 @@ std::string StepBench::refusal(const std::string& text) const {
 remedy::ActionScope StepBench::scope_of(const playbook::PlannedStep& step) const {
   playbook::Scope values = plan_->scope;
   values.insert(outputs_.begin(), outputs_.end());
-  remedy::ActionScope scope{*world_, tools_, *plan_, step, values, container_id_, std::nullopt, "inc-1"};
+  remedy::ActionScope scope{*world_, tools_, *plan_, step, values, container_id_, newer_than_, "inc-1"};
   scope.step_key = step_key_;
   if (first_found_) scope.first_found = &*first_found_;
   return scope;

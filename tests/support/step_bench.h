@@ -23,6 +23,8 @@ class StepBench {
   /// The identity by which the incident's container is acted on.
   void set_container_id(std::string id) { container_id_ = std::move(id); }
 
+  /// PromQL samples that were scraped at or before this do not count from now on.
+  void set_newer_than(WallTime time) { newer_than_ = time; }
   /// Which of the incident's steps it is from now on.
   void set_step_key(std::string key) { step_key_ = std::move(key); }
 
@@ -51,6 +53,7 @@ class StepBench {
   Labels labels_;
   playbook::InventoryTarget target_{{"container", "local", "web"}, "", {}, std::nullopt, playbook::Simulate::kRefuse};
   std::string container_id_;
+  std::optional<WallTime> newer_than_;
   std::string step_key_ = "1/0/s";
   std::optional<playbook::Plan> plan_;
   remedy::BeforeState before_;

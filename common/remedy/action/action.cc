@@ -40,11 +40,4 @@ const ActionKind* find_action(std::string_view kind) {
   return nullptr;
 }
 
-std::vector<std::string> action_names() {
-  std::vector<std::string> names;
-  for (const ActionKind* action : all_actions())
-    names.emplace_back(action->name);
-  return names;
-}
-
 }  // namespace heal::remedy

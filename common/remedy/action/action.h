@@ -101,8 +101,6 @@ struct ActionKind {
 
 /// nullptr when nothing of that name can be done.
 const ActionKind* find_action(std::string_view kind);
-/// The names of all, in order.
-std::vector<std::string> action_names();
 
 // One file each.
 extern const ActionKind kDockerInspect, kDockerLogs, kDockerStart, kDockerStop, kDockerRestart, kDockerKill;

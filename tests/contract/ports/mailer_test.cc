@@ -1,6 +1,3 @@
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include <catch2/catch.hpp>
@@ -9,9 +6,7 @@
 #include "common/sim/sim_mailer.h"
 #include "common/system/curl_mailer.h"
 #include "common/system/system_clock.h"
-#include "common/wire/json.h"
-#include "heal_test_paths.h"
-#include "tests/contract/ports/daemon.h"
+#include "tests/contract/ports/smtp_sink.h"
 #include "tests/support/code_of.h"
 #include "tests/support/test_certificates.h"
 #include "tests/support/tiny_server.h"
@@ -51,47 +46,19 @@ class SimMail : public MailFixture {
   SimMailer mailer_{clock_};
 };
 
-/// Debian's aiosmtpd.
 class RealMail : public MailFixture {
  public:
-  explicit RealMail(std::vector<std::string> options = {"--login", "heal:s3cret"}) {
-    std::vector<std::string> argv{"/usr/bin/python3", HEAL_SOURCE_DIR "/tests/contract/ports/smtp_sink.py",
-                                  std::to_string(port_), sink_.path().string()};
-    argv.insert(argv.end(), options.begin(), options.end());
-    daemon_.start(argv);
-    const Deadline deadline = clock_.deadline_in(40s);
-    while (!std::filesystem::exists(sink_.path() / "ready")) {
-      if (clock_.steady_now() > deadline) FAIL("the mail server does not start: " << daemon_.stop());
-      clock_.sleep_for(50ms, {});
-    }
-  }
+  explicit RealMail(const std::vector<std::string>& options = {"--login", "heal:s3cret"}) : sink_(options) {}
   Mailer& mailer() override { return mailer_; }
   Clock& clock() override { return clock_; }
   MailServer server() override {
-    return {"127.0.0.1:" + std::to_string(port_),
-            MailServer::Security::kPlain,
-            std::pair<std::string, std::string>("heal", "s3cret"),
-            {}};
+    return {sink_.address(), MailServer::Security::kPlain, std::pair<std::string, std::string>("heal", "s3cret"), {}};
   }
-  std::vector<Mail> taken() override {
-    std::vector<Mail> out;
-    for (int i = 1;; ++i) {
-      std::ifstream file(sink_.path() / (std::to_string(i) + ".json"));
-      if (!file) return out;
-      const std::string text{std::istreambuf_iterator<char>(file), {}};
-      const Json json = parse_json(text).value();
-      Mail mail{get_string(json, "from").value(), {}, get_string(json, "text").value()};
-      for (const Json& to : *get_array(json, "to").value())
-        mail.to.push_back(to.get<std::string>());
-      out.push_back(std::move(mail));
-    }
-  }
+  std::vector<Mail> taken() override { return sink_.taken(); }
 
  private:
-  const std::uint16_t port_ = test::free_port();
+  test::SmtpSink sink_;
   SystemClock clock_;
-  test::TempFolder sink_;
-  test::Daemon daemon_;
   CurlMailer mailer_;
 };
 

@@ -30,16 +30,16 @@ struct DockerRig : RealRig {
       FAIL("docker " << arguments[0] << ": " << outcome->errors);
     return outcome->output;
   }
-  /// A container that sleeps and ends on SIGTERM; gives its name.
-  std::string start(const std::vector<std::string>& options = {}) {
+  /// A container that sleeps and does `on_term` on SIGTERM; gives its name.
+  std::string start(const std::vector<std::string>& options = {}, const std::string& on_term = "exit 0") {
     static int count = 0;
     const auto name = fmt::format("heal-step-{}-{}", getpid(), ++count);
     names.push_back(name);
     std::vector<std::string> arguments{"run", "-d", "--name", name, "--label", "heal.enable=true"};
     arguments.insert(arguments.end(), options.begin(), options.end());
-    for (const char* more : {"promheal-test/busybox:contract", "/bin/sh", "-c",
-                             "trap 'exit 0' TERM; echo begun; while :; do sleep 1 & wait $!; done"})
+    for (const char* more : {"promheal-test/busybox:contract", "/bin/sh", "-c"})
       arguments.emplace_back(more);
+    arguments.push_back(fmt::format("trap '{}' TERM; echo begun; while :; do sleep 1 & wait $!; done", on_term));
     docker(arguments);
     return name;
   }
@@ -48,6 +48,13 @@ struct DockerRig : RealRig {
     bench.set_container_id(look(name).id);
   }
   ContainerInfo look(const std::string& name) { return engine->inspect(name, clock.deadline_in(10s), {}).value(); }
+  void await_exit(const std::string& name) {
+    const Deadline deadline = clock.deadline_in(20s);
+    while (look(name).running()) {
+      if (clock.steady_now() > deadline) FAIL(name << " goes on");
+      clock.sleep_for(20ms, {});
+    }
+  }
 
   std::shared_ptr<DockerEngine> engine = std::make_shared<DockerEngine>(DockerEndpoint{});
   std::vector<std::string> names;
@@ -66,6 +73,101 @@ TEST_CASE("Docker pauses and unpauses, tells its log, and runs a program inside"
   CHECK(rig.bench.run("docker.logs: {}").outputs.at("output") == "begun\n");
   CHECK(rig.bench.run("docker.exec: {argv: [/bin/echo, 'a  b', '$HOME']}").outputs.at("output") == "a  b $HOME\n");
   CHECK(rig.bench.run("docker.exec: {argv: [/bin/false]}").reason == "exit_code");
+}
+
+TEST_CASE("Docker starts a container that stands still, and the undo stops it again") {
+  DockerRig rig;
+  const std::string name = rig.start();
+  rig.aim_at(name);
+  const std::string step = "docker.start: {}, undo: inverse";
+  CHECK(rig.bench.run(step).outputs.at("changed") == "false");
+  rig.docker({"pause", name});
+  CHECK(rig.bench.run(step).reason == "paused");
+  rig.docker({"unpause", name});
+  rig.docker({"stop", name});
+  const auto started_at = rig.look(name).started_at;
+  const auto done = rig.bench.run(step);
+  REQUIRE(done == ActionResult::done("container/local/" + name + " started", {{"changed", "true"}}));
+  CHECK(rig.bench.before().at("status") == "exited");
+  CHECK(rig.look(name).running());
+  CHECK(rig.look(name).started_at != started_at);
+  CHECK(rig.bench.probe().probed == Probed::kHappened);
+  REQUIRE(rig.bench.undo().kind == Kind::kDone);
+  CHECK(rig.look(name).status == "exited");
+}
+
+TEST_CASE("Docker stops a container by its signal, by force only after the grace, and the undo starts it again") {
+  DockerRig rig;
+  const std::string name = rig.start({}, "sleep 1; exit 7");
+  rig.aim_at(name);
+  const std::string step = "docker.stop: {grace: 20s}, undo: inverse";
+  REQUIRE(rig.bench.run(step, 60s) ==
+          ActionResult::done("container/local/" + name + " stopped", {{"changed", "true"}}));
+  CHECK(rig.bench.before().at("status") == "running");
+  CHECK(rig.look(name).status == "exited");
+  CHECK(rig.look(name).exit_code == 7);
+  CHECK(rig.bench.probe().probed == Probed::kHappened);
+  REQUIRE(rig.bench.undo().kind == Kind::kDone);
+  CHECK(rig.look(name).running());
+  rig.docker({"kill", name});
+  CHECK(rig.bench.run(step).outputs.at("changed") == "false");
+
+  const std::string deaf = rig.start({"--stop-signal", "SIGURG"});  // which nobody ends on
+  rig.aim_at(deaf);
+  REQUIRE(rig.bench.run("docker.stop: {grace: 1s}").kind == Kind::kDone);
+  CHECK(rig.look(deaf).exit_code == 128 + 9);
+}
+
+TEST_CASE("Docker sends the signal that the step names, and only a deadly one leaves a trace") {
+  DockerRig rig;
+  const std::string name = rig.start();
+  rig.aim_at(name);
+  REQUIRE(rig.bench.run("docker.kill: {signal: SIGTERM}") ==
+          ActionResult::done("container/local/" + name + " got SIGTERM"));
+  rig.await_exit(name);
+  CHECK(rig.look(name).exit_code == 0);
+  CHECK(rig.bench.probe().probed == Probed::kUnknown);
+  const auto late = rig.bench.run("docker.kill: {}");
+  CHECK(late.kind == Kind::kFailed);
+  CHECK(late.reason == "conflict");
+
+  rig.docker({"start", name});
+  REQUIRE(rig.bench.run("docker.kill: {}").message == "container/local/" + name + " got SIGKILL");
+  rig.await_exit(name);
+  CHECK(rig.look(name).exit_code == 128 + 9);
+  CHECK(rig.bench.probe().probed == Probed::kHappened);
+}
+
+TEST_CASE("Docker restarts a container, whether it runs, is paused or has ended") {
+  DockerRig rig;
+  const std::string name = rig.start();
+  rig.aim_at(name);
+  for (const char* state : {"running", "paused", "exited"}) {
+    CAPTURE(state);
+    if (state == std::string_view("paused")) rig.docker({"pause", name});
+    if (state == std::string_view("exited")) rig.docker({"kill", name});
+    const auto started_at = rig.look(name).started_at;
+    const auto done = rig.bench.run("docker.restart: {grace: 20s}", 60s);
+    REQUIRE(done == ActionResult::done("container/local/" + name + " restarted", {{"changed", "true"}}));
+    CHECK(rig.bench.before().at("status") == state);
+    CHECK(rig.look(name).running());
+    CHECK(rig.look(name).started_at != started_at);
+    CHECK(rig.bench.probe().probed == Probed::kHappened);
+  }
+}
+
+TEST_CASE("a container that was made anew by somebody else is not what a step was aimed at") {
+  DockerRig rig;
+  const std::string name = rig.start();
+  rig.aim_at(name);
+  rig.docker({"rename", name, name + "-former"});
+  rig.names.push_back(name + "-former");
+  rig.docker({"rm", "-f", name + "-former"});
+  rig.docker({"run", "-d", "--name", name, "promheal-test/busybox:contract", "/bin/sleep", "600"});
+  for (const char* kind : {"start", "stop", "kill", "restart"})
+    CHECK(rig.bench.run(fmt::format("docker.{}: {{}}", kind)).reason == "not begun");
+  CHECK(rig.look(name).running());
+  CHECK(rig.look(name).restart_count == 0);
 }
 
 TEST_CASE("Docker takes limits and gives them back") {

@@ -1,5 +1,8 @@
 #include "exporter/fast_alerts.h"
 
+#include <atomic>
+#include <system_error>
+
 #include <catch2/catch.hpp>
 
 #include "common/sim/fake_clock.h"
@@ -340,6 +343,24 @@ TEST_CASE("targets whose alerts have the same labels are one alert, which lasts 
   bench.record(1, good(), 2);
   bench.serve();
   CHECK(bench.held(*bench.one).empty());
+}
+
+TEST_CASE("when the host has no thread for one of several Alertmanagers, none is begun and those that were made end") {
+  std::atomic<int> made = 0, ended = 0;
+  const HeldThread::Maker two = [&](const HeldThread::Work& work) {
+    if (made == 2) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    ++made;
+    return std::jthread([&ended, work](const std::stop_token& stop) {
+      work(stop);
+      ++ended;
+    });
+  };
+  const auto refused = HeldThread::make_several("fast_alerts", 3, two);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code() == ErrorCode::kUnavailable);
+  CHECK(refused.error().str() == "no thread can be made for fast_alerts: Resource temporarily unavailable");
+  CHECK(made == 2);
+  CHECK(ended == 2);
 }
 
 TEST_CASE("a change of state is told at once by the threads, and stopping resolves nothing") {

@@ -1,12 +1,15 @@
 #include "exporter/process_watch.h"
 
+#include <system_error>
 #include <thread>
 
 #include <catch2/catch.hpp>
 
 #include "common/base/check.h"
 #include "common/sim/fake_clock.h"
+#include "common/sim/sim_container_engine.h"
 #include "common/sim/sim_host_reader.h"
+#include "exporter/watches.h"
 
 namespace heal::exporter {
 namespace {
@@ -305,6 +308,31 @@ TEST_CASE("what hung goes on to be looked at once the kernel lets go of it") {
   bench.machine->release();
   while (bench.look_for("heal_process_up") != "1")
     std::this_thread::yield();
+}
+
+TEST_CASE("when the host has no thread for one of the watches, the others end and those that ran before go on") {
+  FakeClock clock;
+  const auto machine = std::make_shared<SimHostReader>();
+  bool has_threads = true;
+  WatchWorld world;
+  world.make_engine = [&](const DockerWatchConfig&) { return std::make_unique<SimContainerEngine>(clock); };
+  // As starting the watch itself does on such a host.
+  world.make_reader = [&](const std::string&) -> std::shared_ptr<HostReader> {
+    if (!has_threads) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    return machine;
+  };
+  WatchConfig config;
+  config.processes = {Bench::named("app")};
+  const Watches before(config, Watches(), world, clock, Logger::none());
+  clock.wait_for_sleepers(1);
+
+  has_threads = false;
+  WatchConfig more = config;
+  more.interval += 1s;
+  more.docker.emplace_back();
+  CHECK_THROWS_AS(Watches(more, before, world, clock, Logger::none()), std::system_error);
+  CHECK(clock.sleepers() == 1);  // the watch of before, and nobody of the engine's
+  before.stop();
 }
 
 }  // namespace

@@ -164,7 +164,7 @@ TEST_CASE("what a container uses is shown while it runs and not afterwards") {
 }
 
 TEST_CASE("a container's CPU limit is shown however it was set, and none where there is none") {
-   bench;
+  DockerBench bench;
   bench.watch->look({});
   CHECK(bench.lines("heal_container_cpu_limit_cores").empty());
   const auto shown = [&](const std::string& name, const ContainerLimits& limits) {

@@ -73,6 +73,34 @@ TEST_CASE("a route may allow more or less than the server") {
   REQUIRE(test.metric("heal_http_rejected_total{reason=\"body_too_large\"}") == "1");
 }
 
+TEST_CASE("what is wrong with a body is said in the form of every other refusal, and in none of the next request's") {
+  TestServer test;
+  test.server->post("/api/x", body_size);
+  test.server->post("/x", body_size);
+  const auto port = test.start();
+  const auto answer_to = [&](const std::string& text) {
+    RawClient client(port);
+    client.send("POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    REQUIRE(client.read_reply().status == 200);
+    client.send(text);
+    const auto reply = client.read_reply();
+    return reply.header("Content-Type") + " " + reply.body;
+  };
+  const std::string too_large = "Host: a\r\nContent-Length: 9999999\r\n";
+  const std::string chunked = "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string plain = "text/plain; charset=utf-8 ", json = "application/json ";
+  CHECK(answer_to("POST /api/x HTTP/1.1\r\n" + too_large + "\r\n") ==
+        json + "{\"error\":{\"code\":\"payload_too_large\",\"message\":\"the request body is too large\"}}\n");
+  CHECK(answer_to("POST /api/x HTTP/1.1\r\n" + chunked + "9999999\r\na") ==
+        json + "{\"error\":{\"code\":\"payload_too_large\",\"message\":\"the request body is too large\"}}\n");
+  CHECK(answer_to("POST /api/x HTTP/1.1\r\n" + chunked + "ZZ\r\n") ==
+        json + "{\"error\":{\"code\":\"bad_request\",\"message\":\"malformed chunked body\"}}\n");
+  CHECK(answer_to("POST /x HTTP/1.1\r\n" + too_large + "\r\n") == plain + "the request body is too large\n");
+  CHECK(answer_to("POST /x HTTP/1.1\r\n" + too_large + "Content-Type: application/json\r\n\r\n") ==
+        json + "{\"error\":\"the request body is too large\"}\n");
+  CHECK(answer_to("nonsense\r\n").starts_with(plain));
+}
+
 TEST_CASE("the answer to a body that is too large arrives although the client goes on sending") {
   TestServer test;
   test.server->post("/x", body_size);

@@ -1,5 +1,8 @@
+#include <set>
+
 #include <catch2/catch.hpp>
 
+#include "common/base/text.h"
 #include "tests/unit/webhook/service.h"
 
 namespace heal::webhook::test {
@@ -176,6 +179,47 @@ TEST_CASE("a reload takes new routes and playbooks at once") {
   CHECK(service.post("/webhook", service.notification()).status == 202);
   service.run_to(IncidentState::kClosed);
   CHECK(service.restarts() == 0);
+}
+
+/// `playbook step` of each member of a family.
+std::set<std::string> steps_of(Service& service, const std::string& family) {
+  std::set<std::string> out;
+  const std::string page = service.app->metrics_text();
+  const auto label = [](std::string_view line, const std::string& name) {
+    const auto begin = line.find(name + "=\"") + name.size() + 2;
+    return std::string(line.substr(begin, line.find('"', begin) - begin));
+  };
+  for (const auto line : split(page, '\n')) {
+    if (line.starts_with(family + "{")) out.insert(label(line, "playbook") + " " + label(line, "step"));
+  }
+  return out;
+}
+
+TEST_CASE(
+    "a playbook has metrics of the kinds of step that it has from the start, and of no others, also after a reload") {
+  Service service;
+  service.write("playbooks/restart.yml", std::string(kRestart) + R"(
+escalate: [tell]
+on_resolved: {steps: [{name: unpause, docker.unpause: {}}]}
+)");
+  const std::string tell =
+      "version: 1\nplaybook: tell\nsteps: [{name: s, docker.pause: {}, undo: inverse}]\nverify: {all: [{check: "
+      "health}]}\n";
+  service.write("playbooks/tell.yml", tell);
+  REQUIRE(service.start().has_value());
+  std::set<std::string> kinds{"restart-container docker.restart", "restart-container docker.unpause",
+                              "tell docker.pause", "tell docker.unpause"};
+  CHECK(steps_of(service, "heal_actions_total") == kinds);
+  CHECK(steps_of(service, "heal_action_duration_seconds_count") == kinds);
+  CHECK(service.metric(R"(heal_actions_total{outcome="skipped",playbook="tell",step="docker.pause"})") == "0");
+
+  std::string other = tell;
+  other.replace(other.find("docker.pause"), 12, "docker.stop");
+  service.write("playbooks/tell.yml", other);
+  REQUIRE(service.app->reload().has_value());
+  kinds.insert({"tell docker.stop", "tell docker.start"});  // and what was there stays
+  CHECK(steps_of(service, "heal_actions_total") == kinds);
+  CHECK(steps_of(service, "heal_action_duration_seconds_count") == kinds);
 }
 
 TEST_CASE("roles of heal.yml decide what a user may do") {

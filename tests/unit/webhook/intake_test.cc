@@ -224,6 +224,10 @@ TEST_CASE("a body that is too large is 413, and without credentials it is 401") 
   SECTION("too large") {
     REQUIRE(service.start().has_value());
     CHECK(service.post("/webhook", std::string((8 << 20) + 1, ' ')).status == 413);
+    const auto refused = service.post("/api/v1/ingest/alertmanager", std::string((8 << 20) + 1, ' '));
+    CHECK(refused.status == 413);
+    CHECK(refused.body ==
+          "{\"error\":{\"code\":\"payload_too_large\",\"message\":\"the request body is too large\"}}\n");
   }
   SECTION("no credentials, and wrong ones") {
     service.options.web_config_file = (service.folder.path() / "web.yml").string();
