@@ -11,6 +11,7 @@
 #include "common/port/mailer.h"
 #include "common/system/system_clock.h"
 #include "common/wire/json.h"
+#include "heal_test_paths.h"
 #include "tests/contract/ports/daemon.h"
 
 namespace heal::test {

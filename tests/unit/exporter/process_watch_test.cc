@@ -322,7 +322,7 @@ TEST_CASE("when the host has no thread for one of the watches, the others end an
     return machine;
   };
   WatchConfig config;
-  config.processes = {Bench::named("app")};
+  config.processes = {ProcessBench::named("app")};
   const Watches before(config, Watches(), world, clock, Logger::none());
   clock.wait_for_sleepers(1);
 
