@@ -172,12 +172,12 @@ int keep_running(const std::function<int()>& work, const std::function<void(int 
     }
     // Only the child answers whoever started us: with its death, too.
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    int signal = 0;  // there was no room for a child
+    int signal = 0;  // also when there was no room for a child
     if (child > 0) {
       Kept kept(child, signals);
       const int status = kept.wait();
-      if (WIFEXITED(status)) return WEXITSTATUS(status);
-      signal = WTERMSIG(status);
+      if (WIFEXITED(status) && WEXITSTATUS(status) != kBeginAgain) return WEXITSTATUS(status);
+      signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
       if (kept.is_ending()) return 128 + signal;
     }
     if (detached_now() - begun > kSoundLife) pause = kFirstPause;

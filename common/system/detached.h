@@ -22,9 +22,13 @@ Result<std::string> start_detached(const std::vector<std::string>& arguments, co
 /// For the beginning of such a process: gives `line` to whoever waits in start_detached(), who then no longer does.
 void answer_starter(const std::string& line);
 
+/// What `work` below gives when it could not begin, and may later.
+inline constexpr int kBeginAgain = 75;
+
 /// Runs `work` in a child process with a session of its own, and again, with growing pauses, when the child dies of a
-/// signal; gives the exit code of the child that ended otherwise, or was ended by our SIGTERM, which is passed on. In
-/// the child it gives what `work` gave. `died` hears of each death. Only for a process that has one thread.
+/// signal or gives kBeginAgain; gives the exit code of the child that ended otherwise, or was ended by our SIGTERM,
+/// which is passed on. In the child it gives what `work` gave. `died` hears of each (0: of kBeginAgain). Only for a
+/// process that has one thread.
 int keep_running(const std::function<int()>& work, const std::function<void(int signal, Duration pause)>& died);
 
 }  // namespace heal

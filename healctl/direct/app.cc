@@ -1,10 +1,13 @@
 #include "healctl/direct/app.h"
 
+#include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
+#include "common/base/text.h"
 #include "common/system/curl_http_client.h"
 #include "common/system/detached.h"
 #include "common/system/docker_engine.h"
@@ -42,6 +45,20 @@ DockerEndpoint docker_endpoint(const KeeperSettings& settings) {
   return endpoint;
 }
 
+Status check_image(EngineConnection& engine, const std::string& image, Deadline deadline) {
+  const bool is_plain = std::all_of(image.begin(), image.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("._:/@-").find(c) != std::string::npos;
+  });
+  if (!is_plain) return make_error(ErrorCode::kInvalid, "\"{}\" is no image's name", printable(image, 200));
+  EngineCall call;
+  call.method = "GET";
+  call.path = "/images/" + image + "/json";
+  HEAL_TRY(const HttpClientResponse answer, engine.call(call, {}, deadline, {}));
+  // Who filters an engine's API may not let this pass: then the holder shows it.
+  if (answer.status != 404) return {};
+  return make_error(ErrorCode::kNotFound, "the engine has no image {}", image);
+}
+
 /// Tells whether the ledger that was opened is still the one in its place.
 std::function<bool()> ledger_loss(const std::string& ledger) {
   const std::string file = ledger + "/heal.db";
@@ -58,18 +75,21 @@ int keep_faults(const std::string& folder, const KeeperSettings& wanted, const L
   const auto failed = [&](const Error& error) {
     logger.error("cannot keep faults", {{"err", error}});
     if (is_first) answer_starter(dump(error_json(error)));
-    return 1;
+    // Nobody else may be there to end what the one that was killed had begun; but who holds the ledger does.
+    return is_first || error.code() == ErrorCode::kConflict ? 1 : kBeginAgain;
   };
   const SignalWatch signals({SIGTERM, SIGINT}, SignalWatch::Second::kIgnored);
   SystemClock clock;
   SystemRandom random;
   CurlHttpClient http;
   auto store = SqliteStore::open(keeper_ledger(folder));
-  if (!store) return failed(std::move(store.error()).with_context("{}", keeper_ledger(folder)));
+  if (!store) return failed(store.error());
   const auto world = [&http](const KeeperSettings& settings) -> KeeperWorld {
     return {std::make_shared<DockerEngine>(docker_endpoint(settings)),
             std::make_shared<SystemHostProcesses>(ProcessHelper{settings.helper_image}),
-            std::make_shared<HttpAlertmanagerApi>(http, ApiEndpoint{settings.alertmanager, {}, {}, false})};
+            std::make_shared<HttpAlertmanagerApi>(http, ApiEndpoint{settings.alertmanager, {}, {}, false}),
+            [connection = std::make_shared<DockerConnection>(docker_endpoint(settings))](
+                const std::string& image, Deadline deadline) { return check_image(*connection, image, deadline); }};
   };
   KeeperTools tools{**store, clock, random, world, own_container_id(), ledger_loss(keeper_ledger(folder)), ::getpid()};
   const auto keeper = FaultKeeper::open(std::move(tools), wanted, keeper_socket(folder), logger);
@@ -126,7 +146,7 @@ int run_fault_keeper(const std::vector<std::string>& arguments) {
   bool is_first = true;
   const auto died = [&](int signal, Duration pause) {
     is_first = false;
-    logger.warn("the keeper was killed and is begun anew", {{"signal", signal}, {"in", pause}});
+    logger.warn("the keeper has ended too soon and is begun anew", {{"signal", signal}, {"in", pause}});
   };
   return keep_running([&] { return keep_faults(folder, *settings, logger, is_first); }, died);
 }

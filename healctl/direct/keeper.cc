@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/fault/fault_api.h"
+#include "common/fault/held_fault.h"
 #include "common/wire/error_json.h"
 #include "common/wire/json.h"
 #include "heal_version.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr const char* kSettingsKey = "direct/settings";
 constexpr Duration kLookForIdle = 500ms;
 constexpr Duration kUndoAllTime = 30s;
+constexpr Duration kImageTime = 10s;
 
 bool is_held(const FaultLease& lease) {
   return lease.state != FaultLease::State::kReverted;
@@ -107,18 +109,31 @@ void FaultKeeper::add_routes() {
   const Json who{{"version", kVersion}, {"pid", tools_.pid}, {"settings", to_json(settings_)}};
   server_->get("/api/v1/keeper", while_open([who](const httpd::HttpRequest&) { return answer_json(200, who); }));
   server_->get("/api/v1/faults", while_open([api](const httpd::HttpRequest&) { return answer_json(200, api.list()); }));
-  server_->post("/api/v1/faults", while_open([this, api](const httpd::HttpRequest& request) {
-                  // A service may have put one on the same target since we began.
-                  (void)leases_->adopt_marks({});
-                  const auto injected = api.inject(request.body, [](const std::string& claimed) { return claimed; });
-                  return injected ? answer_json(injected->status, injected->body) : answer_failure(injected.error());
-                }));
+  server_->post("/api/v1/faults",
+                while_open([this](const httpd::HttpRequest& request) { return inject(request.body); }));
   server_->post("/api/v1/faults/revert", while_open([api](const httpd::HttpRequest& request) {
                   return answer_result(api.revert(request.body));
                 }));
   server_->handle("DELETE", "/api/v1/faults/*", while_open([api](const httpd::HttpRequest& request) {
                     return answer_result(api.revert_one(request.tail));
                   }));
+}
+
+httpd::HttpResponse FaultKeeper::inject(const std::string& body) {
+  if (const Status possible = check_holder(body); !possible) return answer_failure(possible.error());
+  // A service may have put a fault on the same target since we began.
+  (void)leases_->adopt_marks({});
+  const auto injected = fault::FaultApi(*leases_).inject(body, [](const std::string& claimed) { return claimed; });
+  return injected ? answer_json(injected->status, injected->body) : answer_failure(injected.error());
+}
+
+Status FaultKeeper::check_holder(const std::string& body) {
+  HEAL_TRY(const Json json, parse_json(body));
+  HEAL_TRY(const std::string kind, get_string(json, "fault"));
+  const bool needs_holder = dynamic_cast<const fault::HeldFault*>(fault::find_fault(kind)) != nullptr;
+  if (!needs_holder || !world_.check_image) return {};
+  return world_.check_image(settings_.helper_image, tools_.clock.deadline_in(kImageTime))
+      .with_context("fault {} needs a holder in a container of promheal's own image (--helper-image)", kind);
 }
 
 httpd::Handler FaultKeeper::while_open(httpd::Handler handler) {

@@ -21,6 +21,8 @@ struct KeeperWorld {
   std::shared_ptr<ContainerEngine> engine;
   std::shared_ptr<HostProcesses> processes;
   std::shared_ptr<AlertmanagerApi> alertmanager;  ///< null: there is none
+  /// Whether the engine has an image of this name: kNotFound. Absent: nobody asks.
+  std::function<Status(const std::string& image, Deadline deadline)> check_image{};
 };
 
 /// What a keeper is made of. All must outlive it.
@@ -58,6 +60,9 @@ class FaultKeeper {
   Status take_over();
   Status serve(const std::string& socket);
   void add_routes();
+  httpd::HttpResponse inject(const std::string& body);
+  /// Success unless what `body` asks for needs a holder and the engine has no image for it.
+  Status check_holder(const std::string& body);
   /// `handler`, unless the keeper is ending; while it runs the keeper does not end.
   httpd::Handler while_open(httpd::Handler handler);
   bool holds_nothing();

@@ -236,9 +236,9 @@ TEST_CASE("without a service the same rules refuse, with the same exit codes") {
     BareVictim victim({});
     direct.image = "no:where";
     const Said said = direct.run({"simulate-down", victim.target().str(), "--fault", "cpu"});
-    CHECK(said.exit != 0);
+    CHECK(said.exit == 1);
     CAPTURE(said.err);
-    CHECK(said.err.find("no:where") != std::string::npos);
+    CHECK(said.err.find("(--helper-image): the engine has no image no:where") != std::string::npos);
     CHECK(direct.faults().empty());
   }
 }
@@ -254,13 +254,20 @@ TEST_CASE("a faults folder that cannot be trusted or read is named, and nothing 
     CHECK(said.exit == 4);
     CHECK(said.err.find("is open to other users (mode 755)") != std::string::npos);
   }
+  SECTION("of another user") {
+    fs::permissions(direct.folder(), fs::perms(0700));
+    REQUIRE(::chown(direct.folder().c_str(), 12345, static_cast<gid_t>(-1)) == 0);
+    const Said said = direct.run({"simulate-down", victim.target().str()});
+    CHECK(said.exit == 4);
+    CHECK(said.err.find("belongs to user 12345, and this is user 0") != std::string::npos);
+  }
   SECTION("with a damaged ledger") {
     fs::permissions(direct.folder(), fs::perms(0700));
     std::ofstream(direct.ledger() + "/heal.db") << std::string(8192, 'x');
     const Said said = direct.run({"simulate-down", victim.target().str()});
     CHECK(said.exit == 7);
     CAPTURE(said.err);
-    CHECK(said.err.find("heal.db") != std::string::npos);
+    CHECK(said.err.find("the file is not a database of this service") != std::string::npos);
   }
   CHECK(victim.look().running());
 }

@@ -55,9 +55,11 @@ struct KeeperBench : Bench {
 };
 
 TEST_CASE("--direct begins a keeper where none lives, and asks it alone") {
+  const test::TempFolder folder;
+  const std::string password = folder.write("password", "secret\n");
   KeeperBench bench;
-  CHECK(bench.run({"faults", "list", "--direct", "--user", "ada", "--password-file", "/dev/null"}) ==
-        Ran{Exit::kDone, "", "no faults\n"});
+  REQUIRE(bench.run({"faults", "list", "--direct", "--user", "ada", "--password-file", password}) ==
+          Ran{Exit::kDone, "", "no faults\n"});
   CHECK(bench.folders == std::vector<std::string>{"/home/ada/.local/state/promheal/faults"});
   CHECK(bench.begun == std::vector<KeeperSettings>{kDefaults});
   const HttpClientRequest asked = bench.last_request();
@@ -194,7 +196,11 @@ class KeeperSite {
     ++begun;
     const auto world = [this](const KeeperSettings& used) {
       worlds.push_back(used);
-      return KeeperWorld{engine, std::make_shared<SimHostProcesses>(*engine), alertmanager};
+      return KeeperWorld{engine, std::make_shared<SimHostProcesses>(*engine), alertmanager,
+                         [this](const std::string& image, Deadline) -> Status {
+                           if (has_image) return {};
+                           return make_error(ErrorCode::kNotFound, "no image {}", image);
+                         }};
     };
     HEAL_TRY(keeper, FaultKeeper::open({*store, clock, random, world, "", [this] { return is_lost.load(); }, 7},
                                        settings, keeper_socket(folder.path().string()), Logger::none()));
@@ -232,6 +238,7 @@ class KeeperSite {
   test::TempFolder folder;
   Bench bench;
   int begun = 0;
+  bool has_image = true;
   std::vector<KeeperSettings> worlds;
   std::atomic<bool> is_lost = false, has_ended = false, left_nothing = false;
   std::unique_ptr<FaultKeeper> keeper;
@@ -246,7 +253,7 @@ TEST_CASE("a fault without a service is injected, listed and ended with the serv
   CHECK(down.err == "\"healctl simulate-up container/local/web --direct\" ends it sooner\n");
   CHECK(site.status() == "paused");
   REQUIRE(site.faults().size() == 1);
-  CHECK(site.faults()[0].at("by") == "ada");
+  CHECK(site.faults()[0].at("owner") == "ada");
   CHECK(site.faults()[0].at("state") == "applied");
   const Ran second = site.run({"simulate-down", kWeb, "--fault", "kill"});
   CHECK(second.exit == Exit::kRefused);
@@ -270,6 +277,18 @@ TEST_CASE("a dry run without a service only checks, and what may not be broken i
   CHECK(site.status() == "running");
   CHECK(site.faults().empty());
   CHECK(site.run({"faults", "revert", "01J8ZQ4T9M5V6W7X8Y9ZABCDEF"}).exit == Exit::kFailed);
+}
+
+TEST_CASE("a holder's image that the engine lacks is found before a lease is written") {
+  KeeperSite site;
+  site.has_image = false;
+  CHECK(
+      site.run({"simulate-down", kWeb, "--fault", "cpu"}) ==
+      Ran{Exit::kFailed, "",
+          "healctl: error: POST http://keeper/api/v1/faults: fault cpu needs a holder in a container of promheal's own "
+          "image (--helper-image): no image promheal:local\n"});
+  CHECK(site.faults().empty());
+  CHECK(site.run({"simulate-down", kWeb, "--fault", "pause"}).exit == Exit::kDone);
 }
 
 TEST_CASE("a keeper undoes at the deadline, and ends when it has had nothing to do for a while") {
