@@ -186,6 +186,36 @@ TEST_CASE("when both were killed the next command takes the faults over, whateve
   CHECK(direct.keeper() != keeper);
 }
 
+TEST_CASE("a shutdown, which tells both to end, undoes all first") {
+  test::need_engine();
+  BareVictim victim({});
+  Direct direct;
+  REQUIRE(direct.run({"simulate-down", victim.target().str(), "--fault", "pause"}).exit == 0);
+  const pid_t keeper = direct.keeper(), watcher = direct.watcher();
+  REQUIRE(watcher > 1);
+  ::kill(watcher, SIGTERM);
+  ::kill(keeper, SIGTERM);
+  CHECK(victim.comes([&] { return !is_alive(keeper) && !is_alive(watcher); }));
+  CHECK(victim.look().status == "running");
+}
+
+TEST_CASE("two commands at once begin one keeper") {
+  test::need_engine();
+  BareVictim first({}), second({}, "-b");
+  Direct direct;
+  const pid_t one = direct.begin({"simulate-down", first.target().str(), "--fault", "pause"});
+  const pid_t other = direct.begin({"simulate-down", second.target().str(), "--fault", "pause"});
+  for (const pid_t pid : {one, other}) {
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    CHECK(status == 0);
+  }
+  CHECK(direct.faults().size() == 2);
+  CHECK(direct.run({"faults", "revert", "--all"}).exit == 0);
+  CHECK(first.look().status == "running");
+  CHECK(second.look().status == "running");
+}
+
 TEST_CASE("a faults folder that is lost is no fault that stays") {
   test::need_engine();
   const auto kind = GENERATE(as<std::string>(), "pause", "cpu");

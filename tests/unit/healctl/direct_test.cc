@@ -28,7 +28,7 @@ const KeeperSettings kDefaults{"unix:///var/run/docker.sock", "", "promheal:loca
 /// What `healctl … --direct` meets: a keeper that answers `who`, or nobody, and a way to begin one.
 struct KeeperBench : Bench {
   KeeperBench() {
-    environment["HOME"] = "/home/ada";
+    environment["HOME"] = "/ada";
     direct.hold_folder = [this](const std::string& folder, Deadline, std::stop_token) -> Result<std::shared_ptr<void>> {
       folders.push_back(folder);
       return folder_answer ? Result<std::shared_ptr<void>>(nullptr)
@@ -60,11 +60,11 @@ TEST_CASE("--direct begins a keeper where none lives, and asks it alone") {
   KeeperBench bench;
   REQUIRE(bench.run({"faults", "list", "--direct", "--user", "ada", "--password-file", password}) ==
           Ran{Exit::kDone, "", "no faults\n"});
-  CHECK(bench.folders == std::vector<std::string>{"/home/ada/.local/state/promheal/faults"});
+  CHECK(bench.folders == std::vector<std::string>{"/ada/.local/state/promheal/faults"});
   CHECK(bench.begun == std::vector<KeeperSettings>{kDefaults});
   const HttpClientRequest asked = bench.last_request();
   CHECK(asked.url == kKeeperApi + "/faults");
-  CHECK(asked.unix_socket == "/home/ada/.local/state/promheal/faults/socket");
+  CHECK(asked.unix_socket == "/ada/.local/state/promheal/faults/socket");
   CHECK(!asked.basic_auth);
 
   CHECK(bench.run({"faults", "list", "--direct"}).exit == Exit::kDone);
@@ -79,7 +79,7 @@ TEST_CASE("the faults folder and the engine are those that are named, wherever t
   CHECK(bench.run({"faults", "list", "--direct"}).exit == Exit::kDone);
   CHECK(bench.folders.back() == "/state/promheal/faults");
   CHECK(bench.begun.back() ==
-        KeeperSettings{"tcp://engine:2376", "/home/ada/.docker", "promheal:local", "http://localhost:9093"});
+        KeeperSettings{"tcp://engine:2376", "/ada/.docker", "promheal:local", "http://localhost:9093"});
   KeeperBench other;
   CHECK(other
             .run({"faults", "list", "--direct", "--state-dir", "/f", "--docker-host", "unix:///run/d.sock",
