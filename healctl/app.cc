@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <string>
 #include <sys/ioctl.h>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -19,7 +18,9 @@
 #include "common/system/probe_io.h"
 #include "common/system/store_files.h"
 #include "common/system/system_clock.h"
+#include "healctl/direct/app.h"
 #include "healctl/program.h"
+#include "healctl/signal_watch.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants it declared by its user
 
@@ -51,40 +52,6 @@ Environment read_environment() {
   return environment;
 }
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop; a second one ends the process at once. Made before any other thread,
-/// so that no other thread takes the signals.
-class SignalWatch {
- public:
-  SignalWatch() {
-    std::signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1})
-      sigaddset(&signals_, signal);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::jthread([this](const std::stop_token& over) { watch(over); });
-  }
-  ~SignalWatch() {
-    thread_.request_stop();
-    pthread_kill(thread_.native_handle(), SIGUSR1);
-  }
-  SignalWatch(const SignalWatch&) = delete;
-  SignalWatch& operator=(const SignalWatch&) = delete;
-
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  /// SIGUSR1 only wakes it to see whether the program is over.
-  void watch(const std::stop_token& over) {
-    for (int signal = 0; sigwait(&signals_, &signal) == 0 && !over.stop_requested();) {
-      if (signal != SIGUSR1 && !stop_.request_stop()) _exit(static_cast<int>(Exit::kInterrupted));
-    }
-  }
-
-  sigset_t signals_{};
-  std::stop_source stop_;
-  std::jthread thread_;
-};
-
 ProbeResult run_probe(Clock& clock, const probe::ProbeRequest& request, Duration timeout, std::stop_token stop) {
   system::SystemProbeIo loop;
   probe::Engine engine({&loop}, clock);
@@ -95,7 +62,8 @@ ProbeResult run_probe(Clock& clock, const probe::ProbeRequest& request, Duration
 }  // namespace
 
 int run_healctl(int argc, char** argv) {
-  const SignalWatch signals;
+  if (is_fault_keeper(argc, argv)) return run_fault_keeper({argv + 2, argv + argc});
+  const SignalWatch signals({SIGINT, SIGTERM, SIGHUP}, SignalWatch::Second::kEnds);
   SystemClock clock;
   CurlHttpClient http;
   const auto open_engine = [](const std::string& path) {
@@ -110,7 +78,7 @@ int run_healctl(int argc, char** argv) {
             [&clock](const std::string& file, const std::string& folder) {
               return restore_store(file, folder, clock.now());
             },
-            read_stories},
+            read_stories, system_direct_ports(clock)},
       Console{std::cout, std::cerr, terminal_width(STDOUT_FILENO), terminal_width(STDERR_FILENO), is_reader_gone},
       read_environment());
   return static_cast<int>(program.run({argv + (argc > 0 ? 1 : 0), argv + argc}, signals.token()));

@@ -55,6 +55,9 @@ constexpr std::string_view kMayBeDone =
     "it may have been done all the same: look at \"healctl incidents list\" and \"healctl faults list\" before you try "
     "again";
 
+constexpr std::string_view kMayBeDoneDirectly =
+    "it may have been done all the same: look at \"healctl faults list --direct\" before you try again";
+
 std::string_view hint_of(const Error& error) {
   switch (error.code()) {
     case ErrorCode::kUnreachable:
@@ -83,6 +86,14 @@ Context::Context(const Ports& ports, Console& console, const Environment& enviro
       out_colour_(colour_for(console.out_width, environment)),
       err_colour_(colour_for(console.err_width, environment)),
       service_(ports.http, ports.clock, settings_, stop_) {}
+
+void Context::use_keeper(const std::string& folder) {
+  settings_.keeper_folder = folder;
+  settings_.server = "http://keeper";
+  settings_.username.reset();
+  settings_.password.clear();
+  settings_.ca_file.reset();
+}
 
 void Context::print_document(const Json& document) {
   console_.out << (settings_.output == OutputFormat::kYaml ? to_yaml(document) : dump_pretty(document) + "\n");
@@ -118,15 +129,36 @@ void Context::complain(std::string_view message, std::string_view hint) {
   console_.err << std::flush;
 }
 
+std::string Context::hint_for(const Error& error) const {
+  if (!is_direct()) return std::string(hint_of(error));
+  switch (error.code()) {
+    case ErrorCode::kUnreachable:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kProtocol:
+    case ErrorCode::kInternal:
+      return service_.was_answered() ? "" : "the keeper's log is " + keeper_log(settings_.keeper_folder);
+    case ErrorCode::kTimeout:
+      return std::string(hint_of(error));
+    default:
+      return "";
+  }
+}
+
+std::string_view Context::may_be_done_hint() const {
+  return is_direct() ? kMayBeDoneDirectly : kMayBeDone;
+}
+
 Exit Context::fail(const Error& error, Purpose purpose) {
   const bool is_open = purpose == Purpose::kChange && !service_.was_answered() && may_be_done(error);
   if (is_open) {
-    complain(error.str(), kMayBeDone);
+    complain(error.str(), may_be_done_hint());
     return error.code() == ErrorCode::kCancelled ? Exit::kInterrupted : Exit::kUnknown;
   }
   // The service itself may say of a change that its outcome is unknown.
   const bool is_unknown = purpose == Purpose::kChange && error.code() == ErrorCode::kTimeout;
-  if (error.code() != ErrorCode::kCancelled) complain(error.str(), is_unknown ? kMayBeDone : hint_of(error));
+  if (error.code() != ErrorCode::kCancelled) {
+    complain(error.str(), is_unknown ? std::string(may_be_done_hint()) : hint_for(error));
+  }
   return is_unknown ? Exit::kUnknown : exit_of(error);
 }
 

@@ -14,6 +14,7 @@
 #include "common/port/store_files.h"
 #include "common/wire/json_fwd.h"
 #include "healctl/console.h"
+#include "healctl/direct/ports.h"
 #include "healctl/exit_code.h"
 #include "healctl/output/table.h"
 #include "healctl/service/client.h"
@@ -43,6 +44,8 @@ struct Ports {
   /// The newest incidents that a store's file holds, as read_stories() gives them; absent likewise.
   std::function<Result<std::vector<StoredStory>>(const std::string& file, WallTime since, std::size_t limit)>
       read_stories{};
+  /// For --direct.
+  DirectPorts direct{};
 };
 
 /// Whether the request that failed only looked or may have changed something.
@@ -60,6 +63,9 @@ class Context {
   const Environment& environment() const { return environment_; }
   std::stop_token stop() const { return stop_; }
   ServiceClient& service() { return service_; }
+  /// From now on service() is the keeper of this faults folder.
+  void use_keeper(const std::string& folder);
+  bool is_direct() const { return !settings_.keeper_folder.empty(); }
 
   std::ostream& out() { return console_.out; }
   Colour colour() const { return out_colour_; }
@@ -81,6 +87,9 @@ class Context {
   Exit fail(const Error& error, Purpose purpose = Purpose::kLook);
 
  private:
+  std::string hint_for(const Error& error) const;
+  std::string_view may_be_done_hint() const;
+
   const Ports& ports_;
   Console& console_;
   const Environment& environment_;

@@ -34,7 +34,9 @@ struct Settings {
   std::optional<Duration> timeout;
   std::string config_file;           ///< the file that was read; "" for none
   std::vector<std::string> remarks;  ///< what the user should know, for stderr
-  std::string problem;               ///< why these are defaults: what is wrong with the given ones; "" when nothing
+  /// The faults folder whose keeper is asked instead of the service, see Context::use_keeper(); "": none.
+  std::string keeper_folder;
+  std::string problem;  ///< why these are defaults: what is wrong with the given ones; "" when nothing
 };
 
 /// Errors (kInvalid): what is wrong in the file, with places, or that a file that was named cannot be read.

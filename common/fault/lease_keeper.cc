@@ -321,7 +321,7 @@ Status LeaseKeeper::revert_claimed(Held& held, const std::stop_token& stop) {
   held.lease.state = State::kReverted;
   held.lease.last_error.clear();
   Status saved = save(held);
-  if (saved) return {};
+  if (saved || (options_.is_ledger_lost && options_.is_ledger_lost())) return {};
   held.lease = before;
   retry_later(held, saved.error());
   return saved;

@@ -41,6 +41,9 @@ struct LeaseOptions {
   /// at again before it counts as undone.
   Duration settle = 15s;
   std::string own_container;  ///< the container we run in, see check_may_break()
+  /// True when the store is lost for good, as when its folder was removed: then an undone lease counts as reverted
+  /// although that cannot be written. Absent: it never is.
+  std::function<bool()> is_ledger_lost;
   /// Called after each change of a lease, without a lock held, on the thread that made it.
   std::function<void(const FaultLease&)> on_change;
 };

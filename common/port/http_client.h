@@ -24,6 +24,7 @@ struct HttpClientRequest {
   std::optional<std::pair<std::string, std::string>> basic_auth;  ///< user, password; never logged
   std::optional<std::string> ca_file;                             ///< instead of the system's bundle
   bool insecure_skip_verify = false;
+  std::string unix_socket{};  ///< connect there instead of to the URL's host; "": the network
   std::size_t max_response_bytes = 4 << 20;
   enum class TooLong {
     kFail,  ///< kTooLarge, although the other side may have done what was asked

@@ -31,7 +31,7 @@ Result<HttpClientResponse> DockerConnection::call(const EngineCall& call, const 
     if (!endpoint_.ca_file.empty()) transfer.http.ca_file = endpoint_.ca_file;
   } else {
     HEAL_TRY_STATUS(check_socket(endpoint_.unix_socket));
-    transfer.unix_socket = endpoint_.unix_socket;
+    transfer.http.unix_socket = endpoint_.unix_socket;
   }
   transfer.http.method = call.method;
   transfer.http.url = (is_tcp ? endpoint_.url : "http://docker") + call.path;

@@ -100,7 +100,7 @@ Result<std::string> TcpDialer::exchange(const std::string& address, const std::s
   transfer.name = "connect to " + address;
   transfer.until = TransferRequest::Until::kConnected;
   if (address.starts_with("unix:/")) {
-    transfer.unix_socket = address.substr(kUnix.size());
+    transfer.http.unix_socket = address.substr(kUnix.size());
   } else {
     HEAL_TRY(const auto parsed, HostPort::parse(address));
     transfer.http.url = "http://" + parsed.str();

@@ -183,8 +183,8 @@ void set_up(CURL* easy, const TransferRequest& request, Receiver& receiver, curl
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &receiver);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, receiver.words.data());
-  if (!request.unix_socket.empty()) {
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
+  if (!request.http.unix_socket.empty()) {
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request.http.unix_socket.c_str());
   }
   if (request.until == TransferRequest::Until::kConnected) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   set_body(easy, request.http);

@@ -18,7 +18,6 @@ namespace heal {
 struct TransferRequest {
   HttpClientRequest http;
   std::string cert_file, key_file;  ///< PEM, shown to a TLS server that asks; "" for none
-  std::string unix_socket;          ///< connect there instead of to the URL's host; "": the network
   std::string name;                 ///< what messages call it; never a secret
   /// Sees the body of a 2xx answer piece by piece instead of having it collected, on the calling thread.
   ChunkSink on_chunk;

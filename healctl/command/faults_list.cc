@@ -2,6 +2,7 @@
 
 #include "common/wire/json.h"
 #include "healctl/command/command.h"
+#include "healctl/direct/reach.h"
 #include "healctl/service/faults.h"
 
 namespace heal::ctl {
@@ -10,13 +11,15 @@ namespace {
 class FaultsList final : public Command {
  public:
   CommandSpec spec() override {
-    return {.path = {"faults", "list"},
-            .summary = "List the faults that are injected now.",
-            .options = {{.names = "--all", .help = "also those that are undone", .set = into(all_)}},
-            .examples = {"healctl faults list", "healctl faults list --all -o json"}};
+    return {
+        .path = {"faults", "list"},
+        .summary = "List the faults that are injected now.",
+        .options = with_direct({{.names = "--all", .help = "also those that are undone", .set = into(all_)}}, direct_),
+        .examples = {"healctl faults list", "healctl faults list --all -o json", "healctl faults list --direct"}};
   }
 
   Exit run(Context& context) override {
+    if (const auto failed = reach_keeper(context, direct_, Binds::kGiven)) return *failed;
     const auto answer = context.service().get("/faults");
     if (!answer) return context.fail(answer.error());
     auto leases = leases_in(*answer, "GET /faults");
@@ -46,6 +49,7 @@ class FaultsList final : public Command {
   }
 
   bool all_ = false;
+  DirectOptions direct_;
 };
 
 }  // namespace

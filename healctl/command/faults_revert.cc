@@ -1,6 +1,7 @@
 #include "common/wire/json.h"
 #include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
+#include "healctl/direct/reach.h"
 #include "healctl/service/faults.h"
 
 namespace heal::ctl {
@@ -9,12 +10,14 @@ namespace {
 class FaultsRevert final : public Command {
  public:
   CommandSpec spec() override {
-    return {.path = {"faults", "revert"},
-            .summary = "End one injected fault, or all of them, and check that it is undone.",
-            .arguments = {{.names = "ID", .help = "as \"faults list\" shows it", .set = into(id_)}},
-            .options = {{.names = "--all", .help = "every active fault", .set = into(all_)},
-                        {.names = "--dry-run", .help = "only show what would be ended", .set = into(dry_run_)}},
-            .examples = {"healctl faults revert --all"}};
+    return {
+        .path = {"faults", "revert"},
+        .summary = "End one injected fault, or all of them, and check that it is undone.",
+        .arguments = {{.names = "ID", .help = "as \"faults list\" shows it", .set = into(id_)}},
+        .options = with_direct({{.names = "--all", .help = "every active fault", .set = into(all_)},
+                                {.names = "--dry-run", .help = "only show what would be ended", .set = into(dry_run_)}},
+                               direct_),
+        .examples = {"healctl faults revert --all", "healctl faults revert --all --direct"}};
   }
 
   Exit run(Context& context) override {
@@ -22,6 +25,7 @@ class FaultsRevert final : public Command {
       context.complain("give the ID of one fault, or --all");
       return Exit::kUsage;
     }
+    if (const auto failed = reach_keeper(context, direct_, Binds::kGiven)) return *failed;
     if (dry_run_)
       return show_what_would_end(context, [this](const FaultLease& lease) { return all_ || lease.id == id_; });
     if (all_) {
@@ -38,6 +42,7 @@ class FaultsRevert final : public Command {
  private:
   std::string id_;
   bool all_ = false, dry_run_ = false;
+  DirectOptions direct_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "common/wire/json.h"
 #include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
+#include "healctl/direct/reach.h"
 #include "healctl/output/text.h"
 #include "healctl/service/faults.h"
 
@@ -23,24 +24,27 @@ class SimulateDown final : public Command {
                            .help = "what to break, container/local/nginx",
                            .occurs = Occurs::kRequired,
                            .set = into_target(target_)}},
-            .options = {{.names = "--fault",
-                         .value = "FAULT",
-                         .help = "how (default stop)",
-                         .choices = fault::fault_kinds(),
-                         .set = into(fault_)},
-                        {.names = "--set",
-                         .value = "NAME=VALUE",
-                         .help = "a parameter of the fault",
-                         .occurs = Occurs::kRepeated,
-                         .set = into_pairs(params_)},
-                        {.names = "--for",
-                         .value = "DURATION",
-                         .help = "undo it after this long (default 60s)",
-                         .set = into(for_)},
-                        {.names = "--dry-run", .help = "only say whether it would be allowed", .set = into(dry_run_)}},
+            .options = with_direct(
+                {{.names = "--fault",
+                  .value = "FAULT",
+                  .help = "how (default stop)",
+                  .choices = fault::fault_kinds(),
+                  .set = into(fault_)},
+                 {.names = "--set",
+                  .value = "NAME=VALUE",
+                  .help = "a parameter of the fault",
+                  .occurs = Occurs::kRepeated,
+                  .set = into_pairs(params_)},
+                 {.names = "--for",
+                  .value = "DURATION",
+                  .help = "undo it after this long (default 60s)",
+                  .set = into(for_)},
+                 {.names = "--dry-run", .help = "only say whether it would be allowed", .set = into(dry_run_)}},
+                direct_),
             .examples = {"healctl simulate-down container/local/nginx --fault pause --for 60s",
                          "healctl simulate-down container/local/api --fault dependency --set to=db:5432",
-                         "healctl simulate-down container/local/api --fault memory --set percent=80 --for 5m"}};
+                         "healctl simulate-down container/local/api --fault memory --set percent=80 --for 5m",
+                         "healctl simulate-down container/local/nginx --fault kill --direct"}};
   }
 
   Exit run(Context& context) override {
@@ -48,6 +52,7 @@ class SimulateDown final : public Command {
       context.complain(fits.error().message(), "see \"healctl simulate-down --help\"");
       return Exit::kUsage;
     }
+    if (const auto failed = reach_keeper(context, direct_, Binds::kAll)) return *failed;
     Json request{{"target", target_}, {"fault", fault_}, {"for", format_duration(*for_)}, {"by", asker(context)}};
     if (!params_.empty()) request["with"] = params_;
     if (dry_run_) request["dry_run"] = true;
@@ -67,7 +72,8 @@ class SimulateDown final : public Command {
       context.print(fmt::format("{}  {} of {}, undone at {}\n", safe_text(lease.id), safe_text(lease.kind), target_,
                                 short_utc(lease.deadline)));
     }
-    context.say(fmt::format("\"healctl simulate-up {}\" ends it sooner", target_));
+    context.say(
+        fmt::format("\"healctl simulate-up {}{}\" ends it sooner", target_, context.is_direct() ? " --direct" : ""));
     return Exit::kDone;
   }
 
@@ -84,7 +90,9 @@ class SimulateDown final : public Command {
   static std::string details() {
     std::string text =
         "The service breaks it, and undoes the fault when the time is over, also when healctl or the service itself "
-        "has died meanwhile. Only targets that allow it (heal.simulate=allow) can be broken.";
+        "has died meanwhile. Only targets that allow it (heal.simulate=allow) can be broken.\n"
+        "With --direct no service is asked: a process that this command leaves behind holds the fault, undoes it and "
+        "ends. The target's engine is \"local\" then.";
     for (const std::string& kind : fault::fault_kinds()) {
       const fault::Fault* fault = fault::find_fault(kind);
       text += fmt::format("\n{}: {}.", kind, fault->summary());
@@ -104,6 +112,7 @@ class SimulateDown final : public Command {
   std::map<std::string, std::string> params_;
   std::optional<Duration> for_ = 60s;
   bool dry_run_ = false;
+  DirectOptions direct_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "common/wire/json.h"
 #include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
+#include "healctl/direct/reach.h"
 #include "healctl/service/faults.h"
 
 namespace heal::ctl {
@@ -18,11 +19,14 @@ class SimulateUp final : public Command {
                            .help = "as given to simulate-down",
                            .occurs = Occurs::kRequired,
                            .set = into_target(target_)}},
-            .options = {{.names = "--dry-run", .help = "only show what would be ended", .set = into(dry_run_)}},
-            .examples = {"healctl simulate-up container/local/nginx"}};
+            .options = with_direct(
+                {{.names = "--dry-run", .help = "only show what would be ended", .set = into(dry_run_)}}, direct_),
+            .examples = {"healctl simulate-up container/local/nginx",
+                         "healctl simulate-up container/local/nginx --direct"}};
   }
 
   Exit run(Context& context) override {
+    if (const auto failed = reach_keeper(context, direct_, Binds::kGiven)) return *failed;
     if (dry_run_) {
       return show_what_would_end(context, [this](const FaultLease& lease) { return lease.target.str() == target_; });
     }
@@ -38,6 +42,7 @@ class SimulateUp final : public Command {
  private:
   std::string target_;
   bool dry_run_ = false;
+  DirectOptions direct_;
 };
 
 }  // namespace

@@ -1,13 +1,14 @@
 #include "healctl/service/client.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/wire/error_json.h"
 #include "common/wire/json.h"
+#include "healctl/direct/settings.h"
 
 namespace heal::ctl {
 namespace {
@@ -15,17 +16,6 @@ namespace {
 constexpr Duration kLookTimeout = 10s;
 /// A container may take its time to stop, and the service answers when it has.
 constexpr Duration kChangeTimeout = 60s;
-
-/// The codes that the service may name in {"error":{"code":…}}.
-std::optional<ErrorCode> parse_error_code(std::string_view name) {
-  constexpr std::array kCodes{ErrorCode::kInvalid,     ErrorCode::kNotFound,     ErrorCode::kConflict,
-                              ErrorCode::kRefused,     ErrorCode::kUnauthorized, ErrorCode::kTooLarge,
-                              ErrorCode::kUnreachable, ErrorCode::kUnavailable,  ErrorCode::kTimeout,
-                              ErrorCode::kStorage,     ErrorCode::kInternal};
-  const auto found =
-      std::find_if(kCodes.begin(), kCodes.end(), [&](ErrorCode code) { return to_string(code) == name; });
-  return found == kCodes.end() ? std::nullopt : std::optional(*found);
-}
 
 std::optional<ErrorCode> code_of_status(int status) {
   switch (status) {
@@ -93,6 +83,7 @@ HttpClientRequest ServiceClient::request(std::string method, const std::string& 
     separator = '&';
   }
   request.headers.emplace_back("Accept", "application/json");
+  if (!settings_.keeper_folder.empty()) request.unix_socket = keeper_socket(settings_.keeper_folder);
   if (settings_.username) request.basic_auth.emplace(*settings_.username, settings_.password);
   request.ca_file = settings_.ca_file;
   return request;

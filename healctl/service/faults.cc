@@ -64,7 +64,9 @@ Exit report_reverted(Context& context, const Json& answer, std::string_view requ
     return lease.state == FaultLease::State::kReverted || lease.state == FaultLease::State::kReverting;
   });
   if (all) return Exit::kDone;
-  context.complain("not all faults are undone", "the service goes on trying: \"healctl faults list\"");
+  context.complain("not all faults are undone", context.is_direct()
+                                                    ? "the keeper goes on trying: \"healctl faults list --direct\""
+                                                    : "the service goes on trying: \"healctl faults list\"");
   return Exit::kFailed;
 }
 

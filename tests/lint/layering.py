@@ -31,7 +31,7 @@ EDGES = {
     "exporter": {"probe", "httpd", "wire", "port"} | FOUNDATION,
     "webhook": {"remedy", "fault", "playbook", "probe", "httpd", "wire", "port"} | FOUNDATION,
     "compose": {"httpd", "wire", "port"} | FOUNDATION,
-    "healctl": {"rehearsal", "remedy", "fault", "playbook", "probe", "sim", "wire", "port"} | FOUNDATION,
+    "healctl": {"rehearsal", "remedy", "fault", "playbook", "probe", "httpd", "sim", "wire", "port"} | FOUNDATION,
 }
 PROGRAMS = {"exporter", "webhook", "healctl", "compose"}
 # Only where a program is put together are real adapters named.

@@ -59,6 +59,9 @@ struct Image {
   Image() {
     const Folder folder;
     fs::copy_file(kProgram, folder.path / "holder");
+    // As promheal's own image has it.
+    fs::create_directories(folder.path / "usr/bin");
+    fs::create_symlink("/holder", folder.path / "usr/bin/heal-webhook");
     for (const fs::path& file : files_of_program()) {
       const fs::path to = folder.path / file.relative_path();
       fs::create_directories(to.parent_path());

@@ -35,7 +35,7 @@ class Bench {
                             probed.emplace_back(request, timeout);
                             return probe_result;
                           },
-                          inspect_store, restore_store, read_stories},
+                          inspect_store, restore_store, read_stories, direct},
                     Console{out, err, width, 0}, environment);
     const auto exit = program.run(args, stop.get_token());
     return {exit, out.str(), err.str()};
@@ -55,6 +55,7 @@ class Bench {
   std::function<Result<RestoreReport>(const std::string& file, const std::string& folder)> restore_store;
   std::function<Result<std::vector<StoredStory>>(const std::string& file, WallTime since, std::size_t limit)>
       read_stories;
+  DirectPorts direct;
   Environment environment{{"USER", "ada"}};
   std::size_t width = 0;  ///< of the terminal; 0: none
   std::stop_source stop;
