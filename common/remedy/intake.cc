@@ -215,6 +215,8 @@ class Intake {
     }
     if (taken > 0) return;
     is_last_use_ = true;
+    const OwnAction* own = event.target ? own_doing(event, event.target->str()) : nullptr;
+    if (own != nullptr) return record_own(event, event.key, *own);
     if (event.kind == EventKind::kOver && event.target)
       return join_or_begin(event, event.key, {"", *event.target, {}}, explanation);
     begin_unmatched(event, event.key, "no_route",

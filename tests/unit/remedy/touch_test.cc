@@ -56,7 +56,9 @@ EventBatch death_of(Rig& rig, const std::string& container) {
 }
 
 TEST_CASE("what a step does to the siblings of its target is its own doing, and nobody else's trouble") {
-  Rig rig(kStopAll, kRoutes);
+  // Also where nothing that Docker tells is healed.
+  const std::string heal_yml = GENERATE(as<std::string>(), kRoutes, std::string(kHealYml));
+  Rig rig(kStopAll, heal_yml);
   add_sibling(rig);
   rig.engine->crash("nginx", 1);
   REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
