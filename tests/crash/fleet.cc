@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "common/remedy/source/alertmanager_events.h"
+#include "common/sim/quiet.h"
 #include "common/wire/json.h"
-#include "tests/support/quiet.h"
 
 namespace heal::test {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/quiet.h"
+#include "tests/support/waiting.h"
 #include "tests/unit/remedy/rig.h"
 
 namespace heal::remedy::test {

@@ -3,12 +3,12 @@
 #include <chrono>
 #include <future>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
-#include "tests/support/quiet.h"
+#include "tests/support/waiting.h"
 
 namespace heal::remedy::test {
 namespace {
@@ -188,18 +188,7 @@ void Rig::add_playbook(const std::string& text) {
 }
 
 void Rig::run_until(const std::function<bool()>& done) {
-  const auto give_up = std::chrono::steady_clock::now() + 30s;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > give_up) {
-      for (const auto& incident : incidents())
-        UNSCOPED_INFO(incident.id << " " << to_string(incident.state) << " " << incident.reason << ": "
-                                  << incident.message);
-      FAIL("it did not happen");
-    }
-    // Asked once more when nobody is at work: what was awaited may have come after the first question.
-    if (heal::test::all_others_sleep() && !done()) clock.advance_to_next();
-    std::this_thread::yield();
-  }
+  heal::test::run_until(clock, done, [this] { return story(); });
 }
 
 Incident Rig::run_to(IncidentState state) {
@@ -211,11 +200,14 @@ Incident Rig::run_to(IncidentState state) {
 }
 
 void Rig::await(const std::function<bool()>& done) {
-  const auto give_up = std::chrono::steady_clock::now() + 30s;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > give_up) FAIL("it did not happen");
-    std::this_thread::yield();
-  }
+  heal::test::await(done, [this] { return story(); });
+}
+
+std::string Rig::story() {
+  std::string out;
+  for (const auto& incident : incidents())
+    out += fmt::format("{} {} {}: {}\n", incident.id, to_string(incident.state), incident.reason, incident.message);
+  return out;
 }
 
 std::vector<Incident> Rig::incidents() {

@@ -53,7 +53,7 @@ class Rig {
   /// From now on the world has this playbook too, or instead of the one of that name.
   void add_playbook(const std::string& text);
 
-  /// Lets time pass, jumping from one wake-up to the next, until `done` holds. Fails the test after 30 real seconds.
+  /// Lets time pass, jumping from one wake-up to the next, until `done` holds and nobody is at work any more.
   void run_until(const std::function<bool()>& done);
   /// The same until the newest incident is in `state`; gives it.
   Incident run_to(IncidentState state);
@@ -61,6 +61,7 @@ class Rig {
   void await(const std::function<bool()>& done);
 
   std::vector<Incident> incidents();  ///< newest first
+  std::string story();                ///< a line each
   Incident newest();
   std::vector<TimelineEntry> timeline(const std::string& id);
   std::vector<std::string> kinds(const std::string& id);

@@ -2,11 +2,9 @@
 
 #include <chrono>
 #include <future>
-#include <thread>
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/quiet.h"
 #include "tests/unit/remedy/rig.h"
 
 namespace heal::remedy::test {
@@ -69,22 +67,6 @@ class SourcesRig : public Rig {
     engine->wait_for_followers(1);
     await([&] { return memory->value("docker_seen/local").value().has_value(); });
   }
-  /// Lets time pass while everybody sleeps.
-  void until(const std::function<bool()>& done) {
-    const auto give_up = std::chrono::steady_clock::now() + 30s;
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > give_up) {
-        for (const auto& incident : incidents())
-          UNSCOPED_INFO(to_string(incident.state) << " " << incident.reason << ": " << incident.message);
-        FAIL("it did not happen");
-      }
-      if (heal::test::all_others_sleep() && !done()) clock.advance_to_next();
-      std::this_thread::yield();
-    }
-  }
-  void until(IncidentState state) {
-    until([&] { return !incidents().empty() && newest().state == state; });
-  }
   /// Lets the time pass for which the source alone waits.
   void let_pass(Duration time) {
     await([&] { return clock.next_wake() == clock.steady_now() + time; });
@@ -100,7 +82,7 @@ TEST_CASE("a container that dies is healed without any alert, and the incident t
   rig.clock.advance(1s);
   const WallTime then = rig.clock.now();
   rig.engine->crash("nginx", 137, true);
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   const Incident incident = rig.newest();
   CHECK(incident.name == "ContainerDied");
   CHECK(incident.type == "CONTAINER_CRASH");
@@ -120,7 +102,7 @@ TEST_CASE("a container that could not be started is a failed deployment, told by
   web.program.start_error = "exec: no such file";
   rig.engine->create(web);
   CHECK_FALSE(rig.engine->start("web", rig.clock.deadline_in(1s), {}).has_value());
-  rig.until([&] { return !rig.incidents().empty(); });
+  rig.run_until([&] { return !rig.incidents().empty(); });
   const Incident incident = rig.newest();
   CHECK(incident.name == "ContainerDeploymentFailed");
   CHECK(incident.type == "DEPLOYMENT_FAILURE");
@@ -132,7 +114,7 @@ TEST_CASE("a container that could not be started is a failed deployment, told by
     const auto info = rig.engine->inspect("web", rig.clock.deadline_in(1s), {});
     return info.has_value() && info->running() ? HttpAnswer::of(200, "ok") : HttpAnswer::of(500, "sick");
   });
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   CHECK(rig.newest().times.verified_at.has_value());
   CHECK(rig.incidents().size() == 1);
 }
@@ -147,7 +129,7 @@ TEST_CASE("our own restart is not taken for a failure") {
     return was_restarted ? HttpAnswer::of(200, "ok") : HttpAnswer::of(500, "sick");
   });
   REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   CHECK(rig.incidents().size() == 1);
   CHECK(rig.newest().reason == "stayed_healthy");
 }
@@ -191,7 +173,7 @@ TEST_CASE("a death that the stream of events missed is found after the engine is
   rig.clock.advance(1s);
   rig.engine->crash("nginx", 1);
   rig.engine->come_back();
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   CHECK(rig.newest().reason == "stayed_healthy");
 }
 
@@ -206,7 +188,7 @@ TEST_CASE("a container that the engine does not show keeps no other from being w
   rig.engine->wait_for_followers(1);
   rig.clock.advance(1s);
   rig.engine->crash("nginx", 137);
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   CHECK(rig.newest().target == TargetId{"container", "local", "nginx"});
 }
 
@@ -218,7 +200,7 @@ TEST_CASE("a death while the service was down is found, also by an engine whose 
   const std::string seen = format_rfc3339_nano(rig.clock.now() + 3min);
   REQUIRE(rig.memory->commit({PutValue{"docker_seen/local", seen}}));
   rig.start_sources();
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   CHECK(rig.newest().name == "ContainerDied");
 }
 
@@ -229,7 +211,7 @@ TEST_CASE("a death while the service was down is found at its start, once") {
   rig.clock.advance(1min);
   rig.engine->crash("nginx", 1);
   rig.start_sources();
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   rig.sources.reset();
   rig.start_sources();
   rig.engine->wait_for_followers(1);
@@ -245,7 +227,7 @@ TEST_CASE("a container that is not in the inventory is nobody's business") {
   rig.clock.advance(1s);
   rig.engine->crash("other", 1);
   rig.engine->crash("nginx", 1);
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   CHECK(rig.incidents().size() == 1);
 }
 
@@ -254,7 +236,7 @@ TEST_CASE("a container that is gone is not known to be well") {
   rig.watched();
   rig.clock.advance(1s);
   rig.engine->crash("nginx", 1);
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   const auto history = [&] {
     return parse_target_history(*rig.memory->value("target/container/local/nginx").value()).value();
   };
@@ -264,9 +246,9 @@ TEST_CASE("a container that is gone is not known to be well") {
                          [&](const Result<Pause>& /*pause*/) { paused.set_value(); });
   paused.get_future().wait();
   rig.engine->crash("nginx", 1);
-  rig.until(IncidentState::kHeld);
+  rig.run_to(IncidentState::kHeld);
   REQUIRE(rig.engine->remove("nginx", rig.clock.deadline_in(1s), {}));
-  rig.until(IncidentState::kStale);
+  rig.run_to(IncidentState::kStale);
   CHECK(rig.newest().reason == "container_removed");
   CHECK_FALSE(history().healthy_since.has_value());
 }
@@ -274,20 +256,20 @@ TEST_CASE("a container that is gone is not known to be well") {
 TEST_CASE("a schedule heals when its check has failed often enough, and ends when it passes") {
   SourcesRig rig(kScheduleYml);
   rig.engine->crash("nginx", 1);
-  rig.until(IncidentState::kClosed);
+  rig.run_to(IncidentState::kClosed);
   const Incident incident = rig.newest();
   CHECK(incident.name == "web-answers");
   CHECK(incident.playbook == "restart-container");
   CHECK(incident.failure_reason.find("connection refused") != std::string::npos);
   CHECK(incident.times.detected_at.value() - rig.timeline(incident.id).front().at == 0s);
-  rig.until([&] { return rig.memory->unresolved_episodes()->empty(); });
+  rig.run_until([&] { return rig.memory->unresolved_episodes()->empty(); });
   CHECK(rig.changes() == std::vector<SimEngineCall>{{"restart", rig.changes().front().container, "3s"}});
 }
 
 TEST_CASE("a schedule that is taken out of the file ends what it began") {
   SourcesRig rig(kScheduleYml);
   rig.http.on("GET", "http://nginx/healthz", [](const HttpClientRequest&) { return HttpAnswer::of(500, "sick"); });
-  rig.until(IncidentState::kFailed);
+  rig.run_to(IncidentState::kFailed);
   CHECK(rig.memory->unresolved_episodes()->size() == 1);
   auto without = std::make_shared<World>(*rig.world->get());
   without->bundle.config.schedules.clear();
@@ -299,7 +281,7 @@ TEST_CASE("a schedule that is taken out of the file ends what it began") {
 TEST_CASE("of two open episodes of one schedule the second ends, and nobody says that the schedule is gone") {
   SourcesRig rig(kScheduleYml);
   rig.http.on("GET", "http://nginx/healthz", [](const HttpClientRequest&) { return HttpAnswer::of(500, "sick"); });
-  rig.until(IncidentState::kFailed);
+  rig.run_to(IncidentState::kFailed);
   rig.sources.reset();
   Episode second = rig.memory->unresolved_episodes()->front();
   second.key += "0";
@@ -327,14 +309,14 @@ TEST_CASE("an alert that no Alertmanager holds for three polls is over, though n
     silenced.state = "suppressed";
     silenced.silenced_by = {"a-silence"};
     rig.alertmanager->hold(silenced);
-    rig.until([&] { return rig.clock.now() - then > 5min; });
+    rig.run_until([&] { return rig.clock.now() - then > 5min; });
     REQUIRE(rig.memory->unresolved_episodes()->size() == 1);
     rig.alertmanager->forget(alert.labels);
   }
   SECTION("restarted: it must be up for two resend intervals first") {
     rig.alertmanager->restart();
   }
-  rig.until(IncidentState::kStale);
+  rig.run_to(IncidentState::kStale);
   CHECK(rig.newest().reason == "absent");
   CHECK(rig.clock.now() - then >= 90s);
   CHECK(rig.memory->unresolved_episodes()->empty());
@@ -350,7 +332,7 @@ TEST_CASE("an alert is not over while Alertmanager holds it or cannot be asked")
   SECTION("not reachable") {
     rig.alertmanager->set_status(make_error(ErrorCode::kUnavailable, "refused"));
   }
-  rig.until([&] { return rig.clock.now() - then > 5min; });
+  rig.run_until([&] { return rig.clock.now() - then > 5min; });
   CHECK(rig.memory->unresolved_episodes()->size() == 1);
 }
 
@@ -395,7 +377,7 @@ verify: {within: 5s, consecutive: 1, all: [{check: health}]}
   rig.clock.advance(1s);
   rig.http.on("GET", "http://nginx/healthz", [](const HttpClientRequest&) { return HttpAnswer::of(500, "sick"); });
   rig.engine->crash("nginx", 1);
-  rig.until(IncidentState::kEscalated);
+  rig.run_to(IncidentState::kEscalated);
   CHECK(rig.incidents().size() == 1);
   CHECK(rig.newest().attempt == 2);
   CHECK(rig.newest().playbook == "start-it");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include <catch2/catch.hpp>
@@ -14,7 +13,7 @@
 #include "common/sim/sim_host_processes.h"
 #include "heal_openapi.h"
 #include "tests/support/json_schema.h"
-#include "tests/support/quiet.h"
+#include "tests/support/waiting.h"
 
 namespace heal::webhook::test {
 
@@ -199,20 +198,11 @@ std::string Service::notification(const std::function<void(Json&)>& edit) {
 }
 
 void Service::await(const std::function<bool()>& done) {
-  const auto give_up = std::chrono::steady_clock::now() + 20s;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > give_up) FAIL("it did not happen; the log:\n" << log());
-    std::this_thread::yield();
-  }
+  heal::test::await(done, [this] { return log(); });
 }
 
 void Service::run_until(const std::function<bool()>& done) {
-  const auto give_up = std::chrono::steady_clock::now() + 20s;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > give_up) FAIL("it did not happen; the log:\n" << log());
-    if (heal::test::all_others_sleep() && !done()) clock->advance_to_next();
-    std::this_thread::yield();
-  }
+  heal::test::run_until(*clock, done, [this] { return log(); });
 }
 
 std::string Service::run_to(IncidentState state) {

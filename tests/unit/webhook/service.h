@@ -59,9 +59,9 @@ class Service {
   /// One alert that fires since now and is held by Alertmanager.
   Json firing(const std::string& instance);
 
-  /// Waits, without moving the clock, until `done` holds. Fails the test after 20 real seconds.
+  /// Waits, without moving the clock, until `done` holds.
   void await(const std::function<bool()>& done);
-  /// Lets time pass until `done` holds. Fails the test after 20 real seconds.
+  /// Lets time pass until `done` holds and nobody is at work any more.
   void run_until(const std::function<bool()>& done);
   /// The same until the newest incident is in `state`; gives its id.
   std::string run_to(IncidentState state);
