@@ -215,7 +215,8 @@ class App::Impl {
 
   std::vector<std::string> engine_names() const {
     std::vector<std::string> names;
-    for (const auto& [name, engine] : world_.get()->engines)
+    const auto world = world_.get();
+    for (const auto& [name, engine] : world->engines)
       names.push_back(name);
     return names;
   }

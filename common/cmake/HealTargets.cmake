@@ -1,6 +1,6 @@
 # heal_precompile(target program|test): with HEAL_PRECOMPILE, the target gets the heavy headers of others as one precompiled
 #   header, which clang gains by (a fifth of a cold build) and GCC does not. It hides what a unit forgets to include,
-#   as unity builds do: the release build, which compiles every file alone, finds that.
+#   as unity builds do: clang-tidy, which reads every file alone, finds that.
 function(heal_precompile target kind)
   if(NOT HEAL_PRECOMPILE)
     return()

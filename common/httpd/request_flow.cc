@@ -194,7 +194,8 @@ bool Reactor::reject(Connection& connection, const Rejection& rejection) {
   set_deadline(connection, SteadyTime::max());
   // In the form of every other refusal; of a head that is not known yet the request says nothing: plain text.
   auto response = HttpResponse::error(connection.request, rejection.status, rejection.message);
-  const auto& headers = gate_.web()->config.headers;
+  const auto web = gate_.web();
+  const auto& headers = web->config.headers;
   response.headers.insert(response.headers.end(), headers.begin(), headers.end());
   connection.phase = Phase::kHandling;
   respond(connection, write_response(response, {.closes = true}), true);

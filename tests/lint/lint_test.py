@@ -55,6 +55,13 @@ class Source(unittest.TestCase):
                           "webhook/a.cc:2: the time comes from Clock"], list(source.check_cpp("webhook/a.cc", lines)))
         self.assertEqual([], list(source.check_cpp("common/system/a.cc", lines)))
 
+    def test_a_reference_into_what_nobody_holds_is_found(self):
+        held = "nobody holds the version that this refers to; keep it in a variable of its own"
+        lines = ["for (const auto& [name, engine] : world_.get()->engines)", "const auto& h = gate_.web()->config.headers;",
+                 "const auto world = world_.get();", "for (const auto& engine : world->engines)",
+                 "options.workers = world_.get()->workers;"]
+        self.assertEqual([f"webhook/a.cc:1: {held}", f"webhook/a.cc:2: {held}"], list(source.check_cpp("webhook/a.cc", lines)))
+
     def test_a_long_function_is_found_by_its_first_line(self):
         lines = ["namespace heal {", "void f() {", *["  x();"] * 59, "}", "}  // namespace heal"]
         self.assertEqual(["a.cc:2: function of 61 lines, at most 60"], list(source.long_functions("a.cc", lines)))

@@ -37,7 +37,7 @@ TEST_CASE("an incident is written as dump() writes it") {
   full.requested_by = "ops";
   full.exit_code = -137;
   full.failure_reason = "out of memory";
-  const Incident incident = GENERATE_COPY(bare, full);
+  const Incident& incident = GENERATE(false, true) ? full : bare;
   CHECK(json_text(incident) == dump(to_json(incident)));
 }
 
