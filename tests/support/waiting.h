@@ -1,10 +1,11 @@
 #pragma once
 
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
+
+#include <catch2/catch.hpp>
 
 #include "common/sim/fake_clock.h"
 #include "common/sim/quiet.h"
