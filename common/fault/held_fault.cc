@@ -116,8 +116,13 @@ Status HeldFault::check(const ContainerInfo& before) const {
   return check_running(before);
 }
 
-Status HeldFault::resolve(const ContainerInfo& /*before*/, Recipe& /*recipe*/, const Site& site) const {
-  return check_image(site, kind());
+Status HeldFault::resolve(const ContainerInfo& /*before*/, Recipe& recipe, const Site& site) const {
+  HEAL_TRY_STATUS(check_image(site, kind()));
+  return run_once(Task::kProbe, probed_as(), recipe, site);
+}
+
+std::string_view HeldFault::probed_as() const {
+  return kMarkKind;
 }
 
 Status HeldFault::inject(const ContainerInfo& /*before*/, const Recipe& recipe, const Site& site) const {
@@ -147,10 +152,6 @@ Status HeldFault::verify_undone(const Recipe& recipe, const Site& site) const {
   if (!holder) return {};
   if (is_running(*holder)) return make_error(ErrorCode::kConflict, "the holder of fault {} still runs", kind());
   return outcome_of(*holder, site);
-}
-
-Status probe_holder(std::string_view kind, const Recipe& recipe, const Site& site) {
-  return run_once(Task::kProbe, kind, recipe, site);
 }
 
 Status set_mark(const Recipe& recipe, const Site& site) {

@@ -15,10 +15,13 @@ class HeldFault : public Fault {
   Status undo(const Recipe& recipe, const Site& site) const override;
   Status verify_undone(const Recipe& recipe, const Site& site) const override;
   bool needs_mark() const override { return false; }
+
+ protected:
+  /// The kind that a holder that touches nothing is asked about before the lease is written. The mark: whether holders
+  /// can be run here at all; what is not there yet (an image) is then no fault that cannot be undone.
+  virtual std::string_view probed_as() const;
 };
 
-/// Asks, in a holder that touches nothing, whether the engine's machine can do `kind`: kRefused with the reason.
-Status probe_holder(std::string_view kind, const Recipe& recipe, const Site& site);
 /// Marks the fault of `recipe`, which the engine keeps up, with a holder that does nothing: its label tells of the
 /// lease when the ledger is lost. Nothing is done where no holder can be run.
 Status set_mark(const Recipe& recipe, const Site& site);

@@ -148,10 +148,9 @@ class HttpErrors : public NetworkFault {
 class NetemFault : public NetworkFault {
  public:
   using NetworkFault::NetworkFault;
-  Status resolve(const ContainerInfo& before, Recipe& recipe, const Site& site) const override {
-    HEAL_TRY_STATUS(NetworkFault::resolve(before, recipe, site));
-    return probe_holder(kind(), recipe, site);
-  }
+
+ protected:
+  std::string_view probed_as() const override { return kind(); }
 };
 
 ParamSpec delay(std::string_view name, std::string_view help, std::string_view fallback, std::int64_t least) {

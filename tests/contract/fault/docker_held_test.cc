@@ -388,5 +388,18 @@ TEST_CASE("what the kernel cannot do is refused before anything is touched") {
   }
 }
 
+TEST_CASE("an image for holders that the engine does not have is found out before anything is written") {
+  test::need_engine();
+  BareVictim victim({});
+  LeaseTools tools = victim.tools(victim.store);
+  tools.holder.image = "promheal-test/none:1";
+  auto keeper = LeaseKeeper::open(std::move(tools), {}).value();
+  const auto refused = keeper->inject({"cpu", victim.target(), 60s, "test"}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == ErrorCode::kNotFound);
+  CHECK(refused.error().message().find("promheal-test/none:1") != std::string::npos);
+  CHECK(victim.store.leases().value().empty());
+}
+
 }  // namespace
 }  // namespace heal::fault

@@ -174,6 +174,22 @@ TEST_CASE("without an image for holders the faults that need one are refused") {
   CHECK(site.changes().empty());
 }
 
+TEST_CASE("where no holder can be run nothing is written and nothing is touched") {
+  const auto kind = GENERATE(as<std::string>(), "cpu", "disk", "loss", "http-errors", "latency");
+  CAPTURE(kind);
+  HeldSite site;
+  auto keeper = site.holding();
+  const Params params = kind == "disk" ? Params{{"path", "/data"}} : Params{};
+  site.engine->fail_next("run", Error(ErrorCode::kNotFound, "No such image: promheal:local"));
+  const auto refused = keeper->inject({kind, kWeb, 30s, "ops", params}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == ErrorCode::kNotFound);
+  CHECK(refused.error().str() == "fault holder: No such image: promheal:local");
+  CHECK(keeper->list().empty());
+  CHECK(site.store->leases().value().empty());
+  CHECK(keeper->inject({kind, kWeb, 30s, "ops", params}, {}).has_value());
+}
+
 TEST_CASE("a dependency is taken apart, the monitoring is known by what it is") {
   HeldSite site;
   auto keeper = site.holding();
