@@ -85,16 +85,11 @@ class App::Impl {
     });
     HEAL_TRY_STATUS(open_leases());
     add_routes();
-    const Status served = server_->start();
+    const Status served = serve();
     if (!served.has_value()) {
       stop();
       return served;
     }
-    sources_.emplace(
-        remedy::SourceTools{tools(), *store_, world_, logger_.component("source"),
-                            [this](const EventBatch& batch, const auto& done) { coordinator_->ingest(batch, done); }});
-    sources_->start();
-    start_retention();
     is_running_ = true;
     for (const auto& address : server_->addresses())
       logger_.info("listening", {{"address", address}});
@@ -103,6 +98,7 @@ class App::Impl {
 
   Status reload() {
     MutexLock lock(reload_mutex_);
+    if (is_stopping_) return make_error(ErrorCode::kUnavailable, "the service is stopping");
     const Status taken = take_configuration();
     if (!taken.has_value()) {
       reload_metrics_.failed();
@@ -110,8 +106,12 @@ class App::Impl {
       return taken;
     }
     know_playbooks();
-    if (sources_) sources_->start();
-    start_retention();
+    if (const Status started = start_what_it_names(); !started.has_value()) {
+      reload_metrics_.failed();
+      logger_.error("the configuration is in force, but nothing is heard of its sources; reload again",
+                    {{"err", started.error()}});
+      return started;
+    }
     reload_metrics_.succeeded(ports_.clock->now());
     logger_.info("configuration loaded", {{"file", options_.config_file}});
     for (const std::string& line : unapplied())
@@ -120,6 +120,11 @@ class App::Impl {
   }
 
   void stop() {
+    {
+      // After this no reload brings up what is stopped below. Not held on: a worker of the server may wait for it.
+      MutexLock lock(reload_mutex_);
+      is_stopping_ = true;
+    }
     // A service that is stopped may never be started again: it takes its faults with it, while the steps end.
     leases_thread_.request_stop();
     std::jthread undoing;
@@ -142,6 +147,23 @@ class App::Impl {
 
  private:
   std::optional<Duration> kept_for() const { return world_.get()->bundle.config.retention.incidents; }
+
+  /// A reload comes by the server's routes: not before everything that it renews is there.
+  Status serve() {
+    MutexLock lock(reload_mutex_);
+    HEAL_TRY_STATUS(server_->start());
+    sources_.emplace(
+        remedy::SourceTools{tools(), *store_, world_, logger_.component("source"),
+                            [this](const EventBatch& batch, const auto& done) { coordinator_->ingest(batch, done); }});
+    return start_what_it_names();
+  }
+
+  /// Sources, and what looks after the store's size.
+  Status start_what_it_names() HEAL_REQUIRES(reload_mutex_) {
+    if (sources_) HEAL_TRY_STATUS(sources_->start());
+    start_retention();
+    return {};
+  }
 
   void start_retention() {
     if (!kept_for() || retention_) return;
@@ -304,6 +326,7 @@ class App::Impl {
   const ReloadMetrics reload_metrics_;
   const remedy::RemedyMetrics remedy_metrics_;
   Mutex reload_mutex_;
+  bool is_stopping_ HEAL_GUARDED_BY(reload_mutex_) = false;
   Snapshot<remedy::World> world_;
   const std::shared_ptr<Store> store_;
   StoreGate store_gate_{*store_, *ports_.clock};

@@ -29,10 +29,11 @@ void EventHub::notify() {
   changed_.notify_one();
 }
 
-void EventHub::follow(httpd::StreamWriter writer, std::optional<std::uint64_t> after) {
+void EventHub::follow(httpd::Responder responder, std::optional<std::uint64_t> after) {
   // "From now on" is settled here, so that nothing is missed that happens after the caller was told so.
   if (!after) after = newest();
   {
+    httpd::StreamWriter writer = responder.open_stream();
     MutexLock lock(mutex_);
     joining_.push_back({std::move(writer), after});
     has_news_ = true;

@@ -24,7 +24,7 @@ class EventHub {
   /// Something was committed.
   void notify() HEAL_EXCLUDES(mutex_);
   /// Follows from the entry after `after`, or from now on.
-  void follow(httpd::StreamWriter writer, std::optional<std::uint64_t> after) HEAL_EXCLUDES(mutex_);
+  void follow(httpd::Responder responder, std::optional<std::uint64_t> after) HEAL_EXCLUDES(mutex_);
   void stop() HEAL_EXCLUDES(mutex_);
 
  private:

@@ -31,7 +31,7 @@ void add_event_routes(httpd::HttpServer& server, const ApiTools& tools) {
                      }
                      after = static_cast<std::uint64_t>(*number);
                    }
-                   events.follow(responder.open_stream(), after);
+                   events.follow(std::move(responder), after);
                  }),
       options);
 }

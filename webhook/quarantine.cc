@@ -83,8 +83,8 @@ void Quarantine::write(const std::string& id, std::string text) {
 void Quarantine::forget_old() {
   std::error_code error;
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == ".json") files.push_back(entry->path());
   }
   if (files.size() <= kMostFiles) return;
   std::sort(files.begin(), files.end());

@@ -1,6 +1,7 @@
 #include "webhook/sns_gate.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "common/base/signature.h"
@@ -86,7 +87,13 @@ Result<std::string> SnsGate::certificate(const SnsMessage& message) {
       return make_error(ErrorCode::kUnavailable, "a certificate of SNS is being fetched: send the message again");
     is_fetching_ = true;
   }
-  auto pem = fetch(url);
+  auto pem = [&]() -> Result<std::string> {
+    try {
+      return fetch(url);
+    } catch (const std::exception& e) {  // no memory: the next message may ask again
+      return make_error(ErrorCode::kUnavailable, "SigningCertURL cannot be fetched: {}", e.what());
+    }
+  }();
   MutexLock lock(mutex_);
   is_fetching_ = false;
   if (certificates_.size() >= kMostCertificates) certificates_.clear();

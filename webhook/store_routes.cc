@@ -55,10 +55,11 @@ Status make_folder(const ApiTools& tools) {
   fs::create_directories(folder_of(tools), failure);
   if (failure) return make_error(ErrorCode::kStorage, "make {}: {}", folder_of(tools).string(), failure.message());
   fs::permissions(folder_of(tools), fs::perms::owner_all, failure);
-  for (const auto& entry : fs::directory_iterator(folder_of(tools), failure)) {
+  for (fs::directory_iterator entry(folder_of(tools), failure), end; !failure && entry != end;
+       entry.increment(failure)) {
     std::error_code ignored;
-    const auto age = fs::file_time_type::clock::now() - entry.last_write_time(ignored);
-    if (!ignored && age > kForgotten) fs::remove(entry.path(), ignored);
+    const auto age = fs::file_time_type::clock::now() - entry->last_write_time(ignored);
+    if (!ignored && age > kForgotten) fs::remove(entry->path(), ignored);
   }
   return {};
 }
@@ -85,9 +86,11 @@ template <typename Work>
 httpd::HttpResponse alone(std::atomic<bool>& is_busy, const Work& work) {
   if (is_busy.exchange(true))
     return answer_error(make_error(ErrorCode::kUnavailable, "the store is being read for somebody else; ask again"));
-  httpd::HttpResponse response = work();
-  is_busy.store(false);
-  return response;
+  const struct Release {
+    std::atomic<bool>& is_busy;
+    ~Release() { is_busy.store(false); }
+  } release{is_busy};
+  return work();
 }
 
 Result<httpd::HttpResponse> create_backup(const ApiTools& tools, const httpd::HttpRequest& request) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -423,8 +424,12 @@ void LeaseKeeper::close(Deadline deadline) {
       (void)revert(ids[i], {});
   };
   std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < std::min(ids.size(), kMostAtOnce); ++i)
-    threads.emplace_back(work);
+  try {
+    for (std::size_t i = 1; i < std::min(ids.size(), kMostAtOnce); ++i)
+      threads.emplace_back(work);
+  } catch (const std::system_error&) {  // no thread to spare: fewer at a time
+  }
+  work();
 }
 
 std::vector<FaultLease> LeaseKeeper::list() {

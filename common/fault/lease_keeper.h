@@ -162,6 +162,7 @@ class LeaseKeeper {
   const LeaseTools tools_;
   const LeaseOptions options_;
 
+  Mutex adopting_;  // one at a time looks for holders: what is not in held_ is not taken in twice
   Mutex mutex_;
   CondVar changed_;
   Duration max_ttl_ HEAL_GUARDED_BY(mutex_);

@@ -55,6 +55,7 @@ void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, 
 }
 
 bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
+  MutexLock alone(adopting_);
   if (!tools_.engines) return true;
   bool all = true;
   for (const std::string& name : tools_.engines()) {

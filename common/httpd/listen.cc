@@ -105,6 +105,7 @@ Status remove_stale(const std::string& path, const sockaddr_un& address) {
   if (::lstat(path.c_str(), &info) != 0) return {};
   if (!S_ISSOCK(info.st_mode)) return make_error(ErrorCode::kConflict, "exists and is not a socket");
   const ScopedFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return errno_error(errno, "ask whether somebody listens");
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN) {
     return make_error(ErrorCode::kConflict, "another process listens on it");
   }

@@ -6,8 +6,13 @@ namespace heal::httpd {
 
 WorkerPool::WorkerPool(std::size_t threads, std::size_t queue) : queue_limit_(queue) {
   threads_.reserve(threads);
-  for (std::size_t i = 0; i < threads; ++i)
-    threads_.emplace_back([this] { work(); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i)
+      threads_.emplace_back([this] { work(); });
+  } catch (...) {  // no thread to spare: nobody else ends those that there are
+    stop();
+    throw;
+  }
 }
 
 WorkerPool::~WorkerPool() {

@@ -206,7 +206,7 @@ Status Stage::run_to_the_end(const std::stop_token& stop) {
 
 Status Stage::play(std::stop_token stop) {
   HEAL_TRY_STATUS(coordinator_->start());
-  sources_->start();
+  HEAL_TRY_STATUS(sources_->start());
   for (const TimedHappening& line : test_.timeline) {
     HEAL_TRY_STATUS(run_to(began_steady_ + line.at, stop));
     Status done = perform_all(line.what);

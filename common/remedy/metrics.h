@@ -18,16 +18,17 @@ struct RemedyMetrics {
   /// stays.
   void know_playbooks(const std::map<std::string, playbook::Playbook, std::less<>>& playbooks) const;
 
-  CounterFamily events;        ///< source, result
-  CounterFamily duplicates;    ///< source
-  Counter truncated;           ///< alerts that senders left out
-  CounterFamily decisions;     ///< playbook, result, guard
-  CounterFamily actions;       ///< playbook, step (kind), outcome
-  HistogramFamily durations;   ///< playbook, step (kind)
-  CounterFamily moves;         ///< state
-  GaugeFamily open_incidents;  ///< state
-  GaugeFamily inflight;        ///< playbook
-  Histogram time_to_decide, time_to_act, time_to_verify;
+  CounterFamily events;                                   ///< source, result
+  CounterFamily duplicates;                               ///< source
+  Counter truncated;                                      ///< alerts that senders left out
+  CounterFamily decisions;                                ///< playbook, result, guard
+  CounterFamily actions;                                  ///< playbook, step (kind), outcome
+  HistogramFamily durations;                              ///< playbook, step (kind)
+  CounterFamily moves;                                    ///< state
+  GaugeFamily open_incidents;                             ///< state
+  GaugeFamily inflight;                                   ///< playbook
+  Histogram time_to_decide, time_to_act, time_to_verify;  ///< from the start of the alert
+  Histogram time_to_detect, time_to_recover;              ///< of a verified heal: MTTD and MTTR
   Gauge approval_pending;
   GaugeFamily population, population_unhealthy;  ///< group
   Gauge unknown_outcomes;

@@ -351,7 +351,11 @@ Status record_verified(Ledger& ledger, const std::string& incident_id, const Ver
   let_go(ledger, *open);
   open->incident.times.verified_at = proven_at;
   const Duration age = age_of(ledger, *open, proven_at);
-  ledger.effect([metrics = ledger.metrics(), age] { metrics.time_to_verify.observe(age); });
+  ledger.effect([metrics = ledger.metrics(), age, times = open->incident.times] {
+    metrics.time_to_verify.observe(age);
+    if (const auto took = times.time_to_detect()) metrics.time_to_detect.observe(*took);
+    if (const auto took = times.time_to_recover()) metrics.time_to_recover.observe(*took);
+  });
   const std::string target = open->incident.target->str();
   TargetHistory history = ledger.history(target);
   history.healed(incident_id, proven_at);

@@ -6,8 +6,13 @@
 namespace heal::remedy {
 
 WorkerPool::WorkerPool(std::size_t threads, Clock& clock) : clock_(clock) {
-  for (std::size_t i = 0; i < threads; ++i)
-    threads_.emplace_back([this] { run(); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i)
+      threads_.emplace_back([this] { run(); });
+  } catch (...) {  // no thread to spare: nobody else ends those that there are
+    stop();
+    throw;
+  }
 }
 
 WorkerPool::~WorkerPool() {

@@ -211,7 +211,7 @@ class Loop(unittest.TestCase):
         before = STACK.secret("operator")
         STACK.renew_password("operator")
         self.assertNotEqual(STACK.secret("operator"), before)
-        e2e.wait_for("the new password to be good", lambda: STACK.webhook("/api/v1/status")[0] == 200, 10)
+        e2e.wait_for("the new password to be good", lambda: STACK.webhook("/api/v1/status")[0] == 200, 30)
 
     def test_containers_are_confined(self):
         for name in ("nginx", "protected", "heal-actuator", "heal-exporter", "heal-webhook", "prometheus", "alertmanager"):
@@ -237,7 +237,7 @@ class Loop(unittest.TestCase):
         self.assertIn("uid=10001", lines[-1])
         self.assertIn("decision=allowed", lines[-1])
         done = 'heal_actuator_calls_total{verb="restart",outcome="done"} > 0'
-        e2e.wait_for("its metrics", lambda: STACK.query(done), 10)
+        e2e.wait_for("its metrics", lambda: STACK.query(done), 30)
 
     def test_metrics_follow_the_conventions(self):
         for port, user in (("EXPORTER_PORT", None), ("WEBHOOK_PORT", ("prometheus", "viewer"))):

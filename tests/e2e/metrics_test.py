@@ -65,6 +65,7 @@ CLOSED = {
     "heal_fault_active": {"fault": ["stop", "kill", "crash", "pause"]},
     **{name: {} for name in (
         "heal_time_to_decide_seconds_count", "heal_time_to_act_seconds_count", "heal_time_to_verify_seconds_count",
+        "heal_time_to_detect_seconds_count", "heal_time_to_recover_seconds_count",
         "heal_queue_depth", "heal_queue_oldest_age_seconds", "heal_approval_pending", "heal_unknown_outcomes",
         "heal_broken_invariants_total", "heal_journal_errors_total", "heal_alerts_truncated_total", "heal_lever_engaged",
         "heal_paused", "heal_storm_active", "heal_last_successful_intake_timestamp_seconds")},

@@ -75,7 +75,7 @@ PLAYBOOKS = [
     # Is not content before Alertmanager says that the alert is over.
     playbook("listen", within="60s", verify="[{check: health}, {alert: resolved}]"),
     playbook("measured", within="60s", before="[{check: promql, query: 'up{job=\"late\"}', is: 0}]",
-             verify="[{check: health}, {check: promql, query: 'up{job=\"late\"}', is: 1}]", consecutive=15),
+             verify="[{check: health}, {check: promql, query: 'up{job=\"late\"}', is: 1}]", consecutive=30),
     # A stop takes its whole grace: the lock is held for so long.
     playbook("slow", before="[]", grace="6s", stay_healthy="4s"),
     playbook("asked", mode="approve", before="[]"),

@@ -49,6 +49,24 @@ class Showcase(e2e.Stack):
         status, text = self.http("WEBHOOK_PORT", "/-/reload", b"", ("operator", "operator"))
         assert status == 200, text
 
+    def silence(self, container):
+        """Alertmanager tells nobody of the alerts of that container; gives what ends it."""
+        now = time.time()
+        stamp = lambda at: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))  # noqa: E731
+        silence = {"matchers": [{"name": "container", "value": self.prefix + container, "isRegex": False}],
+                   "startsAt": stamp(now), "endsAt": stamp(now + 600), "createdBy": "test", "comment": "told by another way"}
+        status, text = self.http("ALERTMANAGER_PORT", "/api/v2/silences", silence)
+        assert status == 200, text
+        made = json.loads(text)["silenceID"]
+        return lambda: e2e.run("amtool", f"--alertmanager.url=http://127.0.0.1:{self.ports['ALERTMANAGER_PORT']}", "silence", "expire", made)
+
+    def crash(self):
+        """The demo API ends itself with exit code 3, without an answer."""
+        try:
+            self.http("DEMO_API_PORT", "/crash?code=3", b"", timeout=2)
+        except OSError:
+            pass
+
     def mails(self):
         return json.loads(self.http("MAIL_PORT", "/messages")[1])
 
@@ -96,5 +114,9 @@ class Client:
         self.thread.join(self.patience + 1)
 
     def failed_seconds(self):
-        """In how many seconds something failed."""
-        return len({int(at) for at, _ in self.failures})
+        """How many spans of one second it takes to cover all that failed."""
+        spans, end = 0, 0.0
+        for at, _ in self.failures:
+            if at >= end:
+                spans, end = spans + 1, at + 1
+        return spans

@@ -1,6 +1,7 @@
 #include "webhook/actuator/streams.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace heal::actuator {
@@ -19,11 +20,16 @@ bool Streams::start(std::size_t most, Task task) {
   reap(over);
   if (is_stopped_ || running_.size() >= most) return false;
   Running& mine = running_.emplace_back();
-  mine.thread = std::jthread([this, &mine, task = std::move(task)](std::stop_token stop) {
-    task(std::move(stop));
-    MutexLock inner(mutex_);
-    mine.is_over = true;
-  });
+  try {
+    mine.thread = std::jthread([this, &mine, task = std::move(task)](std::stop_token stop) {
+      task(std::move(stop));
+      MutexLock inner(mutex_);
+      mine.is_over = true;
+    });
+  } catch (const std::system_error&) {
+    running_.pop_back();
+    return false;
+  }
   return true;
 }
 

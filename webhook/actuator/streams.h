@@ -17,7 +17,8 @@ class Streams {
 
   ~Streams() { stop(); }
 
-  /// Runs `task` on a thread of its own; false when `most` run already or stop() was called.
+  /// Runs `task` on a thread of its own; false when `most` run already, the host has no thread for it, or stop()
+  /// was called.
   bool start(std::size_t most, Task task);
   /// Asks all to end, and waits.
   void stop();

@@ -42,7 +42,12 @@ DockerSource::DockerSource(SourceTools tools, std::string engine, const playbook
   });
   alarm_.emplace(tools_.tools.clock, [this] { inbox_.try_push({Message::Kind::kTick, {}}); });
   loop_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
-  stream_ = std::jthread([this](std::stop_token stop) { follow(std::move(stop)); });
+  try {
+    stream_ = std::jthread([this](std::stop_token stop) { follow(std::move(stop)); });
+  } catch (...) {  // no thread to spare: the other one would wait for messages for ever
+    inbox_.close();
+    throw;
+  }
 }
 
 DockerSource::~DockerSource() {

@@ -1,9 +1,21 @@
 #include "common/remedy/source/sources.h"
 
+#include <system_error>
+
 namespace heal::remedy {
 
-void Sources::start() {
+Status Sources::start() {
   stop();
+  try {
+    make();
+  } catch (const std::system_error& e) {
+    stop();
+    return make_error(ErrorCode::kUnavailable, "no thread can be made for the sources of events: {}", e.what());
+  }
+  return {};
+}
+
+void Sources::make() {
   const auto world = tools_.world.get();
   const auto& config = world->bundle.config;
   if (config.sources.docker) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/base/result.h"
 #include "common/remedy/source/absence_source.h"
 #include "common/remedy/source/docker_source.h"
 #include "common/remedy/source/expiry_source.h"
@@ -18,12 +19,15 @@ class Sources {
   Sources(const Sources&) = delete;
   Sources& operator=(const Sources&) = delete;
 
-  /// Starts what the world's configuration names, in place of what ran before; after each reload.
-  void start();
+  /// Starts what the world's configuration names, in place of what ran before; after each reload. kUnavailable, and
+  /// none runs, when the host has no thread for one of them.
+  Status start();
   /// Before the coordinator stops: what is being told is waited for.
   void stop();
 
  private:
+  void make();
+
   const SourceTools tools_;
   std::vector<std::unique_ptr<DockerSource>> docker_;
   std::unique_ptr<ScheduleSource> schedules_;

@@ -64,12 +64,22 @@ HttpAnswers::HttpAnswers(ScopedFd listener, std::uint16_t port, int status)
       answer_(fmt::format("HTTP/1.1 {} Simulated Fault\r\nContent-Type: text/plain\r\nContent-Length: 16\r\n"
                           "Connection: close\r\n\r\nsimulated fault\n",
                           status)) {
-  for (int i = 0; i < kThreads; ++i)
-    threads_.emplace_back([this] { serve(); });
+  try {
+    for (int i = 0; i < kThreads; ++i)
+      threads_.emplace_back([this] { serve(); });
+  } catch (...) {  // no thread to spare
+    end();
+    throw;
+  }
 }
 
 HttpAnswers::~HttpAnswers() {
-  ::shutdown(listener_.get(), SHUT_RDWR);  // wakes whoever waits for a client, and the next accept() fails
+  end();
+}
+
+/// Wakes whoever waits for a client, and the next accept() fails.
+void HttpAnswers::end() const {
+  ::shutdown(listener_.get(), SHUT_RDWR);
 }
 
 Result<std::unique_ptr<HttpAnswers>> HttpAnswers::start(int status) {

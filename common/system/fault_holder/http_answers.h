@@ -25,6 +25,7 @@ class HttpAnswers {
   HttpAnswers(ScopedFd listener, std::uint16_t port, int status);
   void serve();
   void answer(int connection) const;
+  void end() const;
 
   const ScopedFd listener_;
   const std::uint16_t port_;

@@ -78,7 +78,7 @@ std::string modules(const std::string& ca_file) {
   insecure: {prober: http, timeout: 3s, http: {tls_config: {insecure_skip_verify: true}}}
   tcp: {prober: tcp, timeout: 3s, tcp: {preferred_ip_protocol: ip4}}
   tcp_banner: {prober: tcp, timeout: 1s, tcp: {query_response: [{expect: '^SSH-(\d)', send: 'v$1 ${1}x $1x'}, {expect: '^v2 2x $'}]}}
-  tcp_wrong: {prober: tcp, timeout: 1s, tcp: {query_response: [{expect: '^never'}]}}
+  tcp_wrong: {prober: tcp, timeout: 2s, tcp: {query_response: [{expect: '^never'}]}}
   tcp_tls: {prober: tcp, timeout: 3s, tcp: {tls: true, tls_config: {ca_file: )" +
          ca_file + R"(}}}
   tcp_tls_insecure: {prober: tcp, timeout: 3s, tcp: {tls: true, tls_config: {insecure_skip_verify: true}}}
@@ -222,7 +222,7 @@ TEST_CASE("heal-exporter refuses requests as blackbox_exporter does") {
 TEST_CASE("the scrape's time-out, less the offset, ends a probe in both") {
   Pair pair;
   const std::string path = "/probe?module=tcp_wrong&target=" + escaped(pair.silent_.address());
-  const Pair::Answers answers = pair.ask(path, {{"X-Prometheus-Scrape-Timeout-Seconds", "0.7"}});
+  const Pair::Answers answers = pair.ask(path, {{"X-Prometheus-Scrape-Timeout-Seconds", "2.0"}});
   CHECK(comparable(answers.ours.body) == comparable(answers.theirs.body));
   CHECK(answers.ours.body.find("heal_probe_failure_info{phase=\"expect\",reason=\"timeout\"} 1\n") !=
         std::string::npos);

@@ -69,7 +69,9 @@ class ExporterPair {
     const std::string file = (folder_.path() / "blackbox.yml").string();
     std::ofstream(file) << modules;
     theirs_ = free_port();
-    ours_ = free_port();
+    do
+      ours_ = free_port();
+    while (ours_ == theirs_);
     const auto listen = [](std::uint16_t port) { return "--web.listen-address=127.0.0.1:" + std::to_string(port); };
     blackbox_.emplace(
         std::vector<std::string>{kBlackbox, "--config.file=" + file, listen(theirs_), "--log.level=error"});

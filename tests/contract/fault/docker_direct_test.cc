@@ -176,9 +176,11 @@ TEST_CASE("when both were killed the next command takes the faults over, whateve
   test::need_engine();
   BareVictim victim({});
   Direct direct;
-  REQUIRE(direct.run({"simulate-down", victim.target().str(), "--fault", "pause", "--for", "2s"}).exit == 0);
-  const pid_t keeper = direct.keeper();
-  ::kill(direct.watcher(), SIGKILL);
+  REQUIRE(direct.run({"simulate-down", victim.target().str(), "--fault", "pause", "--for", "8s"}).exit == 0);
+  const pid_t keeper = direct.keeper(), watcher = direct.watcher();
+  REQUIRE(keeper > 1);
+  REQUIRE(watcher > 1);
+  ::kill(watcher, SIGKILL);
   ::kill(keeper, SIGKILL);
   CHECK(victim.comes([&] { return !is_alive(keeper); }));
   CHECK(victim.comes([&] { return direct.only_state() == "reverted"; }));

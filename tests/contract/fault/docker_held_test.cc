@@ -133,7 +133,7 @@ struct Scene {
 
   std::string asked_from(BareVictim& from, BareVictim& to) {
     std::string said;
-    in_network_of(from.look().pid, [&, address = to.address()] { said = ask(address, 80, 500ms); });
+    in_network_of(from.look().pid, [&, address = to.address()] { said = ask(address, 80, 1500ms); });
     return said;
   }
 };
@@ -149,7 +149,7 @@ const Kind kBandwidth{"bandwidth", {{"rate", "8KiB"}}, [](Scene& scene) { return
 
 std::vector<Kind> kinds() {
   const auto pids = [](Scene& scene) { return stats(scene.victim).pids; };
-  const auto from_host = [](Scene& scene) { return ask(scene.victim.address(), 80, 500ms); };
+  const auto from_host = [](Scene& scene) { return ask(scene.victim.address(), 80, 1500ms); };
   return {
       {"dependency",
        {{"to", "heal-bare-" + std::to_string(::getpid()) + "-other:80"}},
@@ -294,7 +294,7 @@ TEST_CASE("a fault whose ledger was wiped is found by its holder's label, and un
 
 void is_found_by_its_mark(BareVictim& victim, const std::string& network, const std::string& kind) {
   CAPTURE(kind);
-  const auto lease = victim.keeper()->inject({kind, victim.target(), 2s, "test"}, {}).value();
+  const auto lease = victim.keeper()->inject({kind, victim.target(), 6s, "test"}, {}).value();
   const ContainerInfo broken = victim.look();
   CHECK((kind == "partition" ? broken.networks.empty() : broken.status != "running"));
   MemoryStore empty;

@@ -52,6 +52,7 @@ class Service {
     char line[512] = "";
     while (std::fgets(line, sizeof line, said_) != nullptr) {
       const std::string text = line;
+      if (text.starts_with("failed")) return "";
       if (const auto at = text.find(word); at != std::string::npos) return text.substr(at + word.size());
     }
     return "";

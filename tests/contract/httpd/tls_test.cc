@@ -143,7 +143,7 @@ TEST_CASE("a new certificate is used without a restart, a broken one is not") {
 TEST_CASE("a client that never finishes its handshake, or speaks no TLS, is closed") {
   const Certificates certificates;
   Limits limits;
-  limits.head_timeout = 50ms;
+  limits.head_timeout = 2s;
   TlsServer server(certificates, "", limits);
   test::RawClient silent(server.port), plain(server.port);
   plain.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -369,8 +369,9 @@ TEST_CASE("the engine goes on with what its client no longer waits for") {
   const auto fixture = kind.make();
   ContainerEngine& engine = fixture->engine();
   const std::string name = fixture->start_container(Program::kIgnoresTerm);
-  const Deadline too_soon = fixture->clock().deadline_in(100ms);
-  CHECK(code_of(engine.stop(name, 1s, too_soon, {})) == "timeout");
+  REQUIRE(engine.inspect(name, fixture->soon(), {}).has_value());  // it has said by now which API it speaks
+  const Deadline too_soon = fixture->clock().deadline_in(1s);
+  CHECK(code_of(engine.stop(name, 3s, too_soon, {})) == "timeout");
   CHECK(engine.wait(name, fixture->soon(), {}).value() == 137);
 }
 

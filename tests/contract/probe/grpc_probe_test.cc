@@ -74,7 +74,7 @@ TEST_CASE("what speaks no gRPC is unavailable, and what says nothing ends at the
     CHECK(answer_of(result) == "14");
   }
   CHECK(verdict(bench.run(grpc_with("service: ''"), closed)) == "connect/refused");
-  const ProbeResult late = bench.run(grpc_with("service: ''"), silent.address(), 500ms);
+  const ProbeResult late = bench.run(grpc_with("service: ''"), silent.address(), 1500ms);
   CHECK(verdict(late) == "response/timeout");
   CHECK(answer_of(late) == "4");
 }

@@ -36,7 +36,7 @@ class Site {
       names_.push_back(fmt::format("heal-source-{}-{}-{}", getpid(), count, name));
       yml += fmt::format("    - target: container/local/{}\n", names_.back());
     }
-    yml += "sources:\n  docker: {engines: [local], restart_grace: 1s, deploy_grace: 2s, reconcile: 1h}\n";
+    yml += "sources:\n  docker: {engines: [local], restart_grace: 1s, deploy_grace: 5s, reconcile: 1h}\n";
     config::Diagnostics diagnostics;
     auto config = playbook::parse_heal_config(yml, "heal.yml", diagnostics);
     INFO(diagnostics.render());
@@ -219,7 +219,7 @@ TEST_CASE("a real container that nobody starts, and one that is never healthy, a
   site.watch();
   site.create_broken(0);
   const SourceEvent forgotten = site.next(0);
-  CHECK(forgotten.facts == EventFacts{"DEPLOYMENT_FAILURE", std::nullopt, "it was created, and not started for 2s",
+  CHECK(forgotten.facts == EventFacts{"DEPLOYMENT_FAILURE", std::nullopt, "it was created, and not started for 5s",
                                       forgotten.facts.container_id, std::nullopt});
   site.run(1, {"--health-cmd", "false", "--health-interval", "1s", "--health-retries", "1"});
   const SourceEvent sick = site.next(1);

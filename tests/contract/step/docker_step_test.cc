@@ -41,6 +41,12 @@ struct DockerRig : RealRig {
       arguments.emplace_back(more);
     arguments.push_back(fmt::format("trap '{}' TERM; echo begun; while :; do sleep 1 & wait $!; done", on_term));
     docker(arguments);
+    // Not before the shell has set its trap.
+    const Deadline deadline = clock.deadline_in(20s);
+    while (engine->logs_tail(name, 1, 100, deadline, {}).value_or("") != "begun\n") {
+      if (clock.steady_now() > deadline) FAIL(name << " does not begin");
+      clock.sleep_for(20ms, {});
+    }
     return name;
   }
   void aim_at(const std::string& name) {

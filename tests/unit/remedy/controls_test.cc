@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/waiting.h"
 #include "tests/unit/remedy/rig.h"
 
 namespace heal::remedy::test {
@@ -185,7 +186,7 @@ TEST_CASE("incidents on too many targets at once hold everything until it was qu
   }
   const WallTime broken = rig.clock.now();
   REQUIRE(rig.post(Rig::group_of(alerts)).has_value());
-  rig.await([&] {
+  rig.run_until([&] {
     const auto all = rig.incidents();
     return std::all_of(all.begin(), all.end(), [](const Incident& i) { return i.reason == "storm"; });
   });
@@ -243,6 +244,7 @@ TEST_CASE("too many unhealthy members hold the heal, until enough of them are he
   rig.await([&] { return of(rig, "web1").reason == "too_many_unhealthy"; });
   CHECK(of(rig, "web1").message == "2 of 3 members of group web are unhealthy or being healed; 1 may be");
   rig.clock.advance(2min);
+  rig.await([] { return heal::test::all_others_sleep(); });
   CHECK(rig.changes().empty());
   REQUIRE(rig.engine->start("web2", rig.clock.deadline_in(1s), {}).has_value());
   rig.engine->forget_calls();

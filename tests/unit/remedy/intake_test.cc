@@ -158,8 +158,8 @@ TEST_CASE("a new fault is healed, though Prometheus' clock says that it was befo
   SECTION("after it is closed") {
     rig.run_to(IncidentState::kClosed);
   }
-  rig.clock.advance(10min);
   rig.engine->crash("nginx", 1);
+  rig.clock.advance(10min);
   Alert skewed = named(rig, "skewed");
   skewed.starts_at = *healed.times.verified_at - 3min;
   CHECK(rig.post(Rig::group_of({skewed})) == IngestReply{1, 0, {healed.id}});

@@ -3,6 +3,7 @@
 #include <new>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "tests/unit/remedy/rig.h"
 
@@ -29,6 +30,10 @@ TEST_CASE("a dead container is restarted once, verified, watched and closed, wit
   CHECK(recovered.times.acted_at.has_value());
   CHECK(recovered.times.verified_at > recovered.times.acted_at);
   CHECK(recovered.times.time_to_detect() == 3s);
+  const std::string page = rig.metrics.expose();
+  CHECK(page.find("\nheal_time_to_detect_seconds_sum 3\n") != std::string::npos);
+  CHECK(page.find(fmt::format("\nheal_time_to_recover_seconds_sum {}\n",
+                              to_seconds(*recovered.times.time_to_recover()))) != std::string::npos);
 
   const Incident closed = rig.run_to(IncidentState::kClosed);
   CHECK(closed.reason == "stayed_healthy");

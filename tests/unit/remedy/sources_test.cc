@@ -61,7 +61,7 @@ class SourcesRig : public Rig {
     sources.emplace(
         SourceTools{Tools{clock, random, http, dialer, processes}, *store, *world, Logger::none(),
                     [this](EventBatch batch, auto done) { coordinator->ingest(std::move(batch), std::move(done)); }});
-    sources->start();
+    REQUIRE(sources->start().has_value());
   }
   void watched() {
     engine->wait_for_followers(1);
@@ -274,7 +274,7 @@ TEST_CASE("a schedule that is taken out of the file ends what it began") {
   auto without = std::make_shared<World>(*rig.world->get());
   without->bundle.config.schedules.clear();
   rig.world->set(without);
-  rig.sources->start();
+  REQUIRE(rig.sources->start().has_value());
   rig.await([&] { return rig.memory->unresolved_episodes()->empty(); });
 }
 

@@ -1,4 +1,6 @@
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -179,6 +181,23 @@ TEST_CASE("a reload takes new routes and playbooks at once") {
   CHECK(service.post("/webhook", service.notification()).status == 202);
   service.run_to(IncidentState::kClosed);
   CHECK(service.restarts() == 0);
+}
+
+TEST_CASE("a reload that comes while the service stops ends with it, and brings nothing up again") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  std::atomic<int> reloads{0};
+  Status last;
+  std::thread reloading([&] {
+    do {
+      last = service.app->reload();
+      ++reloads;
+    } while (last.has_value());
+  });
+  service.await([&] { return reloads > 0; });
+  service.app->stop();
+  reloading.join();
+  CHECK(last.error().str() == "the service is stopping");
 }
 
 /// `playbook step` of each member of a family.
