@@ -415,6 +415,8 @@ void ExporterApp::stop() {
   runtime->watches.stop();
   engine_.stop();
   if (server_) server_->stop();
+  // A worker may have begun one more before the server stopped.
+  engine_.stop();
 }
 
 namespace {

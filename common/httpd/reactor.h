@@ -47,8 +47,8 @@ class RequestGate {
   /// After kAuthenticated: the rest of admit().
   virtual Admission admit_verified(HttpRequest& request, const Route& route) = 0;
   virtual HttpResponse unauthorized(const HttpRequest& request) = 0;
-  /// Hands a complete request to a pool; false when it is full.
-  virtual bool dispatch(const Route& route, HttpRequest request, std::shared_ptr<Exchange> exchange) = 0;
+  /// Hands a complete request to a pool; false when it is full: then the request is as it was.
+  virtual bool dispatch(const Route& route, HttpRequest& request, std::shared_ptr<Exchange> exchange) = 0;
 };
 
 /// The server's one epoll thread: accepts, reads requests within the limits, writes responses, keeps the deadlines.

@@ -168,9 +168,12 @@ bool Reactor::dispatch(Connection& connection) {
   connection.phase = Phase::kHandling;
   set_deadline(connection, SteadyTime::max());
   auto exchange = connection.exchange;
-  if (gate_.dispatch(*connection.route, std::exchange(connection.request, {}), exchange)) return false;
+  if (gate_.dispatch(*connection.route, connection.request, exchange)) {
+    connection.request = {};
+    return false;
+  }
   metrics_->rejected(RejectReason::kQueueFull);
-  auto response = HttpResponse::text(503, "overloaded, try again\n");
+  auto response = HttpResponse::error(connection.request, 503, "overloaded, try again");
   response.headers.emplace_back("Retry-After", "1");
   exchange->answer(std::move(response));
   return false;

@@ -92,7 +92,7 @@ class HttpServer::Impl final : public RequestGate {
   Admission admit_verified(HttpRequest& request, const Route& route) override;
   bool verify(const HttpRequest& request, std::uint64_t connection, std::uint64_t exchange) override;
   HttpResponse unauthorized(const HttpRequest& request) override;
-  bool dispatch(const Route& route, HttpRequest request, std::shared_ptr<Exchange> exchange) override;
+  bool dispatch(const Route& route, HttpRequest& request, std::shared_ptr<Exchange> exchange) override;
 
  private:
   Status bind(const ListenAddress& address, Scope scope);
@@ -228,10 +228,13 @@ HttpResponse HttpServer::Impl::unauthorized(const HttpRequest& request) {
   return response;
 }
 
-bool HttpServer::Impl::dispatch(const Route& route, HttpRequest request, std::shared_ptr<Exchange> exchange) {
+bool HttpServer::Impl::dispatch(const Route& route, HttpRequest& request, std::shared_ptr<Exchange> exchange) {
   auto& pool = route.options.route_class == RouteClass::kAdmin ? *admin_pool_ : *main_pool_;
-  return pool.try_post(
-      [this, &route, request = std::move(request), exchange = std::move(exchange)] { run(route, request, exchange); });
+  const auto taken = std::make_shared<HttpRequest>(std::move(request));
+  if (pool.try_post([this, &route, taken, exchange = std::move(exchange)] { run(route, *taken, exchange); }))
+    return true;
+  request = std::move(*taken);
+  return false;
 }
 
 void HttpServer::Impl::run(const Route& route, const HttpRequest& request,

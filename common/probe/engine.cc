@@ -170,7 +170,7 @@ Engine::Engine(std::vector<ProbeIo*> loops, Clock& clock, const LagObserver& on_
 }
 
 Engine::~Engine() {
-  stop();
+  if (!stopped_) stop();
 }
 
 void Engine::start(ProbeRequest request, Deadline deadline, Callback done) {
@@ -185,7 +185,7 @@ void Engine::start(ProbeRequest request, Deadline deadline, Callback done) {
 }
 
 void Engine::stop() {
-  if (stopped_.exchange(true)) return;
+  stopped_ = true;
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     Event finished;
     loops_[i]->post([&, loop = states_[i]] {

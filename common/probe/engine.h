@@ -28,7 +28,7 @@ class Engine {
 
   /// `loops` (at least one), `clock` and what `on_lag` refers to must outlive the engine.
   Engine(std::vector<ProbeIo*> loops, Clock& clock, const LagObserver& on_lag = nullptr);
-  /// stop()s.
+  /// stop()s, if nobody has.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -37,8 +37,8 @@ class Engine {
   /// it. After stop() it ends at once with reason `cancelled`.
   void start(ProbeRequest request, Deadline deadline, Callback done);
 
-  /// Ends all that is in flight with reason `cancelled` and returns when every callback has run. Not from a loop
-  /// thread.
+  /// Ends all that is in flight with reason `cancelled` and returns when every callback has run; so it does for what was
+  /// started since, when called again. Not from a loop thread.
   void stop();
 
   SteadyTime now() const { return loops_.front()->now(); }

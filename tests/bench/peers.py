@@ -42,7 +42,7 @@ HEAL = """version: 1
 playbooks: [playbooks/*.yml]
 allow: {{commands: ["{stamp}"]}}
 defaults: {{guards: {{fresh_evidence: off, in_flight: {{per_group: 64, total: 64}}}}}}
-storm: {{incidents: 100000, window: 1m, cooldown: 1m}}
+storm: {{incidents: 1000, window: 1m, cooldown: 1m}}
 inventory:
   targets:
 {targets}

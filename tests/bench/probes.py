@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """heal-exporter beside Debian's blackbox_exporter, on this machine, in one run; prints tables.
 
-    tests/bench/probes.py                   both parts, some minutes
+    tests/bench/probes.py                   all parts, some minutes
     tests/bench/probes.py --part rate       probes per second, CPU and latency: http, https, tcp, icmp, dns by 1, 16, 128
     tests/bench/probes.py --part held       probes that are in flight at once, of a target that answers after 2 s
-    --seconds N (a cell, 2) --rounds N (2) --only REGEX (kinds of probes) --held N[,N…] (2000,10000)
+    tests/bench/probes.py --part schedule   5,000 scheduled targets, each once a second, on one core; of ours alone
+    --seconds N (a cell, 2; of schedule five times that) --rounds N (2) --only REGEX (kinds of probes) --held N[,N…] (2000,10000)
 
 Needs nginx and wrk (section [bench] of tests/packages.txt), openssl, and the target heal-exporter; HEAL_BIN_DIR is its
 folder. The rounds of both exporters take turns; figures are medians. What it leaves: nothing.
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import peers
 from bench import BIN, ROOT, percentile, table
@@ -31,6 +33,7 @@ CROWDS = (1, 16, 128)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 KINDS = ("http", "https", "https, system's bundle", "tcp", "icmp", "dns")
 DESCRIPTORS = 65536
+SCHEDULED = 5000
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
@@ -42,6 +45,7 @@ http {{
   server {{ listen 127.0.0.1:{https} ssl backlog=4096; ssl_certificate {folder}/server.pem;
            ssl_certificate_key {folder}/server.key; ssl_session_tickets off;
            location / {{ return 200 "ok\\n"; }} }}
+  server {{ listen {many} backlog=4096; allow 127.0.0.0/8; deny all; location / {{ return 200 "ok\\n"; }} }}
 }}
 """
 
@@ -134,7 +138,7 @@ class Targets:
     """What is probed: nginx, a name server, and a server that takes two seconds."""
 
     def __init__(self, folder):
-        self.ports = {name: peers.free_port() for name in ("http", "https", "dns", "slow")}
+        self.ports = {name: peers.free_port() for name in ("http", "https", "many", "dns", "slow")}
         certificates(folder)
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, **self.ports))
         self.processes = []
@@ -269,15 +273,58 @@ def held(options, folder, targets):
            "afterwards MiB"], rows)
 
 
+class Scheduler(HealExporter):
+    """With one core, and thousands of targets of its own: as many addresses of loopback."""
+
+    def __init__(self, folder, port):
+        config = folder / "schedule.yml"
+        targets = ", ".join(f"'127.0.{n // 250}.{n % 250 + 1}:{port}'" for n in range(SCHEDULED))
+        config.write_text("modules: {tcp: {prober: tcp, timeout: 5s}}\n"
+                          f"probes: [{{name: many, module: tcp, interval: 1s, targets: [{targets}]}}]\n")
+        super().__init__(folder / "schedule", config)
+
+    def command(self):
+        return ["taskset", "-c", "0", *super().command()]
+
+    def metrics(self, patterns):
+        """By key: the sum of the samples whose name and labels match its pattern; of one scrape."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
+            text = answer.read().decode()
+        return {name: sum(float(value) for value in re.findall(rf"^(?:{pattern}) (\S+)$", text, re.M))
+                for name, pattern in patterns.items()}
+
+
+def schedule(options, folder, targets):
+    exporter = Scheduler(folder, targets.ports["many"])
+    lateness = "heal_exporter_schedule_lateness_seconds"
+    names = {"runs": f"{lateness}_count", "sum": f"{lateness}_sum", "skipped": r"heal_exporter_runs_skipped_total\{.*\}",
+             **{bound: rf'{lateness}_bucket\{{le="{bound}"\}}' for bound in ("0.001", "0.01")}}
+    exporter.start()
+    try:
+        time.sleep(5)
+        before = exporter.metrics(names)
+        begun, cpu = time.monotonic(), exporter.ticks()
+        time.sleep(5 * options.seconds)
+        now = {name: value - before[name] for name, value in exporter.metrics(names).items()}
+        took, cpu = time.monotonic() - begun, exporter.ticks() - cpu
+        good = exporter.metrics({"good": r"heal_probe_success\{.*\}"})["good"]
+        table(["targets at 1 s", "well", "probes/s", "skipped", "late, mean ms", "within 1 ms", "within 10 ms", "cores", "RSS MiB"],
+              [[SCHEDULED, int(good), f"{now['runs'] / took:,.0f}", int(now["skipped"]), f"{1000 * now['sum'] / now['runs']:.2f}",
+                f"{now['0.001'] / now['runs']:.2%}", f"{now['0.01'] / now['runs']:.2%}", f"{cpu / took:.2f}",
+                f"{exporter.memory():.0f}"]])
+    finally:
+        exporter.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", action="append", choices=["rate", "held"])
+    parser.add_argument("--part", action="append", choices=["rate", "held", "schedule"])
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", default="")
     parser.add_argument("--held", default=[2000, 10000], type=lambda text: [int(word) for word in text.split(",")])
     options = parser.parse_args()
-    parts = options.part or ["rate", "held"]
+    parts = options.part or ["rate", "held", "schedule"]
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     except (ValueError, PermissionError):
@@ -298,6 +345,8 @@ def main():
             rate(options, exporters, targets)
         if "held" in parts:
             held(options, folder, targets)
+        if "schedule" in parts:
+            schedule(options, folder, targets)
     finally:
         for exporter in exporters:
             exporter.stop()

@@ -252,11 +252,12 @@ TEST_CASE("a full main pool answers 503 with Retry-After while admin routes stay
   running.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
   entered.wait();
   // The queue holds one of these two, whichever the loop reads first; the other is refused.
-  one.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
-  two.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  one.send("GET /slow HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n");
+  two.send("GET /slow HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n");
   RawClient& answered = test::first_readable(one, two);
   const auto refused = answered.read_reply();
   REQUIRE(refused.status == 503);
+  REQUIRE(refused.body == "{\"error\":\"overloaded, try again\"}\n");
   REQUIRE(refused.header("Retry-After") == "1");
   REQUIRE(RawClient::fetch(port, "GET /-/healthy").body == "ok");
   release.set();

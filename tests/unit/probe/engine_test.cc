@@ -47,6 +47,22 @@ class Bench {
   bool ended = false;
 };
 
+TEST_CASE("what is begun after a stop has ended, cancelled, once the engine is stopped again") {
+  Bench bench;
+  std::jthread runner([&bench](const std::stop_token& stop) {
+    while (!stop.stop_requested())
+      bench.io.run();
+  });
+  bench.engine.stop();
+  bench.engine.start({module("http"), "http://192.0.2.1/", ""}, bench.clock.steady_now() + 3s, [&bench](ProbeResult done) {
+    bench.result = std::move(done);
+    bench.ended = true;
+  });
+  bench.engine.stop();
+  CHECK(bench.ended);
+  CHECK(bench.result.reason == "cancelled");
+}
+
 TEST_CASE("a probe ends at its deadline, not before, with what was known") {
   Bench bench;
   bench.io.serve(kWebServer, [](const HttpHop&) { return SimHttpAnswer{10s, {}, "", {}}; });
