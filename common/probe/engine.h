@@ -37,8 +37,8 @@ class Engine {
   /// it. After stop() it ends at once with reason `cancelled`.
   void start(ProbeRequest request, Deadline deadline, Callback done);
 
-  /// Ends all that is in flight with reason `cancelled` and returns when every callback has run; so it does for what was
-  /// started since, when called again. Not from a loop thread.
+  /// Ends all that is in flight with reason `cancelled` and returns when every callback has run; so it does for what
+  /// was started since, when called again. Not from a loop thread.
   void stop();
 
   SteadyTime now() const { return loops_.front()->now(); }

@@ -54,10 +54,11 @@ TEST_CASE("what is begun after a stop has ended, cancelled, once the engine is s
       bench.io.run();
   });
   bench.engine.stop();
-  bench.engine.start({module("http"), "http://192.0.2.1/", ""}, bench.clock.steady_now() + 3s, [&bench](ProbeResult done) {
-    bench.result = std::move(done);
-    bench.ended = true;
-  });
+  bench.engine.start({module("http"), "http://192.0.2.1/", ""}, bench.clock.steady_now() + 3s,
+                     [&bench](ProbeResult done) {
+                       bench.result = std::move(done);
+                       bench.ended = true;
+                     });
   bench.engine.stop();
   CHECK(bench.ended);
   CHECK(bench.result.reason == "cancelled");
