@@ -107,11 +107,11 @@ start() {
   mkdir -p compose/secrets
   chmod 700 compose/secrets
   build_programs
+  compose/secrets.sh
   stack down -v --remove-orphans >/dev/null 2>&1 || true
   : >"$settings"
   choose_ports
   choose_images
-  compose/secrets.sh
   write_healctl_settings
   say "starting the stack"
   quietly "the stack did not start" up -d --no-build

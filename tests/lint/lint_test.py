@@ -10,6 +10,9 @@ import tempfile
 import unittest
 from unittest import mock
 
+import yaml
+
+import compose
 import dashboards
 import layering
 import profiles
@@ -85,6 +88,74 @@ class Profiles(unittest.TestCase):
             self.assertIn("+expr: up == 1", list(profiles.differences(root)))
             (root / "fast/a.yml").unlink()
             self.assertEqual([f"missing: {root}/fast/a.yml"], list(profiles.differences(root)))
+
+
+class Compose(unittest.TestCase):
+    ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+    def setUp(self):
+        self.texts = {name: (self.ROOT / "compose" / name).read_text() for name in (compose.BASE, compose.MORE)}
+
+    def changed(self, name, change):
+        """What is found once a service of showcase.yml is changed."""
+        documents = {file: yaml.safe_load(text) for file, text in self.texts.items()}
+        change(documents[compose.MORE]["services"][name])
+        return list(compose.breaches(documents))
+
+    def test_what_each_service_must_have_is_missed(self):
+        self.assertEqual([], self.changed("mail", lambda service: None))
+        said = {"mem_limit": "no mem_limit", "cpus": "no cpus", "pids_limit": "no pids_limit", "networks": "no network is named",
+                "logging": "no limit for its log (max-size, max-file)", "cap_drop": "not all capabilities are dropped",
+                "security_opt": "no-new-privileges:true is missing", "read_only": "its root can be written to",
+                "user": "user None, expected the number of one who is not root",
+                "healthcheck": "no health check (a list that begins with CMD)"}
+        for key, problem in said.items():
+            with self.subTest(key=key):
+                self.assertEqual([f"mail: {problem}"], self.changed("mail", lambda service: service.pop(key)))
+
+    def test_what_a_service_must_not_have_is_found(self):
+        image = "expected ${…_IMAGE:-name:version}"
+        for change, problem in (({"user": "0:0"}, "user '0:0', expected the number of one who is not root"),
+                                ({"image": "${MAIL_IMAGE:-mail:latest}"}, f"image '${{MAIL_IMAGE:-mail:latest}}', {image}"),
+                                ({"image": "grafana/grafana:10.4.19"}, f"image 'grafana/grafana:10.4.19', {image}"),
+                                ({"cap_add": ["NET_ADMIN"]}, "not all capabilities are dropped"),
+                                ({"networks": ["other"]}, "there is no network other"),
+                                ({"volumes": ["other:/x"]}, "there is no volume other"),
+                                ({"volumes": ["./secrets/x:/run/secrets/x"]},
+                                 "mount './secrets/x:/run/secrets/x': secrets are mounted below /run/secrets, read-only"),
+                                ({"environment": {"API_TOKEN": "x"}}, "environment API_TOKEN: secrets come from files (…_FILE)"),
+                                ({"command": ["--password=x"]}, "argument '--password=x': secrets come from files"),
+                                ({"depends_on": ["nginx"]}, "depends on nginx without condition: service_healthy"),
+                                ({"depends_on": ["demo-api"]}, "depends on demo-api, which is not in all of its profiles")):
+            with self.subTest(change=change):
+                self.assertEqual([f"mail: {problem}"], self.changed("mail", lambda service: service.update(change)))
+
+    def test_the_services_without_a_health_check_are_exactly_those_listed(self):
+        found = self.changed("nginx-exporter", lambda service: service.update(healthcheck={"test": ["CMD", "true"]}))
+        self.assertEqual(["nginx-exporter: has a health check, and is listed as one that can have none"], found)
+        with mock.patch.dict(compose.NO_HEALTHCHECK, {"gone": "why"}):
+            self.assertEqual(["gone: listed as one without a health check, and there is no such service"],
+                             self.changed("mail", lambda service: None))
+
+    def test_a_service_that_the_second_file_weakens_is_found(self):
+        self.assertEqual(["nginx: its root can be written to"], self.changed("nginx", lambda service: service.update(read_only=False)))
+
+    def test_what_one_of_the_two_composes_does_not_take_is_found(self):
+        def shape(text):
+            return list(compose.shape("a.yml", yaml.safe_load(text), text))
+
+        self.assertEqual([], shape("x-a: 1\n# no $C\nservices: {a: {image: '${A:-b}', command: [$$x, '${B:?why}']}}\n"))
+        self.assertEqual(["a.yml: version is not taken at the top"], shape("version: '3'\nservices: {}\n"))
+        self.assertEqual(["a.yml: a: links is not one of the keys that are used here"], shape("services: {a: {links: [b]}}\n"))
+        unset = "has neither a default nor a word for who has not set it"
+        self.assertEqual([f"a.yml: $A {unset}", f"a.yml: $B {unset}"], shape("services: {a: {image: '${A}', command: $B}}\n"))
+
+    def test_who_has_not_found_the_group_of_the_socket_is_told_what_to_run(self):
+        for names in ([compose.BASE], [compose.BASE, compose.MORE]):
+            done = compose.config(self.ROOT, names, "")
+            self.assertIsNotNone(done, "docker-compose is missing")
+            self.assertNotEqual(0, done.returncode)
+            self.assertIn("run compose/secrets.sh", done.stderr)
 
 
 class Dashboards(unittest.TestCase):
