@@ -64,19 +64,6 @@ void take(std::string& target, const std::string& value) {
   if (!value.empty()) target = value;
 }
 
-/// `url` without a slash at the end; what is no URL is an Error that names `where`.
-Status check_url(std::string& url, std::string_view where) {
-  while (url.ends_with('/'))
-    url.pop_back();
-  if (const auto problem = config::http_url_problem(url)) {
-    return make_error(ErrorCode::kInvalid, "{}: {}", where, *problem);
-  }
-  if (url.find_first_of("?#") != std::string::npos) {
-    return make_error(ErrorCode::kInvalid, "{}: it must not hold a query or a fragment", where);
-  }
-  return {};
-}
-
 Status read_password(Settings& settings, const std::string& password_file) {
   if (settings.username.has_value() == password_file.empty()) {
     return make_error(ErrorCode::kInvalid, "a user name and a password file go together: {} is missing",
@@ -99,6 +86,18 @@ Result<FileSettings> find_file(const GlobalOptions& options, const Environment& 
 }
 
 }  // namespace
+
+Status check_url(std::string& url, std::string_view where) {
+  while (url.ends_with('/'))
+    url.pop_back();
+  if (const auto problem = config::http_url_problem(url)) {
+    return make_error(ErrorCode::kInvalid, "{}: {}", where, *problem);
+  }
+  if (url.find_first_of("?#") != std::string::npos) {
+    return make_error(ErrorCode::kInvalid, "{}: it must not hold a query or a fragment", where);
+  }
+  return {};
+}
 
 std::vector<OptionSpec> global_option_specs(GlobalOptions& options) {
   return {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -38,6 +39,10 @@ struct Settings {
   std::string keeper_folder;
   std::string problem;  ///< why these are defaults: what is wrong with the given ones; "" when nothing
 };
+
+/// Takes the slashes off the end of `url`, so that a path can be put behind it. An Error that names `where` when it is no
+/// http or https URL, or has a query or a fragment.
+Status check_url(std::string& url, std::string_view where);
 
 /// Errors (kInvalid): what is wrong in the file, with places, or that a file that was named cannot be read.
 Result<Settings> load_settings(const GlobalOptions& options, const Environment& environment);

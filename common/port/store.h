@@ -152,9 +152,10 @@ class Store {
   /// Reads the whole journal and follows its chain of hashes.
   virtual Result<JournalCheck> check_journal() = 0;
   /// Deletes incidents that are over, were closed before `order.before` and whose alerts have all ended, with their
-  /// episodes and the text of their journal entries; after the last incident also what else of the journal is older. Of
+  /// episodes and the text of their journal entries; after the last incident also what else of the journal is older,
+  /// and the leases of faults that began before and were undone. Of
   /// an entry in the middle of the journal its number and hash stay, so that the chain can be followed; the entry
-  /// "retention" that each step leaves says which ones it took. Stored values and leases stay. All or nothing, durable.
+  /// "retention" that each step leaves says which ones it took. Stored values stay. All or nothing, durable.
   virtual Result<Swept> sweep(const SweepOrder& order) = 0;
   /// Writes all that is committed to a new file, from which a store can be restored, while commits go on. kConflict
   /// when the file is there; kRefused from a store that has no files.

@@ -221,6 +221,7 @@ class MemoryStore::Sweep {
       swept_.next = old.back();
     } else {
       take_loose();
+      take_reverted_leases();
     }
     move_checkpoint();
     if (swept_.incidents == 0 && swept_.episodes == 0 && taken_.empty() && store_.checkpoint_ == before) return swept_;
@@ -283,6 +284,12 @@ class MemoryStore::Sweep {
       if (store_.incidents_.contains(entry.incident_id)) continue;
       if (may_sweep_entry(entry, order_.before, store_.checkpoint_)) blank(chained);
     }
+  }
+
+  void take_reverted_leases() HEAL_REQUIRES(store_.mutex_) {
+    std::erase_if(store_.leases_, [&](const auto& item) {
+      return item.second.state == FaultLease::State::kReverted && item.second.injected_at < order_.before;
+    });
   }
 
   void move_checkpoint() HEAL_REQUIRES(store_.mutex_) {

@@ -38,6 +38,7 @@ class Sweep {
     } else {
       HEAL_TRY_STATUS(take_loose_episodes());
       HEAL_TRY_STATUS(take_loose_entries());
+      HEAL_TRY_STATUS(take_reverted_leases());
     }
     HEAL_TRY_STATUS(move_checkpoint());
     if (swept_.incidents == 0 && swept_.episodes == 0 && taken_.empty() && checkpoint_ == before) return swept_;
@@ -156,6 +157,12 @@ class Sweep {
       if (!is_of_incident && may_sweep_entry(entry, order_.before, checkpoint_)) loose.push_back(entry.sequence);
     }
     return {};
+  }
+
+  /// Of a fault that is not undone the lease stays, however old it is.
+  Status take_reverted_leases() {
+    HEAL_TRY(auto query, connection_.query("DELETE FROM leases WHERE state='reverted' AND injected_at<?"));
+    return query.bind(order_.before).run();
   }
 
   /// Of what was taken from the beginning of the journal, only the last hash is kept.

@@ -117,6 +117,12 @@ class DrillRun final : public Command {
   }
 
   Exit run(Context& context) override {
+    if (!prometheus_.empty()) {
+      if (const Status good = check_url(prometheus_, "--prometheus"); !good) {
+        context.complain(good.error().str());
+        return Exit::kUsage;
+      }
+    }
     const auto drill = load(context, file_);
     if (!drill) return Exit::kFailed;
     Conductor conductor(

@@ -75,6 +75,12 @@ class Replay final : public Command {
       context.complain("--until must be less than --since");
       return Exit::kUsage;
     }
+    if (!prometheus_.empty()) {
+      if (const Status good = check_url(prometheus_, "--prometheus"); !good) {
+        context.complain(good.error().str());
+        return Exit::kUsage;
+      }
+    }
     auto stories = fetch(context);
     if (!stories) return refuse(context, stories.error());
     std::vector<ReplayedIncident> now, then;

@@ -17,6 +17,8 @@ constexpr const char* kSettingsKey = "direct/settings";
 constexpr Duration kLookForIdle = 500ms;
 constexpr Duration kUndoAllTime = 30s;
 constexpr Duration kImageTime = 10s;
+/// For how long what was undone is remembered.
+constexpr Duration kHistory = 30 * 24h;
 
 bool is_held(const FaultLease& lease) {
   return lease.state != FaultLease::State::kReverted;
@@ -32,6 +34,19 @@ Result<KeeperSettings> settle_settings(Store& store, const KeeperSettings& wante
   }
   HEAL_TRY_STATUS(store.commit({PutValue{kSettingsKey, dump(to_json(wanted))}}));
   return wanted;
+}
+
+/// Takes what is old out of the ledger. A keeper lives as long as its faults, so that once, as it begins, is enough; a
+/// clock that was set costs nothing but history.
+Status forget_old(Store& store, Clock& clock) {
+  SweepOrder order;
+  order.now = clock.now();
+  order.before = order.now - kHistory;
+  do {
+    HEAL_TRY(const Swept swept, store.sweep(order));
+    order.after = swept.next;
+  } while (order.after);
+  return {};
 }
 
 httpd::HttpResponse answer_json(int status, const Json& body) {
@@ -64,6 +79,9 @@ Result<std::unique_ptr<FaultKeeper>> FaultKeeper::open(KeeperTools tools, const 
                                                        const std::string& socket, Logger logger) {
   HEAL_TRY(KeeperSettings settings, settle_settings(tools.store, wanted));
   std::unique_ptr<FaultKeeper> keeper(new FaultKeeper(std::move(tools), std::move(settings), std::move(logger)));
+  // A ledger that cannot be tidied can be worked with all the same.
+  if (const Status forgotten = forget_old(keeper->tools_.store, keeper->tools_.clock); !forgotten)
+    keeper->logger_.warn("old faults could not be forgotten", {{"err", forgotten.error()}});
   HEAL_TRY_STATUS(keeper->take_over());
   HEAL_TRY_STATUS(keeper->serve(socket));
   return keeper;

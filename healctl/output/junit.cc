@@ -35,6 +35,7 @@ std::string escaped(std::string_view text) {
 
 /// Text between tags: line ends stay.
 std::string escaped_lines(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
   std::string out;
   for (const auto line : split(text, '\n'))
     out += escaped(line) + "\n";

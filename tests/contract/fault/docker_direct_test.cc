@@ -15,10 +15,14 @@
 
 #include "common/base/small_file.h"
 #include "common/base/text.h"
+#include "common/system/curl_http_client.h"
+#include "common/system/http_alertmanager_api.h"
 #include "common/wire/json.h"
 #include "heal_test_paths.h"
 #include "tests/contract/fault/docker_tools.h"
+#include "tests/contract/ports/daemon.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/test_certificates.h"
 
 namespace heal::fault {
 namespace {
@@ -62,6 +66,7 @@ class Direct {
   pid_t begin(std::vector<std::string> args) {
     args.insert(args.begin(), HEAL_BIN_DIR "/healctl");
     args.insert(args.end(), {"--direct", "--state-dir", folder(), "--helper-image", image});
+    args.insert(args.end(), more.begin(), more.end());
     std::vector<char*> argv;
     for (std::string& each : args)
       argv.push_back(each.data());
@@ -90,6 +95,7 @@ class Direct {
   }
 
   std::string image = test::bare_image();
+  std::vector<std::string> more;  ///< options of all commands
   std::string folder() const { return temp_.file("faults"); }
   std::string ledger() const { return folder() + "/ledger"; }
   /// Who holds the ledger; 0 when nobody ever did.
@@ -235,6 +241,100 @@ TEST_CASE("a faults folder that is lost is no fault that stays") {
   CHECK(victim.comes([&] { return direct.only_state() == "reverted"; }));
   CHECK(victim.look().running());
   CHECK(victim.comes([&] { return !is_alive(keeper); }));
+}
+
+/// The engine of this machine on TCP, behind TLS that wants a certificate of our authority, as with dockerd --tlsverify.
+class TlsEngine {
+ public:
+  TlsEngine() {
+    const std::string server = authority_.issue("server", {});
+    authority_.issue("cert", {"client", "DNS:client", 3600});
+    fs::rename(certificates() + "/cert.key", certificates() + "/key.pem");
+    std::ofstream(server + ".all") << read_small_file(server + ".pem") << read_small_file(server + ".key");
+    std::ofstream(haproxy_.folder() / "haproxy.cfg") << fmt::format(
+        "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1m\n  timeout server 1m\n"
+        "frontend tls\n  bind 127.0.0.1:{} ssl crt {}.all ca-file {} verify required\n  default_backend engine\n"
+        "backend engine\n  server local /var/run/docker.sock\n",
+        port_, server, authority_.ca_file());
+    haproxy_.start({"/usr/sbin/haproxy", "-db", "-f", "haproxy.cfg"});
+  }
+  std::string host() const { return fmt::format("tcp://127.0.0.1:{}", port_); }
+  std::string certificates() const { return folder_.path().string(); }
+
+ private:
+  const std::uint16_t port_ = heal::test::free_port();
+  const heal::test::TempFolder folder_;
+  heal::test::TestAuthority authority_{folder_.path()};
+  heal::test::Daemon haproxy_;
+};
+
+/// A variable of the environment for as long as this lives.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) { ::setenv(name, value.c_str(), 1); }
+  ~Variable() { ::unsetenv(name_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* const name_;
+};
+
+TEST_CASE("without a service an engine behind TLS is reached as docker reaches it, and not without the certificates") {
+  test::need_engine();
+  const auto kind = GENERATE(as<std::string>(), "pause", "cpu");
+  CAPTURE(kind);
+  BareVictim victim({});
+  const TlsEngine engine;
+  Direct direct;
+  direct.more = {"--docker-host", engine.host()};
+  const std::vector<std::string> down{"simulate-down", victim.target().str(), "--fault", kind};
+  const Said refused = direct.run(down);
+  CAPTURE(refused.err);
+  CHECK(refused.exit == 7);
+  CHECK_FALSE(is_broken(victim, kind));
+  CHECK(direct.faults().empty());
+  const pid_t without = direct.keeper();
+  REQUIRE(victim.comes([&] { return !is_alive(without); }));
+
+  const Variable verify("DOCKER_TLS_VERIFY", "1"), path("DOCKER_CERT_PATH", engine.certificates());
+  const Said said = direct.run(down);
+  CAPTURE(said.err);
+  CHECK(said.exit == 0);
+  CHECK(is_broken(victim, kind));
+  CHECK(direct.run({"simulate-up", victim.target().str()}).exit == 0);
+  CHECK_FALSE(is_broken(victim, kind));
+  CHECK(direct.only_state() == "reverted");
+}
+
+TEST_CASE("without a service a real Alertmanager is silenced, until told otherwise, and missed when it is gone") {
+  test::need_engine();
+  BareVictim victim({});
+  const std::string url = fmt::format("http://127.0.0.1:{}", heal::test::free_port());
+  heal::test::Daemon alertmanager;
+  std::ofstream(alertmanager.folder() / "alertmanager.yml") << "route: {receiver: none}\nreceivers: [{name: none}]\n";
+  alertmanager.start({"/usr/bin/prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=data",
+                      "--cluster.listen-address=", "--web.listen-address=" + url.substr(7)});
+  CurlHttpClient http;
+  HttpAlertmanagerApi api(http, {url, {}, {}, false});
+  REQUIRE(victim.comes([&] { return api.ready(victim.soon(), {}).has_value(); }));
+  Direct direct;
+  direct.more = {"--alertmanager", url};
+  const std::vector<std::string> down{"simulate-down", victim.target().str(), "--fault", "silence"};
+  CHECK(direct.run(down).exit == 0);
+  const auto silences = api.silences(victim.soon(), {}).value();
+  REQUIRE(silences.size() == 1);
+  CHECK(silences[0].matchers == std::vector{Matcher::parse("container=\"" + victim.name() + "\"").value()});
+  CHECK(direct.run({"simulate-up", victim.target().str()}).exit == 0);
+  CHECK(api.silences(victim.soon(), {}).value().empty());
+  CHECK(direct.only_state() == "reverted");
+
+  (void)alertmanager.stop();
+  const Said said = direct.run(down);
+  CHECK(said.exit == 7);
+  CAPTURE(said.err);
+  CHECK(said.err.find("Alertmanager: ") != std::string::npos);
+  CHECK(direct.faults().size() == 1);
 }
 
 TEST_CASE("without a service the same rules refuse, with the same exit codes") {

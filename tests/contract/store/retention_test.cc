@@ -104,6 +104,20 @@ TEMPLATE_TEST_CASE("what is over and old goes with its story; what is young stay
   CHECK(store.check_journal().value() == journal);
 }
 
+TEMPLATE_TEST_CASE("of faults the old leases go, but for those that are not undone", "", InMemory, OnDisk) {
+  TestType fixture;
+  Store& store = *fixture.store;
+  using State = FaultLease::State;
+  const auto left = test::lease("01", State::kRevertFailed, 100), young = test::lease("03", State::kReverted, 2000);
+  REQUIRE(store.commit({PutLease{left}, PutLease{test::lease("02", State::kReverted, 200)}, PutLease{young},
+                        AppendEntry{entry_at("", 200)}}));
+  CHECK(sweep_all(store, before(1000)) == Swept{0, 0, 1, std::nullopt});
+  CHECK(store.leases().value() == std::vector{left, young});
+  CHECK(sweep_all(store, before(3000)) == Swept{});
+  CHECK(store.leases().value() == std::vector{left});
+  CHECK(store.check_journal().value().first_altered == std::nullopt);
+}
+
 TEMPLATE_TEST_CASE("no incident goes that is open, or whose alert fires, or whose step has no outcome", "", InMemory,
                    OnDisk) {
   TestType fixture;

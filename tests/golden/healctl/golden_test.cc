@@ -5,10 +5,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/small_file.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 #include "heal_test_paths.h"
 #include "healctl/cli/help.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/healctl/bench.h"
 
 // Whole outputs of healctl. `HEAL_UPDATE_GOLDEN=1 golden_healctl` writes them anew: read the difference before you keep
@@ -32,6 +34,18 @@ std::string whole(const Ran& ran) {
   std::string text = ran.out;
   if (!ran.err.empty()) text += "--- stderr\n" + ran.err;
   return text + "--- exit " + std::to_string(static_cast<int>(ran.exit)) + "\n";
+}
+
+/// The same wherever the sources are.
+std::string without_root(std::string text) {
+  const std::string root = HEAL_SOURCE_DIR;
+  for (auto at = text.find(root); at != std::string::npos; at = text.find(root))
+    text.replace(at, root.size(), "…");
+  return text;
+}
+
+std::string testdata(const std::string& name) {
+  return std::string(HEAL_SOURCE_DIR) + "/tests/golden/healctl/testdata/" + name;
 }
 
 std::vector<Incident> incidents() {
@@ -190,24 +204,14 @@ TEST_CASE("a probe shows what it saw") {
 
 TEST_CASE("a wrong playbook is shown with all its mistakes") {
   Bench bench;
-  const std::string file = std::string(HEAL_SOURCE_DIR) + "/tests/golden/healctl/testdata/wrong.yml";
-  auto text = whole(bench.run({"playbook", "check", file}));
-  for (auto at = text.find(HEAL_SOURCE_DIR); at != std::string::npos; at = text.find(HEAL_SOURCE_DIR)) {
-    text.replace(at, std::string(HEAL_SOURCE_DIR).size(), "…");
-  }
-  check_golden("playbook_check", text);
+  check_golden("playbook_check", without_root(whole(bench.run({"playbook", "check", testdata("wrong.yml")}))));
 }
 
 TEST_CASE("a plan is shown with the route that chose it") {
   Bench bench;
-  const std::string config = std::string(HEAL_SOURCE_DIR) + "/tests/golden/healctl/testdata/heal.yml";
   const auto plan = [&](std::vector<std::string> args) {
-    args.insert(args.begin(), {"playbook", "plan", config});
-    auto text = whole(bench.run(args));
-    for (auto at = text.find(HEAL_SOURCE_DIR); at != std::string::npos; at = text.find(HEAL_SOURCE_DIR)) {
-      text.replace(at, std::string(HEAL_SOURCE_DIR).size(), "…");
-    }
-    return text;
+    args.insert(args.begin(), {"playbook", "plan", testdata("heal.yml")});
+    return without_root(whole(bench.run(args)));
   };
   const std::vector<std::string> alert{"--label", "alertname=WebDown", "--label", "container=web"};
   check_golden("playbook_plan", plan(alert));
@@ -219,6 +223,28 @@ TEST_CASE("a plan is shown with the route that chose it") {
   check_golden("playbook_plan_manual",
                plan({"--playbook", "restart", "--target", "container/local/web", "--set", "grace=9s"}));
   check_golden("playbook_plan_usage", plan({"--playbook", "restart"}));
+}
+
+TEST_CASE("a test run names each test, shows what differs, and tells the same to CI") {
+  Bench bench;
+  const test::TempFolder folder;
+  const std::string report = folder.file("junit.xml");
+  const std::vector<std::string> args{"playbook", "test", testdata("tests"), "--junit", report};
+  check_golden("playbook_test", without_root(whole(bench.run(args))));
+  check_golden("playbook_test_junit", without_root(read_small_file(report)));
+  auto json = args;
+  json.insert(json.end(), {"-o", "json"});
+  check_golden("playbook_test_json", without_root(whole(bench.run(json))));
+}
+
+TEST_CASE("lint shows each thing that it looks for, once and at its place") {
+  Bench bench;
+  const std::vector<std::string> args{"playbook", "lint", testdata("lint/heal.yml"), "--rules",
+                                      testdata("lint/rules.yml")};
+  check_golden("playbook_lint", without_root(whole(bench.run(args))));
+  auto json = args;
+  json.insert(json.end(), {"-o", "json"});
+  check_golden("playbook_lint_json", without_root(whole(bench.run(json))));
 }
 
 TEST_CASE("shells get their completion") {

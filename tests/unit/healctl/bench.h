@@ -36,7 +36,7 @@ class Bench {
                             return probe_result;
                           },
                           inspect_store, restore_store, read_stories, direct},
-                    Console{out, err, width, 0}, environment);
+                    Console{out, err, width, err_width}, environment);
     const auto exit = program.run(args, stop.get_token());
     return {exit, out.str(), err.str()};
   }
@@ -57,7 +57,7 @@ class Bench {
       read_stories;
   DirectPorts direct;
   Environment environment{{"USER", "ada"}};
-  std::size_t width = 0;  ///< of the terminal; 0: none
+  std::size_t width = 0, err_width = 0;  ///< of the terminals behind stdout and stderr; 0: none
   std::stop_source stop;
 };
 

@@ -330,6 +330,35 @@ TEST_CASE("the next keeper takes the faults over, with the settings that they we
   CHECK(site.run({"simulate-down", kWeb}).err.find("of Docker host \"unix:///elsewhere.sock\"") != std::string::npos);
 }
 
+TEST_CASE("a keeper that begins forgets the faults that were undone a month ago, and nothing that is left to undo") {
+  KeeperSite site;
+  const auto lease = [&](const std::string& id, FaultLease::State state, Duration ago) {
+    FaultLease out;
+    out.id = id;
+    out.kind = "pause";
+    out.target = {"container", "local", "other"};
+    out.state = state;
+    out.injected_at = site.clock.now() - ago;
+    out.deadline = out.injected_at + 1min;
+    return out;
+  };
+  using State = FaultLease::State;
+  const auto told = [&](const std::string& text) { return TimelineEntry{0, site.clock.now() - 31 * 24h, "", "fault", text, "{}"}; };
+  REQUIRE(site.store->commit({PutLease{lease("01J8ZQ4T9M5V6W7X8Y9ZABCDE1", State::kReverted, 31 * 24h)},
+                              PutLease{lease("01J8ZQ4T9M5V6W7X8Y9ZABCDE2", State::kReverted, 29 * 24h)},
+                              PutLease{lease("01J8ZQ4T9M5V6W7X8Y9ZABCDE3", State::kRevertFailed, 40 * 24h)},
+                              AppendEntry{told("injected")}, AppendEntry{told("reverted")}}));
+  std::vector<std::string> ids;
+  const Json faults = site.faults();
+  for (const Json& fault : faults)
+    ids.push_back(fault.at("id"));
+  CHECK(ids == std::vector<std::string>{"01J8ZQ4T9M5V6W7X8Y9ZABCDE3", "01J8ZQ4T9M5V6W7X8Y9ZABCDE2"});
+  const auto entries = site.store->entries_after(0, 100).value();
+  for (const TimelineEntry& entry : entries)
+    CHECK(entry.message != "injected");
+  CHECK(site.store->check_journal().value().first_altered == std::nullopt);
+}
+
 TEST_CASE("a keeper whose ledger was removed still undoes at the deadline, and ends") {
   KeeperSite site;
   REQUIRE(site.run({"simulate-down", kWeb, "--fault", "pause", "--for", "30s"}).exit == Exit::kDone);

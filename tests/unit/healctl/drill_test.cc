@@ -5,9 +5,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/text.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 #include "healctl/output/junit.h"
+#include "healctl/output/text.h"
 #include "tests/unit/healctl/bench.h"
 
 namespace heal::ctl {
@@ -312,6 +314,44 @@ TEST_CASE("--dry-run looks and asks, and changes nothing") {
   CHECK(ran.exit == Exit::kDone);
   CHECK(drill.bench.last_request().body ==
         R"({"by":"ada","dry_run":true,"fault":"kill","for":"3m","target":"container/local/nginx"})");
+}
+
+TEST_CASE("a terminal shows for what the drill waits, in one line that goes before the next is printed") {
+  DrillBench drill;
+  drill.bench.err_width = 60;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kDone);
+  const std::string clear = "\r\x1b[K";
+  for (const char* shown : {"waiting for alert NginxDown, 0ms of 30.00s", "waiting for alert NginxDown, 4.00s of 30.00s",
+                            "waiting for a verified heal, 6.00s of 1m00s", "waiting for the fault to be undone, 0ms of 1m00s"}) {
+    CAPTURE(shown);
+    CHECK(ran.err.find(clear + shown + clear) != std::string::npos);
+  }
+  // What is between two line ends is progress that was cleared away, and then one line of its own.
+  for (const auto line : split(trim(ran.err), '\n')) {
+    CAPTURE(line);
+    for (std::size_t begin = 0, at = 0; at != std::string::npos; begin = at + clear.size()) {
+      at = line.find(clear, begin);
+      if (at != std::string::npos) CHECK(display_width(line.substr(begin, at - begin)) < 60);
+      if (at == std::string::npos) CHECK(line.substr(begin).find("waiting for") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a pipe gets a line for each stage, and no progress") {
+  DrillBench drill;
+  const auto ran = drill.run();
+  CHECK(ran.err.find_first_of("\r\x1b") == std::string::npos);
+  CHECK(ran.err.starts_with("drill nginx-kill: nginx is killed.\nsteady        ok      every check holds"));
+  CHECK(split(trim(ran.err), '\n').size() == 9);
+}
+
+TEST_CASE("a Prometheus that is no URL is refused before anything is looked at") {
+  DrillBench drill;
+  const auto ran = drill.run({"--prometheus", "localhost:9090"});
+  CHECK(ran.exit == Exit::kUsage);
+  CHECK(ran.err.starts_with("healctl: error: --prometheus: "));
+  CHECK(drill.bench.http.requests().empty());
 }
 
 TEST_CASE("a report for CI names every stage") {

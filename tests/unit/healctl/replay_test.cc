@@ -225,6 +225,22 @@ TEST_CASE("a long time is asked of Prometheus piece by piece, and an answer that
   CHECK(replay.run({"--prometheus", "http://prom:9090"}).exit == Exit::kUnreachable);
 }
 
+TEST_CASE("a Prometheus that cannot be asked is named, and so is what is none") {
+  ReplayBench replay("auto");
+  const auto asked = [&](const HttpAnswer& answer) {
+    replay.bench.http.on("GET", "http://prom:9090/*", [answer](const auto&) { return answer; });
+    return replay.run({"--prometheus", "http://prom:9090/", "--since", "1d"});
+  };
+  CHECK(asked(HttpAnswer::failing(make_error(ErrorCode::kUnreachable, "connection refused"))) ==
+        Ran{Exit::kUnreachable, "", "healctl: error: Prometheus at http://prom:9090: connection refused\n"});
+  const auto page = asked(HttpAnswer::of(502, "<html>no</html>"));
+  CHECK(page.exit == Exit::kUnreachable);
+  CHECK(page.err.starts_with("healctl: error: 502 of http://prom:9090: Prometheus' answer: "));
+  const auto wrong = replay.run({"--prometheus", "prom:9090"});
+  CHECK(wrong.exit == Exit::kUsage);
+  CHECK(wrong.err.starts_with("healctl: error: --prometheus: "));
+}
+
 TEST_CASE("without a record there is nothing to replay") {
   ReplayBench replay("auto");
   replay.bench.http.on("GET", std::string(Bench::kApi) + "/incidents*",
