@@ -282,7 +282,14 @@ class Stack:
         timeline = lambda i: self.webhook(f"/api/v1/incidents/{i}/timeline?limit=500")[1]["timeline"]  # noqa: E731
         return explained.check(self.healctl, answer["incidents"], timeline)
 
+    def _healctl(self, *args):
+        return [str(part) for part in (BIN / "healctl", "--server", f"http://127.0.0.1:{self.ports['WEBHOOK_PORT']}", "--user",
+                                       "operator", "--password-file", self.work / "secrets/operator_password", *args)]
+
     def healctl(self, *args, check=True):
-        env = {**os.environ, "NO_COLOR": "1"}
-        return run(BIN / "healctl", "--server", f"http://127.0.0.1:{self.ports['WEBHOOK_PORT']}", "--user", "operator",
-                   "--password-file", self.work / "secrets/operator_password", *args, check=check, env=env)
+        return run(*self._healctl(*args), check=check, env={**os.environ, "NO_COLOR": "1"})
+
+    def begin_healctl(self, *args, stderr):
+        """Runs on while we look; what it prints is in `stdout`, and what it says goes where it is told to."""
+        return subprocess.Popen(self._healctl(*args), env={**os.environ, "NO_COLOR": "1", "TERM": "xterm"}, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
