@@ -40,8 +40,8 @@ struct Settings {
   std::string problem;  ///< why these are defaults: what is wrong with the given ones; "" when nothing
 };
 
-/// Takes the slashes off the end of `url`, so that a path can be put behind it. An Error that names `where` when it is no
-/// http or https URL, or has a query or a fragment.
+/// Takes the slashes off the end of `url`, so that a path can be put behind it. An Error that names `where` when it is
+/// no http or https URL, or has a query or a fragment.
 Status check_url(std::string& url, std::string_view where);
 
 /// Errors (kInvalid): what is wrong in the file, with places, or that a file that was named cannot be read.

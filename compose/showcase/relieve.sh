@@ -3,7 +3,7 @@
 # uses at least so much; process 1 and its workers are left alone. `relieve files AGE_MINUTES` deletes old files below /tmp;
 # `relieve disk PERCENT FOLDER` the oldest files of a mounted folder, until less than so much of it is used.
 # Run by the playbooks of compose/showcase through docker.exec, as the container's own user. Exit 3: nothing uses so much, or
-# nothing that may be deleted frees enough.
+# nothing that may be deleted frees enough; 4: so much is used by files that were deleted already, and are still open.
 set -eu
 
 stat_of() {  # pid, parent, CPU ticks and resident pages of every process
@@ -45,8 +45,12 @@ case ${1:-} in
       count=$((count + 1))
     done
     echo "deleted $count files of $3, $(used "$3") % of it is used now"
-    [ "$(used "$3")" -lt "$2" ] || exit 3
-    exit ;;
+    [ "$(used "$3")" -ge "$2" ] || exit 0
+    named=$(du -skx "$3" | cut -f1)
+    nameless=$(df -Pk "$3" | awk -v named="$named" 'NR == 2 { print int(($3 - named) * 100 / $2) }')
+    [ "$nameless" -ge "$2" ] || exit 3
+    echo "$nameless % of it is in files without a name, which are still open"
+    exit 4 ;;
   *)
     echo "usage: relieve cpu PERCENT | memory MIB | files AGE_MINUTES | disk PERCENT FOLDER" >&2
     exit 2 ;;

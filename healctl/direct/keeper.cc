@@ -69,7 +69,7 @@ FaultKeeper::FaultKeeper(KeeperTools tools, KeeperSettings settings, Logger logg
       world_(tools_.world(settings_)),
       logger_(std::move(logger)),
       metrics_("heal_fault_keeper"),
-      last_asked_(tools_.clock.steady_now()) {}
+      last_busy_(tools_.clock.steady_now()) {}
 
 FaultKeeper::~FaultKeeper() {
   if (server_) server_->stop();
@@ -92,6 +92,11 @@ Status FaultKeeper::take_over() {
   options.own_container = tools_.own_container;
   options.is_ledger_lost = tools_.is_ledger_lost;
   options.on_change = [this](const FaultLease& lease) {
+    {
+      // Of a fault that has just ended somebody may ask yet.
+      MutexLock lock(mutex_);
+      last_busy_ = tools_.clock.steady_now();
+    }
     logger_.info("fault lease changed", {{"fault", lease.kind},
                                          {"target", lease.target.str()},
                                          {"lease", lease.id},
@@ -164,7 +169,7 @@ httpd::Handler FaultKeeper::while_open(httpd::Handler handler) {
     auto response = handler(request);
     MutexLock lock(mutex_);
     --asked_now_;
-    last_asked_ = tools_.clock.steady_now();
+    last_busy_ = tools_.clock.steady_now();
     return response;
   };
 }
@@ -178,7 +183,7 @@ bool FaultKeeper::close_if_idle() {
   // Looked at first: a lease that begins after that is a question that ends after that.
   if (!holds_nothing()) return false;
   MutexLock lock(mutex_);
-  is_closed_ = asked_now_ == 0 && tools_.clock.steady_now() - last_asked_ >= tools_.idle;
+  is_closed_ = asked_now_ == 0 && tools_.clock.steady_now() - last_busy_ >= tools_.idle;
   return is_closed_;
 }
 

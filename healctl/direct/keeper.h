@@ -79,7 +79,7 @@ class FaultKeeper {
 
   Mutex mutex_;
   std::size_t asked_now_ HEAL_GUARDED_BY(mutex_) = 0;
-  SteadyTime last_asked_ HEAL_GUARDED_BY(mutex_);
+  SteadyTime last_busy_ HEAL_GUARDED_BY(mutex_);  ///< with a question, or a change of a lease
   bool is_closed_ HEAL_GUARDED_BY(mutex_) = false;
 };
 

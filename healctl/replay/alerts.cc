@@ -71,10 +71,9 @@ Result<AlertHistory> fetch_alerts(Context& context, const std::string& prometheu
                               percent_encode(kFiring), unix_seconds(begin), unix_seconds(end), to_seconds(kAlertStep));
     request.ca_file = context.settings().ca_file;
     request.max_response_bytes = kMostBytes;
-    HEAL_TRY(const auto response,
-             context.ports()
-                 .http.send(request, context.clock().deadline_in(kQueryAnswer), context.stop())
-                 .with_context("Prometheus at {}", prometheus));
+    HEAL_TRY(const auto response, context.ports()
+                                      .http.send(request, context.clock().deadline_in(kQueryAnswer), context.stop())
+                                      .with_context("Prometheus at {}", prometheus));
     HEAL_TRY(auto series, parse_prometheus_range(response.body).with_context("{} of {}", response.status, prometheus));
     for (PromSeries& one : series) {
       const auto [place, is_new] = places.emplace(one.labels, out.series.size());

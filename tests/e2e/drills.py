@@ -1,9 +1,15 @@
 """The drills of compose/drills as a user runs them, and one that must fail, on the stack that a test file has started."""
 
+import contextlib
+import fcntl
 import json
+import os
 import pathlib
+import pty
 import shutil
+import struct
 import tempfile
+import termios
 import time
 import unittest
 import xml.etree.ElementTree
@@ -79,6 +85,30 @@ class Drills(unittest.TestCase):
                 self.assertEqual("restart-container", incident["playbook"])
                 self.assertEqual(1, self.stack.events("nginx", self.started, "start"))
                 self.check_no_fault_is_left()
+
+    def test_a_terminal_shows_what_is_waited_for_and_then_the_report(self):
+        """On a real one, of 80 columns, for standard error; progress is one line that is cleared away."""
+        terminal, ours = pty.openpty()
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        with self.stack.begin_healctl("drill", "run", self.drill("nginx-kill.yml"), "--prometheus",
+                                      f"http://127.0.0.1:{self.stack.ports['PROMETHEUS_PORT']}", stderr=ours) as drill:
+            os.close(ours)
+            shown = b""
+            with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
+                while part := os.read(terminal, 4096):
+                    shown += part
+            report = drill.stdout.read()
+        os.close(terminal)
+        shown = shown.decode()
+        self.assertEqual(0, drill.returncode, shown)
+        self.assertRegex(shown, r"\r\x1b\[Kwaiting for alert NginxDown or [^\r]*\r\x1b\[K")
+        self.assertRegex(shown, r"\r\x1b\[Kwaiting for a verified heal, [0-9.]+m?s of 2m00s\r\x1b\[K")
+        lines = [line.rsplit("\x1b[K", 1)[-1] for line in shown.split("\r\n")]
+        self.assertEqual([f"{name:<12}  ok" for name in HEALED], [line[:16] for line in lines[1:] if line])
+        self.assertTrue(all(len(part) < 80 for line in shown.split("\r\n") for part in line.split("\r\x1b[K")[1:-1]), shown)
+        self.assertEqual(HEALED, [line[:12].strip() for line in report.splitlines()[1:-1]])
+        self.assertNotIn("\x1b", report)
+        self.check_no_fault_is_left()
 
     def test_a_drill_that_is_not_met_fails_with_the_reason_and_its_fault_is_undone(self):
         path = self.drill("nginx-stop.yml", (r"heal: \{within: 120s\}", "heal: never"), (r"within: (60|70)s\}", "within: 20s}"))

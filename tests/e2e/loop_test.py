@@ -14,6 +14,7 @@ import unittest
 import drills
 import leases
 import stack as e2e
+import walk_on_stack
 
 STACK = None
 HEAL_WITHIN = 30
@@ -267,9 +268,15 @@ class Leases(leases.Leases):
         cls.stack = STACK
 
 
+class Walk(walk_on_stack.Walk):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = STACK
+
+
 def load_tests(loader, _tests, _pattern):
     """What wipes the service's store comes last."""
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loop, Drills, Leases))
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Loop, Drills, Walk, Leases))
 
 
 if __name__ == "__main__":

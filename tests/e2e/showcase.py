@@ -17,7 +17,7 @@ class Showcase(e2e.Stack):
     FILES = ("docker-compose.yml", "showcase.yml")
     IMAGES = ("debian", "showcase-debian", "promheal", "showcase")
     CONFIG = "compose/showcase/heal"
-    ALERTMANAGERS, SCRAPES, PROBES = 1, 12, 8
+    ALERTMANAGERS, SCRAPES, PROBES = 1, 12, 9
     LOGGED = (*(name for name in e2e.Stack.LOGGED if name != "twin"), "demo-api", "onprem", "cloud", "haproxy", "mail", "nginx-exporter", "node-exporter")
 
     def __init__(self, prefix="heal-show-"):

@@ -30,6 +30,7 @@ routes heal-webhook alertname=NginxDown container=nginx
 routes heal-webhook alertname=ContainerDown container=nginx engine=local
 routes heal-webhook alertname=onprem_down container=onprem
 routes heal-webhook alertname=StandbyDown container=cloud group=standby
+routes heal-webhook alertname=AddressNotServing container=haproxy
 routes heal-webhook alertname=NginxHighCPU container=nginx engine=local
 routes heal-webhook alertname=DemoApiHighErrorRate container=demo-api
 routes heal-webhook alertname=VolumeFillingUp container=nginx mountpoint=/watched/nginx

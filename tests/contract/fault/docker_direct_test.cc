@@ -243,7 +243,8 @@ TEST_CASE("a faults folder that is lost is no fault that stays") {
   CHECK(victim.comes([&] { return !is_alive(keeper); }));
 }
 
-/// The engine of this machine on TCP, behind TLS that wants a certificate of our authority, as with dockerd --tlsverify.
+/// The engine of this machine on TCP, behind TLS that wants a certificate of our authority, as with dockerd
+/// --tlsverify.
 class TlsEngine {
  public:
   TlsEngine() {

@@ -18,10 +18,10 @@ class Prometheus {
  public:
   Prometheus() {
     // Nobody listens there: the scrape fails, and that is the fault.
-    std::ofstream(daemon_.folder() / "prometheus.yml")
-        << "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\nscrape_configs: [{job_name: "
-           "web, static_configs: [{targets: ['127.0.0.1:"
-        << free_port() << "'], labels: {container: web}}]}]\n";
+    std::ofstream(daemon_.folder() / "prometheus.yml") << "global: {scrape_interval: 1s, evaluation_interval: "
+                                                          "1s}\nrule_files: [rules.yml]\nscrape_configs: [{job_name: "
+                                                          "web, static_configs: [{targets: ['127.0.0.1:"
+                                                       << free_port() << "'], labels: {container: web}}]}]\n";
     std::ofstream(daemon_.folder() / "rules.yml") << R"(groups:
   - name: web
     rules:
@@ -107,10 +107,7 @@ TEST_CASE("the alerts that a real Prometheus remembers are replayed through a po
   const Json nothing_then{{"incident", nullptr}, {"then", nullptr}, {"same", nullptr}, {"acted_then", nullptr}};
   Json site = nothing_then, web = nothing_then;
   site.update({{"alert", "SiteDown"}, {"target", ""}, {"now", "unmatched route"}, {"acted_now", false}});
-  web.update({{"alert", "WebDown"},
-              {"target", "container/local/web"},
-              {"now", "restart: allow"},
-              {"acted_now", true}});
+  web.update({{"alert", "WebDown"}, {"target", "container/local/web"}, {"now", "restart: allow"}, {"acted_now", true}});
   CHECK(decisions_of(alone) == Json::array({site, web}));
 
   const auto both = replay({acts, "--against", only_says, "-o", "json"});
@@ -120,7 +117,8 @@ TEST_CASE("the alerts that a real Prometheus remembers are replayed through a po
   CHECK(decisions_of(both) == Json::array({web}));
   CHECK(replay({acts, "--against", acts}).exit_code == 0);
 
-  const auto before = healctl({"replay", acts, "--prometheus", prometheus.url() + "/", "--since", "2h", "--until", "1h"});
+  const auto before =
+      healctl({"replay", acts, "--prometheus", prometheus.url() + "/", "--since", "2h", "--until", "1h"});
   CHECK(before.errors == "there is nothing to replay\n");
   CHECK(before.exit_code == 0);
 

@@ -343,7 +343,9 @@ TEST_CASE("a keeper that begins forgets the faults that were undone a month ago,
     return out;
   };
   using State = FaultLease::State;
-  const auto told = [&](const std::string& text) { return TimelineEntry{0, site.clock.now() - 31 * 24h, "", "fault", text, "{}"}; };
+  const auto told = [&](const std::string& text) {
+    return TimelineEntry{0, site.clock.now() - 31 * 24h, "", "fault", text, "{}"};
+  };
   REQUIRE(site.store->commit({PutLease{lease("01J8ZQ4T9M5V6W7X8Y9ZABCDE1", State::kReverted, 31 * 24h)},
                               PutLease{lease("01J8ZQ4T9M5V6W7X8Y9ZABCDE2", State::kReverted, 29 * 24h)},
                               PutLease{lease("01J8ZQ4T9M5V6W7X8Y9ZABCDE3", State::kRevertFailed, 40 * 24h)},

@@ -322,8 +322,9 @@ TEST_CASE("a terminal shows for what the drill waits, in one line that goes befo
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kDone);
   const std::string clear = "\r\x1b[K";
-  for (const char* shown : {"waiting for alert NginxDown, 0ms of 30.00s", "waiting for alert NginxDown, 4.00s of 30.00s",
-                            "waiting for a verified heal, 6.00s of 1m00s", "waiting for the fault to be undone, 0ms of 1m00s"}) {
+  for (const char* shown :
+       {"waiting for alert NginxDown, 0ms of 30.00s", "waiting for alert NginxDown, 4.00s of 30.00s",
+        "waiting for a verified heal, 6.00s of 1m00s", "waiting for the fault to be undone, 0ms of 1m00s"}) {
     CAPTURE(shown);
     CHECK(ran.err.find(clear + shown + clear) != std::string::npos);
   }
