@@ -38,8 +38,9 @@ void add_incident_routes(httpd::HttpServer& server, const ApiTools& tools);
 void add_operate_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// POST heals {playbook, target, params, dry_run, by} → 202 {incident} | 200 plan and decision | 409 with the reason.
 void add_heal_routes(httpd::HttpServer& server, const ApiTools& tools);
-/// GET faults → {faults}; POST faults {target, fault, for, by, dry_run} → 201 {fault}; POST faults/revert {target | id
-/// | all} → {faults}; DELETE faults/ID → {fault}. Refused unless heal.yml has `faults: {enabled: true}`.
+/// GET faults → {faults}; POST faults {target, fault, with, for, by, dry_run, ignore_blast_radius, yes_really, page} →
+/// 201 {fault}; POST faults/revert {target | id | all} → {faults}; DELETE faults/ID → {fault}. Refused unless heal.yml
+/// has `faults: {enabled: true}`.
 void add_fault_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// GET pauses → {pauses}; POST pauses {name, reason, for | until, by} → 201 {pause}; DELETE pauses/NAME (by) → {pause,
 /// pauses}. GET lever → {lever, file, stops}; PUT lever {engaged, reason, by} → the same. GET breakers → {breakers};

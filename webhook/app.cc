@@ -1,6 +1,7 @@
 #include "webhook/app.h"
 
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -8,6 +9,7 @@
 
 #include "common/fault/lease_keeper.h"
 #include "common/remedy/action/action.h"
+#include "common/remedy/blast_radius.h"
 #include "common/remedy/coordinator.h"
 #include "common/remedy/source/sources.h"
 #include "common/wire/json.h"
@@ -226,9 +228,14 @@ class App::Impl {
       const auto world = world_.get();
       return world->alertmanagers.empty() ? nullptr : world->alertmanagers.front();
     };
+    const auto check_group = [this](const TargetId& target, const ContainerInfo& info, const std::set<TargetId>& broken,
+                                    const std::stop_token& stop) {
+      return remedy::check_blast_radius(*world_.get(), tools(), *store_, *coordinator_->lock_holders(), target, info,
+                                        broken, stop);
+    };
     HEAL_TRY(leases_, fault::LeaseKeeper::open({*store_, *ports_.clock, *ports_.random, *host_processes_, engine,
                                                 fault::HolderProgram{at_start_.helper_image}, alertmanager,
-                                                [this] { return engine_names(); }},
+                                                [this] { return engine_names(); }, check_group},
                                                std::move(options)));
     leases_thread_ = std::jthread([this](std::stop_token stop) { leases_->run(stop); });
     metrics_.add_collector([this](ExpositionWriter& out) { expose_leases(out); });

@@ -135,6 +135,12 @@ std::string call_reason(const std::vector<TimelineEntry>& timeline) {
   return call && text_of(call->data, "to").empty() ? text_of(call->data, "reason") : "";
 }
 
+/// A drill that people are not told of, so far.
+bool is_withheld(const std::vector<TimelineEntry>& timeline) {
+  const auto page = last_of(timeline, "page");
+  return page && text_of(page->data, "result") == "withheld";
+}
+
 /// Verified, and watched until it was closed.
 std::string healed(const Incident& incident) {
   if (!incident.times.acted_at) return "Its steps changed nothing, and the target is well";
@@ -150,9 +156,10 @@ std::string closed(const Incident& incident, const std::vector<TimelineEntry>& t
   const std::string call = call_reason(timeline);
   const std::string what = deed(incident, call);
   if (call.empty()) return what;  // shadow mode
-  if (incident.reason == "cancelled") return what + "; a human was called, and a person has closed it since";
-  if (incident.reason == "expired") return what + "; a human was called, and nobody has closed it";
-  return what + "; a human was called, and the trouble has ended since";
+  const std::string called = is_withheld(timeline) ? "; it was a drill, no human was called" : "; a human was called";
+  if (incident.reason == "cancelled") return what + called + ", and a person has closed it since";
+  if (incident.reason == "expired") return what + called + ", and nobody has closed it";
+  return what + called + ", and the trouble has ended since";
 }
 
 /// The answer in one sentence.
@@ -187,7 +194,8 @@ std::string answer_of(const Incident& incident, const std::vector<TimelineEntry>
     case IncidentState::kFailed:
       return because(deed(incident, incident.reason));
     case IncidentState::kEscalated:
-      return because(deed(incident, incident.reason) + "; a human is called");
+      return because(deed(incident, incident.reason) +
+                     (is_withheld(timeline) ? "; it is a drill, and no human is called yet" : "; a human is called"));
     case IncidentState::kInterrupted:
       return because("It stopped half-done, and only a person may go on");
     case IncidentState::kCancelled:
@@ -205,6 +213,7 @@ void add_about(std::string& out, const Incident& incident, const std::optional<E
   fmt::format_to(line, "incident  {} ({}), {}\n", incident.id, incident.type, to_string(incident.state));
   if (!incident.playbook.empty()) fmt::format_to(line, "playbook  {}\n", incident.playbook);
   if (!incident.requested_by.empty()) fmt::format_to(line, "asked by  {}\n", printable(incident.requested_by));
+  if (!incident.drill.empty()) fmt::format_to(line, "drill     of fault {}\n", printable(incident.drill));
   const auto& times = incident.times;
   for (const NamedTime& each : kIncidentTimes) {
     if (const auto& time = times.*each.time) fmt::format_to(line, "{:<9} {}\n", each.name, format_rfc3339(*time));

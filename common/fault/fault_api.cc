@@ -16,7 +16,8 @@ Json fault_list_json(const std::vector<FaultLease>& leases) {
 }
 
 Result<FaultRequest> parse_fault_request(const Json& body, const FaultApi::Asker& asker) {
-  HEAL_TRY_STATUS(check_members(body, {"target", "fault", "with", "for", "by", "dry_run"}));
+  HEAL_TRY_STATUS(check_members(
+      body, {"target", "fault", "with", "for", "by", "dry_run", "ignore_blast_radius", "yes_really", "page"}));
   FaultRequest out;
   HEAL_TRY(out.kind, get_string(body, "fault"));
   HEAL_TRY(const std::string target, get_string(body, "target"));
@@ -29,6 +30,12 @@ Result<FaultRequest> parse_fault_request(const Json& body, const FaultApi::Asker
   }
   HEAL_TRY(const auto by, get_optional_string(body, "by"));
   out.owner = asker(by.value_or(""));
+  HEAL_TRY(const auto ignores, get_optional_bool(body, "ignore_blast_radius"));
+  if (ignores.value_or(false)) out.blast_radius = BlastRadius::kIgnore;
+  HEAL_TRY(const auto is_meant, get_optional_bool(body, "yes_really"));
+  if (is_meant.value_or(false)) out.in_production = InProduction::kReally;
+  HEAL_TRY(const auto pages, get_optional_bool(body, "page"));
+  out.pages = pages.value_or(false);
   return out;
 }
 

@@ -25,7 +25,8 @@ class FaultApi {
     int status;  ///< 201; 200 for a dry run
     Json body;
   };
-  /// POST faults {target, fault, with, for, by, dry_run} → `{"fault": {…}}`, or `{"dry_run": true, "allowed": true}`.
+  /// POST faults {target, fault, with, for, by, dry_run, ignore_blast_radius, yes_really, page} → `{"fault": {…}}`, or
+  /// `{"dry_run": true, "allowed": true}`.
   Result<Injected> inject(std::string_view body, const Asker& asker) const;
   /// POST faults/revert {target | id | all, by} → `{"faults": […]}`: those that it undid.
   Result<Json> revert(std::string_view body) const;

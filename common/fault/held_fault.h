@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "common/fault/fault.h"
 
 namespace heal::fault {
@@ -9,6 +11,12 @@ namespace heal::fault {
 /// killed may have left is taken away by another one.
 class HeldFault : public Fault {
  public:
+  HeldFault(std::string_view kind, std::string_view summary, std::vector<ParamSpec> params)
+      : kind_(kind), summary_(summary), params_(std::move(params)) {}
+
+  std::string_view kind() const override { return kind_; }
+  std::string_view summary() const override { return summary_; }
+  const std::vector<ParamSpec>& params() const override { return params_; }
   Status check(const ContainerInfo& before) const override;
   Status resolve(const ContainerInfo& before, Recipe& recipe, const Site& site) const override;
   Status inject(const ContainerInfo& before, const Recipe& recipe, const Site& site) const override;
@@ -20,6 +28,10 @@ class HeldFault : public Fault {
   /// The kind that a holder that touches nothing is asked about before the lease is written. The mark: whether holders
   /// can be run here at all; what is not there yet (an image) is then no fault that cannot be undone.
   virtual std::string_view probed_as() const;
+
+ private:
+  const std::string_view kind_, summary_;
+  const std::vector<ParamSpec> params_;
 };
 
 /// Marks the fault of `recipe`, which the engine keeps up, with a holder that does nothing: its label tells of the

@@ -9,7 +9,6 @@
 
 #include "common/base/ids.h"
 #include "common/fault/held_fault.h"
-#include "common/fault/protection.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 
@@ -99,12 +98,13 @@ Result<std::unique_ptr<LeaseKeeper>> LeaseKeeper::open(LeaseTools tools, LeaseOp
   HEAL_TRY(auto leases, tools.store.leases());
   std::unique_ptr<LeaseKeeper> keeper(new LeaseKeeper(std::move(tools), std::move(options)));
   for (FaultLease& lease : leases)
-    keeper->take_over(std::move(lease));
+    keeper->take_over(std::move(lease), Found::kInLedger);
   return keeper;
 }
 
-void LeaseKeeper::take_over(FaultLease lease) {
+void LeaseKeeper::take_over(FaultLease lease, Found found) {
   Held held;
+  held.adopted = found == Found::kByMark;
   const SteadyTime now = tools_.clock.steady_now();
   held.due = held.settled = now;
   held.saved = true;
@@ -127,71 +127,12 @@ void LeaseKeeper::set_max_ttl(Duration ttl) {
   max_ttl_ = ttl;
 }
 
-Result<LeaseKeeper::Wish> LeaseKeeper::check_request(const FaultRequest& request) {
-  Wish wish;
-  wish.fault = find_fault(request.kind);
-  if (wish.fault == nullptr) {
-    return make_error(ErrorCode::kInvalid, "unknown fault \"{}\", expected one of {}", request.kind,
-                      fmt::join(fault_kinds(), ", "));
-  }
-  HEAL_TRY(wish.params, read_params(request.kind, wish.fault->params(), request.params));
-  HEAL_TRY_STATUS(wish.fault->check_params(wish.params));
-  MutexLock lock(mutex_);
-  wish.ttl = request.ttl.value_or(std::min(options_.default_ttl, max_ttl_));
-  if (wish.ttl <= 0s || wish.ttl > max_ttl_) {
-    return make_error(ErrorCode::kInvalid, "a fault may last from 1ms to {}, not {}", format_duration(max_ttl_),
-                      format_duration(wish.ttl));
-  }
-  if (request.target.kind != "container") {
-    return make_error(ErrorCode::kInvalid, "only containers can be broken, not {}", request.target.str());
-  }
-  return wish;
-}
-
 Status LeaseKeeper::check_free(const TargetId& target) {
   for (const auto& [id, held] : held_) {
     if (held.lease.target == target && !is_over(held.lease)) {
       return make_error(ErrorCode::kConflict, "fault {} ({}) is on {} already", id, held.lease.kind, target.str());
     }
   }
-  return {};
-}
-
-Result<std::shared_ptr<ContainerEngine>> LeaseKeeper::engine_of(const TargetId& target) const {
-  auto engine = tools_.engine(target.engine);
-  if (!engine) return make_error(ErrorCode::kNotFound, "no engine \"{}\" is configured", target.engine);
-  return engine;
-}
-
-Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, const std::stop_token& stop) {
-  HEAL_TRY(const auto engine, engine_of(request.target));
-  HEAL_TRY(auto info, engine->inspect(request.target.name, call_deadline(), stop));
-  HEAL_TRY_STATUS(check_may_break(info, options_.own_container));
-  HEAL_TRY_STATUS(find_fault(request.kind)->check(info));
-  return info;
-}
-
-Result<LeaseKeeper::Plan> LeaseKeeper::plan(const FaultRequest& request, const Wish& wish, const std::string& lease,
-                                            const std::stop_token& stop) {
-  Plan plan;
-  HEAL_TRY(plan.before, find_victim(request, stop));
-  plan.recipe = Recipe::of(plan.before);
-  plan.recipe.lease = lease;
-  plan.recipe.params = wish.params;
-  const auto resolve = [&](const Site& site) { return wish.fault->resolve(plan.before, plan.recipe, site); };
-  HEAL_TRY_STATUS(at_site(request.target, 0s, stop, resolve));
-  return plan;
-}
-
-Status LeaseKeeper::check(const FaultRequest& request, const std::stop_token& stop) {
-  HEAL_TRY(const Wish wish, check_request(request));
-  end_healed(request.target, stop);
-  {
-    MutexLock lock(mutex_);
-    HEAL_TRY_STATUS(check_free(request.target));
-  }
-  const std::string id = make_ulid(tools_.clock.now(), tools_.random.next(), tools_.random.next());
-  HEAL_TRY([[maybe_unused]] const Plan found, plan(request, wish, id, stop));
   return {};
 }
 
@@ -204,6 +145,7 @@ Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request, Dura
   lease.kind = request.kind;
   lease.target = request.target;
   lease.owner = request.owner;
+  lease.pages = request.pages;
   held.due = tools_.clock.steady_now() + ttl;
   held.busy = true;
   MutexLock lock(mutex_);
@@ -214,12 +156,22 @@ Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request, Dura
 }
 
 void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop) {
-  for (const std::string& id : unreverted(std::nullopt)) {
-    Claim claim(*this, id);
-    if (!claim.held || !claim.held->saved || claim.held->lease.target != target || is_over(claim.held->lease)) continue;
-    // Only what is gone already: an undo here would end a fault that somebody still wants.
-    if (verify_gone(*claim.held, stop)) (void)revert_claimed(*claim.held, stop);
+  std::vector<std::string> ids;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, held] : held_) {
+      if (held.saved && held.lease.target == target && !is_over(held.lease)) ids.push_back(id);
+    }
   }
+  for (const std::string& id : ids)
+    end_if_gone(id, stop);
+}
+
+void LeaseKeeper::end_if_gone(const std::string& id, const std::stop_token& stop) {
+  Claim claim(*this, id);
+  if (!claim.held || !claim.held->saved || is_over(claim.held->lease)) return;
+  // Only what is gone already: an undo here would end a fault that somebody still wants.
+  if (verify_gone(*claim.held, stop)) (void)revert_claimed(*claim.held, stop);
 }
 
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {

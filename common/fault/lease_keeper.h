@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "common/base/mutex.h"
 #include "common/base/result.h"
 #include "common/fault/fault.h"
+#include "common/fault/protection.h"
 #include "common/model/fault_lease.h"
 #include "common/port/alertmanager_api.h"
 #include "common/port/clock.h"
@@ -22,6 +24,12 @@
 
 namespace heal::fault {
 
+/// What a fault may come to for the others of its target's group.
+enum class BlastRadius {
+  kKeepTo,  ///< refused when one of them is under a fault or being healed, or too few would be left
+  kIgnore,
+};
+
 /// What somebody wants broken.
 struct FaultRequest {
   std::string kind;  ///< one of fault_kinds()
@@ -29,17 +37,22 @@ struct FaultRequest {
   std::optional<Duration> ttl;  ///< after it the fault is undone; absent: LeaseOptions::default_ttl
   std::string owner;            ///< who asks
   Params params = {};           ///< of the kind, see Fault::params()
+  InProduction in_production = InProduction::kRefuse;
+  BlastRadius blast_radius = BlastRadius::kKeepTo;
+  bool pages = false;  ///< people are called about what comes of it, see FaultLease::pages
 };
 
 struct LeaseOptions {
-  Duration default_ttl = 60s;   ///< never more than max_ttl
-  Duration max_ttl = 30min;     ///< at the beginning, see set_max_ttl()
-  Duration call_timeout = 30s;  ///< of one injection or one attempt to undo
-  Duration first_retry = 1s;    ///< after a failed undo; doubles up to max_retry
+  Duration default_ttl = 60s;        ///< never more than max_ttl
+  Duration max_ttl = kLongestFault;  ///< at the beginning, see set_max_ttl()
+  Duration call_timeout = 30s;       ///< of one injection or one attempt to undo
+  Duration first_retry = 1s;         ///< after a failed undo; doubles up to max_retry
   Duration max_retry = 30s;
   /// How long an engine may go on with an injection whose answer we did not get: until then an undone fault is looked
   /// at again before it counts as undone.
   Duration settle = 15s;
+  /// How often run() looks for faults whose lease is not known here: one list of each engine's containers.
+  Duration look_for_marks = 15s;
   std::string own_container;  ///< the container we run in, see check_may_break()
   /// True when the store is lost for good, as when its folder was removed: then an undone lease counts as reverted
   /// although that cannot be written. Absent: it never is.
@@ -62,6 +75,11 @@ struct LeaseTools {
   /// The names of the engines of the present configuration; no function: none are searched for faults whose lease is
   /// lost.
   std::function<std::vector<std::string>()> engines = {};
+  /// kRefused when the group of a container is not to lose it now. `broken`: what is under a fault, or about to be. No
+  /// function: groups are not known.
+  std::function<Status(const TargetId& target, const ContainerInfo& info, const std::set<TargetId>& broken,
+                       const std::stop_token& stop)>
+      check_group = {};
 };
 
 /// Breaks containers on purpose, for a bounded time. A lease is durable before anything is touched; the fault is undone
@@ -102,8 +120,9 @@ class LeaseKeeper {
   void run(const std::stop_token& stop);
   /// One pass of run(): undoes what is due now. Gives when the next one is.
   std::optional<SteadyTime> revert_due(const std::stop_token& stop);
-  /// Takes over the faults whose holders tell of a lease that is not known here, and removes holders that nobody needs
-  /// any more. run() does it at its begin, and again until every engine has answered. True when all have.
+  /// Takes over the faults whose holders tell of a lease that is not known here, ends those taken over that somebody
+  /// else has undone, and removes holders that nobody needs any more. run() does it at its begin and again and again: a
+  /// ledger can be lost while it is in use. True when every engine has answered.
   bool adopt_marks(const std::stop_token& stop);
 
  private:
@@ -112,15 +131,17 @@ class LeaseKeeper {
     SteadyTime due{};      ///< deadline, or the next attempt to undo
     SteadyTime settled{};  ///< from when on a verified undo is final
     Duration retry{};
-    bool saved = false;  ///< in the store
-    bool busy = false;   ///< a thread works on it
+    bool saved = false;    ///< in the store
+    bool adopted = false;  ///< found by its mark: somebody else may hold it too
+    bool busy = false;     ///< a thread works on it
   };
   class Claim;
 
   LeaseKeeper(LeaseTools tools, LeaseOptions options)
       : tools_(std::move(tools)), options_(std::move(options)), max_ttl_(options_.max_ttl) {}
 
-  void take_over(FaultLease lease);
+  enum class Found { kInLedger, kByMark };
+  void take_over(FaultLease lease, Found found);
   /// What was asked for, checked as far as can be without looking at anything.
   struct Wish {
     const Fault* fault = nullptr;
@@ -130,7 +151,10 @@ class LeaseKeeper {
   Result<Wish> check_request(const FaultRequest& request);
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
-  Result<ContainerInfo> find_victim(const FaultRequest& request, const std::stop_token& stop);
+  /// `lease`: the one that the container is to be broken under; "": none yet.
+  Result<ContainerInfo> find_victim(const FaultRequest& request, const std::string& lease, const std::stop_token& stop);
+  /// The targets that are under a fault, or about to be, but for that of `lease`. One that was healed is under none.
+  std::set<TargetId> broken_targets(const std::string& lease, const std::stop_token& stop);
   /// A new lease in held_, not saved and busy: for the Claim that adopts it.
   Result<Held> reserve(const FaultRequest& request, Duration ttl);
   /// The container as it is, and what it takes to break it and to undo that.
@@ -148,6 +172,9 @@ class LeaseKeeper {
   using UndoWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
   Status undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work);
   void adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop);
+  /// Of the leases on `engine` that were found by their marks, ends those whose mark and fault are gone.
+  void end_unmarked(const std::vector<ContainerInfo>& list, const std::string& engine, const std::stop_token& stop);
+  void end_if_gone(const std::string& id, const std::stop_token& stop);
   /// Of one call that begins now.
   Deadline call_deadline() HEAL_EXCLUDES(mutex_);
   Status undo_once(const Held& held, const std::stop_token& stop);

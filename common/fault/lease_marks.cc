@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/fault/held_fault.h"
@@ -10,8 +11,6 @@ namespace heal::fault {
 namespace {
 
 using State = FaultLease::State;
-
-constexpr Duration kAskAgain = 30s;
 
 /// The lease that a holder's label tells of. It was in force, whatever state it was written in.
 Result<FaultLease> lease_of(const ContainerInfo& holder) {
@@ -51,7 +50,26 @@ void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, 
     return;
   }
   (void)tools_.store.commit({PutLease{*lease}});
-  take_over(std::move(*lease));
+  take_over(std::move(*lease), Found::kByMark);
+}
+
+void LeaseKeeper::end_unmarked(const std::vector<ContainerInfo>& list, const std::string& engine,
+                               const std::stop_token& stop) {
+  std::set<std::string> marked;
+  for (const ContainerInfo& container : list) {
+    const auto lease = is_holder(container) ? lease_of(container) : Error(ErrorCode::kNotFound, "no mark");
+    if (lease) marked.insert(lease->id);
+  }
+  std::vector<std::string> unmarked;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, held] : held_) {
+      const bool is_known_by_mark = held.adopted && !held.busy && held.lease.target.engine == engine;
+      if (is_known_by_mark && held.lease.state != State::kReverted && !marked.contains(id)) unmarked.push_back(id);
+    }
+  }
+  for (const std::string& id : unmarked)
+    end_if_gone(id, stop);
 }
 
 bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
@@ -67,21 +85,25 @@ bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
     for (const ContainerInfo& container : *list) {
       if (is_holder(container)) adopt(container, name, stop);
     }
+    end_unmarked(*list, name, stop);
   }
   return all;
 }
 
 void LeaseKeeper::run(const std::stop_token& stop) {
-  bool all_asked = false;
+  SteadyTime look_at = tools_.clock.steady_now();
   while (!stop.stop_requested()) {
     std::stop_source wake;
     {
       MutexLock lock(mutex_);
       wake_ = wake;
     }
-    if (!all_asked) all_asked = adopt_marks(stop);
+    if (tools_.engines && tools_.clock.steady_now() >= look_at) {
+      (void)adopt_marks(stop);
+      look_at = tools_.clock.steady_now() + options_.look_for_marks;
+    }
     auto next = revert_due(stop).value_or(SteadyTime::max());
-    if (!all_asked) next = std::min(next, tools_.clock.steady_now() + kAskAgain);
+    if (tools_.engines) next = std::min(next, look_at);
     const std::stop_callback on_stop(stop, [&wake] { wake.request_stop(); });
     tools_.clock.sleep_until(next, wake.get_token());
   }

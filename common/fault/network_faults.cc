@@ -19,12 +19,7 @@ ParamSpec percent(std::string_view help, std::string_view fallback) {
 /// Rules and queues in the container's own network namespace.
 class NetworkFault : public HeldFault {
  public:
-  NetworkFault(std::string_view kind, std::string_view summary, std::vector<ParamSpec> params)
-      : kind_(kind), summary_(summary), params_(std::move(params)) {}
-
-  std::string_view kind() const override { return kind_; }
-  std::string_view summary() const override { return summary_; }
-  const std::vector<ParamSpec>& params() const override { return params_; }
+  using HeldFault::HeldFault;
 
   Status check(const ContainerInfo& before) const override {
     HEAL_TRY_STATUS(HeldFault::check(before));
@@ -34,10 +29,6 @@ class NetworkFault : public HeldFault {
     }
     return {};
   }
-
- private:
-  const std::string_view kind_, summary_;
-  const std::vector<ParamSpec> params_;
 };
 
 class Dependency : public NetworkFault {

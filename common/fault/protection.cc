@@ -30,7 +30,7 @@ bool is_monitoring(const ContainerInfo& container) {
          is_protected(to_lower(image_name(container.image))) || is_protected(container.name);
 }
 
-Status check_may_break(const ContainerInfo& container, const std::string& own_container) {
+Status check_may_break(const ContainerInfo& container, const std::string& own_container, InProduction in_production) {
   const auto refuse = [&](std::string_view why) {
     return make_error(ErrorCode::kRefused, "container {} may not be broken: {}", container.name, why);
   };
@@ -46,6 +46,11 @@ Status check_may_break(const ContainerInfo& container, const std::string& own_co
   if (is_protected(container.name)) return refuse("its name is that of a part of the monitoring");
   if (!own_container.empty() && container.id.starts_with(own_container)) {
     return refuse("it is the one this service runs in");
+  }
+  const bool is_in_production = to_lower(label_value(container.labels, "heal.environment")) == "production";
+  if (is_in_production && in_production == InProduction::kRefuse) {
+    return refuse(
+        "it is in production (label heal.environment): only --yes-really (yes_really in a request) breaks it");
   }
   return {};
 }

@@ -15,23 +15,15 @@ constexpr std::int64_t kGiB = 1 << 30;
 /// Told apart by what the holder is told; it keeps the bounds, where it can see what there is.
 class ResourceFault : public HeldFault {
  public:
-  ResourceFault(std::string_view kind, std::string_view summary, std::vector<ParamSpec> params)
-      : kind_(kind), summary_(summary), params_(std::move(params)) {}
+  using HeldFault::HeldFault;
 
-  std::string_view kind() const override { return kind_; }
-  std::string_view summary() const override { return summary_; }
-  const std::vector<ParamSpec>& params() const override { return params_; }
   Status check_params(const Params& params) const override {
-    if (kind_ == "disk" && !text_of(params, "path").starts_with('/')) {
+    if (kind() == "disk" && !text_of(params, "path").starts_with('/')) {
       return make_error(ErrorCode::kInvalid, "fault disk: path: expected an absolute path in the container, not \"{}\"",
                         text_of(params, "path"));
     }
     return {};
   }
-
- private:
-  const std::string_view kind_, summary_;
-  const std::vector<ParamSpec> params_;
 };
 
 ParamSpec whole(std::string_view name, std::string_view help, std::string_view fallback, std::int64_t most) {

@@ -9,6 +9,9 @@
 
 namespace heal {
 
+/// No fault is injected for longer, whatever is configured and asked for.
+inline constexpr Duration kLongestFault = std::chrono::minutes(30);
+
 /// A fault that we injected and must undo. Written before anything is touched.
 struct FaultLease {
   enum class State { kIntended, kApplied, kReverting, kReverted, kRevertFailed };
@@ -22,6 +25,7 @@ struct FaultLease {
   std::string original;    ///< JSON: the container's identity and state before
   std::string undo;        ///< JSON: what undo needs
   std::string last_error;  ///< of the last attempt to undo
+  bool pages = false;      ///< people are called about what comes of it; of other drills they are not told
 
   bool operator==(const FaultLease&) const = default;
 };

@@ -92,6 +92,7 @@ struct Incident {
   std::vector<std::string> episode_keys;  ///< the first one's, then the newest, kMostEpisodeKeys in all
   std::string requested_by;               ///< user of a manual heal; "" for automatic ones
   std::optional<std::int64_t> exit_code;  ///< of the process that ended, when that is what failed
+  std::string drill;                      ///< lease of the injected fault that it is about; "" when none was
   std::string failure_reason;             ///< why it failed, as far as the source or the engine knows; "" when unknown
 
   void add_episode(const std::string& key) {

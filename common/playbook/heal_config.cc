@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/model/fault_lease.h"
 #include "common/model/ip_address.h"
 #include "common/playbook/reading.h"
 
@@ -205,10 +206,18 @@ void read_defaults(const Value& value, HealConfig& out, std::optional<Value>& ro
   map.finish();
 }
 
+std::optional<Duration> as_fault_time(const Value& value) {
+  const auto read = config::as_positive_duration(value);
+  if (!read || *read <= kLongestFault) return read;
+  value.error(fmt::format("\"max_ttl\" must be at most {}", format_duration(kLongestFault)),
+              "a fault that must last longer is injected again");
+  return std::nullopt;
+}
+
 void read_faults(const Value& value, HealConfig& out) {
   MapReader map(value, "\"faults\"");
   map.optional("enabled", out.faults.enabled, config::as_bool);
-  map.optional("max_ttl", out.faults.max_ttl, config::as_positive_duration);
+  map.optional("max_ttl", out.faults.max_ttl, as_fault_time);
   map.optional("helper_image", out.faults.helper_image, config::as_nonempty_string);
   map.finish();
 }

@@ -42,14 +42,14 @@ std::string_view signal_of(std::int64_t exit_code) {
 }
 
 /// The newest fault that was injected into the run of the container that is in trouble.
-std::optional<WallTime> injected_at(const Clues& clues) {
-  std::optional<WallTime> newest;
+std::optional<FaultLease> injected_fault(const Clues& clues) {
+  std::optional<FaultLease> newest;
   for (const auto& lease : clues.leases) {
     if (lease.injected_at > clues.detected_at || lease.state == FaultLease::State::kReverted) continue;
     // A container that was started since has left that fault behind, healed before its lease ended.
     const auto& started_at = clues.container ? clues.container->started_at : std::nullopt;
     if (started_at && lease.injected_at < *started_at) continue;
-    if (!newest || lease.injected_at > *newest) newest = lease.injected_at;
+    if (!newest || lease.injected_at > newest->injected_at) newest = lease;
   }
   return newest;
 }
@@ -72,7 +72,8 @@ std::string death_reason(std::int64_t exit_code, bool oom_killed, const std::str
 Classification classify(const Clues& clues) {
   Classification out;
   out.type = type_of(clues);
-  out.failed_at = injected_at(clues);
+  out.drill = injected_fault(clues);
+  if (out.drill) out.failed_at = out.drill->injected_at;
   const bool has_not_begun = clues.container && clues.container->status == "created" && clues.container->exit_code != 0;
   if (clues.container && (is_dead(*clues.container) || has_not_begun)) {
     out.exit_code = clues.container->exit_code;

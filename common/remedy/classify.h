@@ -25,6 +25,7 @@ struct Classification {
   std::optional<WallTime> failed_at;
   std::optional<std::int64_t> exit_code;  ///< of a dead container, or of one that could not be started
   std::string reason;                     ///< why it died, as the engine tells; "" for a container that lives
+  std::optional<FaultLease> drill = {};   ///< the injected fault that it is about
 
   bool operator==(const Classification&) const = default;
 };

@@ -176,6 +176,7 @@ class Coordinator final : private Jobs {
   void page(const std::string& incident_id);
   Status record_page(const std::string& incident_id, const Alert& alert, const std::string& evidence,
                      const PageResult& result);
+  Status record_quiet(const std::string& incident_id, WallTime until);
   void count_page(const PageResult& result);
   void note_page(const std::string& incident_id, const PageResult& result);
   void end_pages();

@@ -176,6 +176,7 @@ Incident next_of(const Incident& old, const Origin& origin, const std::string& i
   fresh.message = fmt::format("another attempt at incident {}; nothing decided yet", old.id);
   fresh.requested_by = is_manual ? by : "";
   fresh.times.failed_at = old.times.failed_at;
+  fresh.drill = old.drill;
   fresh.times.detected_at = is_manual ? now : old.times.detected_at;
   return fresh;
 }

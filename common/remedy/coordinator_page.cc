@@ -28,6 +28,10 @@ void Coordinator::page(const std::string& incident_id) {
   submit(incident_id,
          [this, incident_id, since, subject = std::move(*subject), world = world_.get()](std::stop_token stop) {
            const EitherStop either(stop, drain_.get_token());
+           if (const auto until = quiet_until(subject.incident, store_, tools_.clock.now())) {
+             post_until_durable([&] { return record_quiet(incident_id, *until); }, stop);
+             return;
+           }
            std::string evidence;
            if (!subject.progress.has_evidence) evidence = gather_evidence(subject, *world, tools_, either.token());
            const Alert alert = page_alert(subject.incident, since, tools_.clock.now() + kPageLife);
@@ -64,6 +68,20 @@ Status Coordinator::record_page(const std::string& incident_id, const Alert& ale
   progress.is_mailed |= result.mailed && result.mailed->has_value();
   note_page(incident_id, result);
   progress.wake_at = tools_.clock.now() + (told.has_value() ? kPageRefresh : kPageRetry);
+  return {};
+}
+
+/// The alerts of a drill end with it, and its incident with them: then nobody has to know.
+Status Coordinator::record_quiet(const std::string& incident_id, WallTime until) {
+  const OpenIncident* open = ledger_.find(incident_id);
+  if (open == nullptr || open->incident.state != IncidentState::kEscalated) return {};
+  OpenIncident& edited = ledger_.edit(incident_id);
+  edited.progress.wake_at = until;
+  if (std::exchange(edited.progress.page_state, "withheld") == "withheld") return {};
+  ledger_.append(incident_id, "page",
+                 fmt::format("nobody is told: it is a drill (fault {}); HealFailed is posted if it is not over at {}",
+                             edited.incident.drill, format_rfc3339(until)),
+                 {{"result", "withheld"}, {"drill", edited.incident.drill}, {"until", to_json_value(until)}});
   return {};
 }
 

@@ -86,10 +86,23 @@ class Ruling {
     if (!open.incident.times.failed_at) open.incident.times.failed_at = dossier_->failed_at;
     if (!open.incident.exit_code) open.incident.exit_code = dossier_->exit_code;
     if (open.incident.failure_reason.empty()) open.incident.failure_reason = dossier_->failure_reason;
+    if (dossier_->drill && open.incident.drill.empty()) note_drill(open.incident, *dossier_->drill);
     if (dossier_->container && open.progress.container_id.empty()) open.progress.container_id = dossier_->container->id;
     if (dossier_->plan) open.progress.group = dossier_->plan->group;
     open.progress.wake_at.reset();
     if (dossier_->plan && !open.progress.ladder) open.progress.ladder = Ladder{dossier_->plan->escalate, 0, false};
+  }
+
+  void note_drill(Incident& incident, const FaultLease& lease) {
+    incident.drill = lease.id;
+    ledger_.append(id_, "drill",
+                   fmt::format("a drill: {} injected fault {} into it, until {}", printable(lease.owner, 100),
+                               lease.kind, format_rfc3339(lease.deadline)),
+                   {{"lease", lease.id},
+                    {"fault", lease.kind},
+                    {"owner", lease.owner},
+                    {"until", to_json_value(lease.deadline)},
+                    {"pages", lease.pages}});
   }
 
   /// What says no now may say yes later: as long as its alerts fire, an incident is held and asked again. Only a plan

@@ -180,7 +180,7 @@ class Intake {
   }
 
   static std::string_view before_what(const Incident& incident) {
-    if (incident.state == IncidentState::kEscalated) return "after a human was called";
+    if (incident.state == IncidentState::kEscalated) return "after it was handed to a human";
     return incident.times.acted_at ? "before anything more was done" : "before anything was done";
   }
 

@@ -256,6 +256,7 @@ class Investigation {
     dossier_.failed_at = result.failed_at;
     dossier_.exit_code = result.exit_code;
     dossier_.failure_reason = result.reason;
+    dossier_.drill = result.drill;
   }
 
   /// Of the steps that look before they act, only those that ask the engine again are looked at here: it has just

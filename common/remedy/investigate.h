@@ -68,6 +68,7 @@ struct Dossier {
   std::optional<WallTime> failed_at;
   std::optional<std::int64_t> exit_code;  ///< of a dead container
   std::string failure_reason;             ///< why it died; "" when the facts do not show it
+  std::optional<FaultLease> drill;        ///< the injected fault that it is about
   /// What the plan's first step found; absent when it might not run, or when looking would have to wait for others.
   std::optional<FirstLook> first_look;
 };

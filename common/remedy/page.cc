@@ -1,5 +1,6 @@
 #include "common/remedy/page.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,6 +22,11 @@ constexpr int kLogLines = 100;
 constexpr std::size_t kLogBytes = 16 << 10;
 constexpr std::string_view kOwnName = "HealFailed";
 constexpr std::string_view kOwnMark = "heal_incident";
+
+std::string headline(const Incident& incident) {
+  return fmt::format("{}{} on {} could not be healed", incident.drill.empty() ? "" : "drill: ", incident.name,
+                     incident.target ? incident.target->str() : "nothing");
+}
 
 /// A label value that any Alertmanager takes.
 std::string label_text(std::string_view text) {
@@ -52,14 +58,24 @@ Alert page_alert(const Incident& incident, WallTime starts_at, WallTime ends_at)
                   {std::string(kOwnMark), incident.id},
                   {"heal_playbook", label_text(incident.playbook)},
                   {"heal_target", incident.target ? label_text(incident.target->str()) : "none"}};
-  alert.annotations = {{"summary", label_text(fmt::format("{} on {} could not be healed", incident.name,
-                                                          incident.target ? incident.target->str() : "nothing"))},
+  if (!incident.drill.empty()) alert.labels.insert_or_assign("heal_drill", incident.drill);
+  alert.annotations = {{"summary", label_text(headline(incident))},
                        {"description", printable(to_valid_utf8(incident.message), 1000)},
                        {"reason", label_text(incident.reason)},
                        {"incident", fmt::format("healctl incidents show {}", incident.id)}};
   alert.starts_at = starts_at;
   alert.ends_at = ends_at;
   return alert;
+}
+
+std::optional<WallTime> quiet_until(const Incident& incident, Store& store, WallTime now) {
+  if (incident.drill.empty()) return std::nullopt;
+  const auto leases = store.leases();
+  if (!leases.has_value()) return std::nullopt;
+  const auto found =
+      std::find_if(leases->begin(), leases->end(), [&](const FaultLease& lease) { return lease.id == incident.drill; });
+  if (found == leases->end() || found->pages || now >= found->deadline + kDrillRest) return std::nullopt;
+  return found->deadline + kDrillRest;
 }
 
 bool is_own_alert(const Alert& alert) {
@@ -87,7 +103,7 @@ Status mail_page(const World& world, const Incident& incident, const Tools& tool
   MailText text;
   text.from = settings->from;
   text.to = settings->to;
-  text.subject = label_text(fmt::format("HealFailed: {} on {} could not be healed", incident.name, target));
+  text.subject = label_text("HealFailed: " + headline(incident));
   text.body = fmt::format(
       "{} on {} could not be healed, and no Alertmanager could be told.\n\n{}: {}\n\nPlaybook: {}\n"
       "healctl incidents show {}\n",

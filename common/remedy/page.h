@@ -18,10 +18,17 @@ inline constexpr Duration kPageLife = 5min;
 /// How long a human's incident stays open without an end of its alerts.
 inline constexpr Duration kPagePatience = 7 * 24h;
 
+/// How long after the end of an injected fault people are not told of what came of it: alerts take their time to
+/// resolve.
+inline constexpr Duration kDrillRest = 5min;
+
 /// The alert HealFailed about an incident that was handed to a human: labels alertname, severity, heal_incident,
-/// heal_playbook and heal_target, which stay the same while it lasts; the reason is an annotation. It fires until
-/// `ends_at`.
+/// heal_playbook and heal_target, and heal_drill when a fault was injected, which stay the same while it lasts; the
+/// reason is an annotation. It fires until `ends_at`.
 Alert page_alert(const Incident& incident, WallTime starts_at, WallTime ends_at);
+/// Until when nobody is told of the incident because it is a drill: one that did not ask for it, under a fault or just
+/// after it. Absent: people are told; from then on something is really wrong.
+std::optional<WallTime> quiet_until(const Incident& incident, Store& store, WallTime now);
 /// True for alerts that we post ourselves, those of alertmanager.alert included: they are no evidence of anything.
 bool is_own_alert(const Alert& alert);
 

@@ -82,7 +82,7 @@ struct Progress {
   std::string after_waits;              ///< the reason for which on_resolved has to wait; "" for none
   std::string ended_by;                 ///< what ended the evidence, once it did: see words::is_proof_of_health()
   std::optional<WallTime> paged_at;     ///< escalated: since when a human is being called
-  std::string page_state;               ///< "told", "mailed", "failed", or "" before the first try
+  std::string page_state;               ///< "told", "mailed", "failed", "withheld", or "" before the first try
   bool is_mailed = false;               ///< escalated: while no Alertmanager listened, a mail was taken
 
   /// Steps may change `targets` from now on; none is touched yet.

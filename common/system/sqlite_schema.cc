@@ -64,10 +64,12 @@ DROP INDEX incidents_playbook;
 CREATE INDEX incidents_playbook ON incidents(playbook, id) WHERE playbook <> '';
 )sql";
 
+constexpr std::string_view kVersion3 = "ALTER TABLE leases ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;";
+
 }  // namespace
 
 const std::vector<std::string_view>& schema_steps() {
-  static const std::vector<std::string_view> kSteps{kVersion1, kVersion2};
+  static const std::vector<std::string_view> kSteps{kVersion1, kVersion2, kVersion3};
   return kSteps;
 }
 

@@ -66,6 +66,7 @@ Json to_json(const Incident& incident) {
               {"plan_hash", incident.plan_hash},
               {"attempt", incident.attempt},
               {"requested_by", incident.requested_by},
+              {"drill", incident.drill},
               {"exit_code", incident.exit_code ? Json(*incident.exit_code) : Json()},
               {"failure_reason", incident.failure_reason},
               {"episodes", incident.episode_keys},
@@ -91,6 +92,8 @@ Result<Incident> incident_from_json(const Json& json, std::string_view at) {
   HEAL_TRY(incident.attempt, get_count(json, "attempt", at));
   HEAL_TRY(incident.requested_by, get_string(json, "requested_by", at));
   HEAL_TRY(incident.exit_code, get_optional_int(json, "exit_code", at));
+  HEAL_TRY(auto drill, get_optional_string(json, "drill", at));
+  incident.drill = std::move(drill).value_or("");
   HEAL_TRY(auto failure, get_optional_string(json, "failure_reason", at));
   incident.failure_reason = std::move(failure).value_or("");
   HEAL_TRY(incident.episode_keys, get_strings(json, "episodes", at));
@@ -161,7 +164,8 @@ Json to_json(const FaultLease& lease) {
               {"injected_at", to_json_value(lease.injected_at)},
               {"deadline", to_json_value(lease.deadline)},
               {"owner", lease.owner},
-              {"error", lease.last_error}};
+              {"error", lease.last_error},
+              {"pages", lease.pages}};
 }
 
 Result<FaultLease> lease_from_json(const Json& json, std::string_view at) {
@@ -179,6 +183,8 @@ Result<FaultLease> lease_from_json(const Json& json, std::string_view at) {
   HEAL_TRY(lease.deadline, get_time(json, "deadline", at));
   HEAL_TRY(lease.owner, get_string(json, "owner", at));
   HEAL_TRY(lease.last_error, get_string(json, "error", at));
+  HEAL_TRY(const auto pages, get_optional_bool(json, "pages", at));
+  lease.pages = pages.value_or(false);
   return lease;
 }
 

@@ -13,9 +13,10 @@ namespace heal {
 // takes back unchanged. Members that are unknown are ignored, so that a newer service can be read. Times are RFC 3339
 // in UTC with as many fraction digits as they need, or null.
 
-/// `{id, target, name, type, state, reason, message, playbook, plan_hash, attempt, requested_by, exit_code,
-/// failure_reason, episodes: [key…], times: {failed_at, detected_at, decided_at, acted_at, verified_at, resolved_at,
-/// closed_at}, mttd_seconds, mttr_seconds}`; `target` is null when there is none, the two last are null when unknown.
+/// `{id, target, name, type, state, reason, message, playbook, plan_hash, attempt, requested_by, drill,
+/// exit_code, failure_reason, episodes: [key…], times: {failed_at, detected_at, decided_at, acted_at, verified_at,
+/// resolved_at, closed_at}, mttd_seconds, mttr_seconds}`; `target` is null when there is none, the two last are null
+/// when unknown.
 Json to_json(const Incident& incident);
 /// Errors: kInvalid with the JSON pointer, beginning with `at`, of the member that is missing or wrong.
 Result<Incident> incident_from_json(const Json& json, std::string_view at = "");
@@ -30,8 +31,8 @@ Result<Episode> episode_from_json(const Json& json, std::string_view at = "");
 Json to_json(const TimelineEntry& entry);
 Result<TimelineEntry> entry_from_json(const Json& json, std::string_view at = "");
 
-/// `{id, fault, target, state, injected_at, deadline, owner, error}`: what a user may see. The undo recipe stays with
-/// us.
+/// `{id, fault, target, state, injected_at, deadline, owner, error, pages}`: what a user may see. The undo recipe stays
+/// with us.
 Json to_json(const FaultLease& lease);
 Result<FaultLease> lease_from_json(const Json& json, std::string_view at = "");
 

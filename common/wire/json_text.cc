@@ -130,6 +130,7 @@ std::string json_text(const Incident& incident) {
   constexpr std::size_t kUsualSize = 1024;
   JsonObjectText out(kUsualSize);
   out.number("attempt", static_cast<std::int64_t>(incident.attempt))
+      .text("drill", incident.drill)
       .raw("episodes", strings_text(incident.episode_keys));
   out.raw("exit_code", incident.exit_code ? std::to_string(*incident.exit_code) : "null");
   out.text("failure_reason", incident.failure_reason).text("id", incident.id).text("message", incident.message);

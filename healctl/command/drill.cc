@@ -109,6 +109,9 @@ class DrillRun final : public Command {
                          .value = "URL",
                          .help = "where queries are asked (default prometheus of healctl's configuration)",
                          .set = into(prometheus_)},
+                        {.names = "--yes-really",
+                         .help = "also break a target in production (label heal.environment=production)",
+                         .set = into(yes_really_)},
                         {.names = "--dry-run",
                          .help = "only look at the steady state, and ask whether the fault would be allowed",
                          .set = into(dry_run_)}},
@@ -127,6 +130,7 @@ class DrillRun final : public Command {
     if (!drill) return Exit::kFailed;
     Conductor conductor(
         context, *drill, prometheus_.empty() ? context.settings().prometheus : prometheus_,
+        yes_really_ ? fault::InProduction::kReally : fault::InProduction::kRefuse,
         [&](const DrillStage& stage) { show_stage(context, stage); },
         [&](const std::string& what, Duration since, Duration limit) { show_wait(context, what, since, limit); });
     context.say(fmt::format("drill {}: {}", drill->name, drill->summary));
@@ -209,7 +213,7 @@ class DrillRun final : public Command {
   }
 
   std::string file_, junit_, prometheus_;
-  bool dry_run_ = false;
+  bool dry_run_ = false, yes_really_ = false;
 };
 
 }  // namespace

@@ -94,6 +94,7 @@ class IncidentsShow final : public Command {
                   {"Playbook", incident.playbook},
                   {"Attempts", std::to_string(incident.attempt)}};
     if (!incident.requested_by.empty()) fields.push_back({"Asked for by", incident.requested_by});
+    if (!incident.drill.empty()) fields.push_back({"Drill", "of fault " + incident.drill});
     const auto& times = incident.times;
     for (const NamedTime& each : kIncidentTimes) {
       const auto& time = times.*each.time;

@@ -39,6 +39,15 @@ class SimulateDown final : public Command {
                   .value = "DURATION",
                   .help = "undo it after this long (default 60s)",
                   .set = into(for_)},
+                 {.names = "--ignore-blast-radius",
+                  .help = "also when another of its group is broken or being healed, or too few would be left",
+                  .set = into(ignore_blast_radius_)},
+                 {.names = "--yes-really",
+                  .help = "also in production (label heal.environment=production)",
+                  .set = into(yes_really_)},
+                 {.names = "--page",
+                  .help = "call people as usual when it cannot be healed; they are not told of other drills",
+                  .set = into(page_)},
                  {.names = "--dry-run", .help = "only say whether it would be allowed", .set = into(dry_run_)}},
                 direct_),
             .examples = {"healctl simulate-down container/local/nginx --fault pause --for 60s",
@@ -55,6 +64,9 @@ class SimulateDown final : public Command {
     if (const auto failed = reach_keeper(context, direct_, Binds::kAll)) return *failed;
     Json request{{"target", target_}, {"fault", fault_}, {"for", format_duration(*for_)}, {"by", asker(context)}};
     if (!params_.empty()) request["with"] = params_;
+    if (ignore_blast_radius_) request["ignore_blast_radius"] = true;
+    if (yes_really_) request["yes_really"] = true;
+    if (page_) request["page"] = true;
     if (dry_run_) request["dry_run"] = true;
     const auto answer = context.service().post("/faults", request);
     if (!answer) return context.fail(answer.error(), dry_run_ ? Purpose::kLook : Purpose::kChange);
@@ -111,7 +123,7 @@ class SimulateDown final : public Command {
   std::string target_, fault_ = "stop";
   std::map<std::string, std::string> params_;
   std::optional<Duration> for_ = 60s;
-  bool dry_run_ = false;
+  bool dry_run_ = false, ignore_blast_radius_ = false, yes_really_ = false, page_ = false;
   DirectOptions direct_;
 };
 

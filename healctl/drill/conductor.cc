@@ -37,10 +37,12 @@ std::string told(const Incident& incident) {
 
 }  // namespace
 
-Conductor::Conductor(Context& context, const Drill& drill, std::string prometheus, OnStage on_stage, OnWait on_wait)
+Conductor::Conductor(Context& context, const Drill& drill, std::string prometheus, InProduction in_production,
+                     OnStage on_stage, OnWait on_wait)
     : context_(context),
       drill_(drill),
       prometheus_(std::move(prometheus)),
+      in_production_(in_production),
       on_stage_(std::move(on_stage)),
       on_wait_(std::move(on_wait)) {}
 
@@ -175,6 +177,9 @@ Conductor::Next Conductor::inject(bool only_ask) {
                {"for", format_duration(drill_.lease)},
                {"by", asker(context_)}};
   if (!drill_.with.empty()) request["with"] = drill_.with;
+  if (drill_.ignore_blast_radius) request["ignore_blast_radius"] = true;
+  if (drill_.page) request["page"] = true;
+  if (in_production_ == InProduction::kReally) request["yes_really"] = true;
   if (only_ask) request["dry_run"] = true;
   const SteadyTime asked = context_.clock().steady_now();
   const WallTime asked_at = context_.clock().now();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/fault/protection.h"
 #include "common/model/fault_lease.h"
 #include "common/model/prom_sample.h"
 #include "common/wire/json_fwd.h"
@@ -37,10 +38,12 @@ struct DrillReport {
 /// lease by the service. Blocks; ends soon after the context's stop.
 class Conductor {
  public:
+  using InProduction = fault::InProduction;
   /// `on_stage` learns of each stage that has ended; `on_wait` of what is waited for, again and again.
   using OnStage = std::function<void(const DrillStage&)>;
   using OnWait = std::function<void(const std::string& what, Duration since, Duration limit)>;
-  Conductor(Context& context, const Drill& drill, std::string prometheus, OnStage on_stage, OnWait on_wait);
+  Conductor(Context& context, const Drill& drill, std::string prometheus, InProduction in_production, OnStage on_stage,
+            OnWait on_wait);
 
   DrillReport run();
   /// The steady state and whether the fault would be allowed; nothing is changed.
@@ -85,6 +88,7 @@ class Conductor {
   Context& context_;
   const Drill& drill_;
   const std::string prometheus_;
+  const InProduction in_production_;
   const OnStage on_stage_;
   const OnWait on_wait_;
   DrillReport report_;

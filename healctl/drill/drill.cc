@@ -95,6 +95,8 @@ void read_fault(const Value& value, Drill& out) {
   map.required("target", out.target, as_target);
   map.required("kind", out.fault, as_fault_kind);
   map.optional("for", out.lease, config::as_positive_duration);
+  map.optional("ignore_blast_radius", out.ignore_blast_radius, config::as_bool);
+  map.optional("page", out.page, config::as_bool);
   const auto with = map.find("with");
   const auto params = with ? config::as_string_map(*with) : std::nullopt;
   if (params) out.with = {params->begin(), params->end()};

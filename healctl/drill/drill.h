@@ -33,6 +33,8 @@ struct Drill {
   TargetId target;
   std::string fault;
   std::map<std::string, std::string> with;  ///< the fault's parameters
+  bool ignore_blast_radius = false;         ///< break it whatever becomes of its group
+  bool page = false;                        ///< people are called as usual when it cannot be healed
   Duration lease = 2min;                    ///< the service undoes the fault after that, whatever becomes of us
   std::vector<std::string> alerts;          ///< one of them must reach the service; none: any evidence will do
   Duration alert_within = 30s;              ///< since the fault, as all that follows

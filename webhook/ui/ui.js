@@ -112,7 +112,7 @@ const cell = (label, content, kind) =>
 
 const title = (incident) =>
   el("td", {}, el("a", { href: "#/incidents/" + encodeURIComponent(incident.id) }, incident.target || incident.name),
-    incident.target ? el("span", { class: "sub" }, incident.name) : null);
+    incident.target ? el("span", { class: "sub" }, incident.name + (incident.drill ? " · drill" : "")) : null);
 
 function table(heads, rows, empty) {
   if (!rows.length) return el("div", { class: "sheet" }, el("p", { class: "empty" }, empty));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
+#include <cstring>
 #include <netinet/in.h>
 #include <optional>
 #include <poll.h>
@@ -95,8 +96,8 @@ std::string ask(const std::string& address, std::uint16_t port, Duration patienc
   return text.substr(0, text.find('\r'));
 }
 
-/// How many of 400 datagrams that the container sends at once to the host arrive there.
-int arriving(BareVictim& victim) {
+/// Which of 400 datagrams that the container sends at once to the host arrive there, in their order there.
+std::vector<int> arrivals(BareVictim& victim) {
   constexpr int kSent = 400;
   const ScopedFd receiver(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in to{};
@@ -105,23 +106,30 @@ int arriving(BareVictim& victim) {
   socklen_t size = sizeof to;
   REQUIRE(::getsockname(receiver.get(), reinterpret_cast<sockaddr*>(&to), &size) == 0);
   ::inet_pton(AF_INET, victim.gateway().c_str(), &to.sin_addr);
-  const std::string text(1200, 'x');
-  int arrived = 0;
+  std::string text(1200, 'x');
+  std::vector<int> arrived;
   const auto drain = [&](int patience) {
     pollfd file{receiver.get(), POLLIN, 0};
     std::string into(2048, '\0');
-    while (::poll(&file, 1, patience) > 0 && ::recv(receiver.get(), into.data(), into.size(), 0) > 0)
-      ++arrived;
+    while (::poll(&file, 1, patience) > 0 && ::recv(receiver.get(), into.data(), into.size(), 0) > 0) {
+      arrived.emplace_back();
+      std::memcpy(&arrived.back(), into.data(), sizeof(int));
+    }
   };
   in_network_of(victim.look().pid, [&] {
     const ScopedFd sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     for (int i = 0; i < kSent; ++i) {
+      std::memcpy(text.data(), &i, sizeof i);
       (void)::sendto(sender.get(), text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
       drain(0);
     }
   });
   drain(100);
   return arrived;
+}
+
+std::size_t arriving(BareVictim& victim) {
+  return arrivals(victim).size();
 }
 
 /// A container that is broken, and one that it needs and is watched by, both serving.
@@ -170,6 +178,25 @@ std::vector<Kind> kinds() {
          return scene.asked_from(scene.other, scene.victim) == "nothing" && from_host(scene) == "hello";
        }},
       kBandwidth,
+  };
+}
+
+/// What netem does, where the kernel has it.
+std::vector<Kind> netem_kinds() {
+  const auto is_late = [](Scene& scene) {
+    const SteadyTime asked = scene.victim.clock.steady_now();
+    (void)ask(scene.victim.address(), 80, 5s);
+    return scene.victim.clock.steady_now() - asked >= 2s;
+  };
+  const auto is_in_disorder = [](Scene& scene) {
+    const auto order = arrivals(scene.victim);
+    return !std::is_sorted(order.begin(), order.end());
+  };
+  return {
+      {"latency", {{"delay", "2s"}}, is_late},
+      {"corrupt", {{"percent", "50"}}, [](Scene& scene) { return arriving(scene.victim) < 300; }},
+      {"duplicate", {{"percent", "100"}}, [](Scene& scene) { return arriving(scene.victim) > 500; }},
+      {"reorder", {{"percent", "25"}, {"delay", "20ms"}}, is_in_disorder},
   };
 }
 
@@ -292,6 +319,29 @@ TEST_CASE("a fault whose ledger was wiped is found by its holder's label, and un
   });
 }
 
+TEST_CASE("a fault whose ledger was lost while a keeper runs is found by it, and undone") {
+  test::need_engine();
+  Scene scene;
+  MemoryStore empty;
+  LeaseOptions options;
+  options.look_for_marks = 200ms;
+  auto running = LeaseKeeper::open(scene.victim.tools(empty), options).value();
+  const std::jthread loop([&](const std::stop_token& stop) { running->run(stop); });
+  const auto knows = [&](const FaultLease& lease, State state) {
+    const auto found = running->list();
+    return std::any_of(found.begin(), found.end(),
+                       [&](const FaultLease& each) { return each.id == lease.id && each.state == state; });
+  };
+  for (const Kind& kind : ways()) {
+    with_one(scene, kind, 4s, [&](Scene&, const Kind&, const FaultLease& lease) {
+      CHECK(scene.victim.comes([&] { return knows(lease, State::kApplied); }));
+      CHECK(scene.victim.comes([&] { return knows(lease, State::kReverted); }));
+      CHECK_FALSE(has_holder(scene.victim, lease.id));
+    });
+  }
+  is_whole(scene);
+}
+
 void is_found_by_its_mark(BareVictim& victim, const std::string& network, const std::string& kind) {
   CAPTURE(kind);
   const auto lease = victim.keeper()->inject({kind, victim.target(), 6s, "test"}, {}).value();
@@ -369,23 +419,27 @@ TEST_CASE("a container without an address of its own is refused the faults of ne
   }
 }
 
-TEST_CASE("what the kernel cannot do is refused before anything is touched") {
+TEST_CASE("netem's faults are seen where the kernel has it, and are refused before anything is touched elsewhere") {
   test::need_engine();
-  test::NamedNetwork network;
-  BareVictim victim({"--network", network.name});
-  auto keeper = victim.keeper();
-  for (const std::string kind : {"latency", "corrupt", "duplicate", "reorder"}) {
-    const auto lease = keeper->inject({kind, victim.target(), 60s, "test"}, {});
-    if (lease) {
-      // This kernel can.
-      CHECK(keeper->revert(lease->id, {}).value().state == State::kReverted);
+  Scene scene;
+  auto keeper = scene.victim.keeper();
+  for (const Kind& kind : netem_kinds()) {
+    CAPTURE(kind.kind);
+    const FaultRequest request{kind.kind, scene.victim.target(), 60s, "test", kind.params};
+    const auto possible = keeper->check(request, {});
+    if (possible) {
+      comes_and_goes(scene, kind);
       continue;
     }
-    CHECK(lease.error().code() == ErrorCode::kRefused);
-    CHECK(lease.error().message() ==
-          fmt::format("fault {}: the kernel of this engine's machine has no netem (module sch_netem)", kind));
-    CHECK(victim.store.leases().value().empty());
+    const auto refused = keeper->inject(request, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK(refused.error().message() ==
+          fmt::format("fault {}: the kernel of this engine's machine has no netem (module sch_netem)", kind.kind));
+    CHECK(scene.victim.store.leases().value().empty());
+    CHECK_FALSE(kind.is_there(scene));
   }
+  is_whole(scene);
 }
 
 TEST_CASE("an image for holders that the engine does not have is found out before anything is written") {

@@ -58,7 +58,7 @@ TEST_CASE("a store of a newer schema is refused and left as it is") {
   const auto file = (folder.path() / "heal.db").string();
   REQUIRE(Connection::open(file, Connection::Mode::kReadWrite).value()->execute("PRAGMA user_version = 99"));
   CHECK(failure(folder.path()) ==
-        fmt::format("conflict: store {}: the store has schema version 99, this program knows versions up to 2: use the "
+        fmt::format("conflict: store {}: the store has schema version 99, this program knows versions up to 3: use the "
                     "newer program",
                     folder.path().string()));
   CHECK(Connection::open(file, Connection::Mode::kReadOnly).value()->number("PRAGMA user_version").value() == 99);

@@ -183,6 +183,28 @@ TEST_CASE("why a human was called, and how that ended") {
   }
 }
 
+TEST_CASE("why no human was called about a drill, and how that ended") {
+  Rig rig(kHelpless);
+  const Alert alert = rig.fire();
+  rig.clock.advance(1s);
+  FaultLease lease;
+  lease.id = "01J8ZQ4T9M5V6W7X8Y9ZABCDEF";
+  lease.kind = "kill";
+  lease.target = {"container", "local", "nginx"};
+  lease.state = FaultLease::State::kApplied;
+  lease.injected_at = rig.clock.now();
+  lease.deadline = rig.clock.now() + 60s;
+  lease.owner = "ops";
+  REQUIRE(rig.store->commit({PutLease{lease}}));
+  rig.engine->crash("nginx", 137);
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  run_to_human(rig);
+  check_golden("drill", explained(rig));
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
+  rig.run_to(IncidentState::kClosed);
+  check_golden("drill_resolved", explained(rig));
+}
+
 TEST_CASE("why a human was called: it was well for a short time only") {
   Rig rig(std::string(kRestartPlaybook) + "escalate: [page]\n");
   break_it(rig);

@@ -27,6 +27,7 @@ TEST_CASE("what may be broken opted in and is no part of the monitoring") {
     ContainerInfo info;
     std::string own;
     std::string refusal;
+    InProduction in_production = InProduction::kRefuse;
   };
   const auto c = GENERATE(values<Case>({
       {container("demo_nginx_1", "promheal-demo/nginx:local", kAllowed), "", ""},
@@ -44,9 +45,15 @@ TEST_CASE("what may be broken opted in and is no part of the monitoring") {
       {container("heal-webhook", "x", kAllowed), "", "its name is that of a part of the monitoring"},
       {container("x", "x", kAllowed), "aabbccddeeff", "it is the one this service runs in"},
       {container("x", "x", kAllowed), "bbccddeeff00", ""},
+      {container("x", "x", allowed_with("heal.environment", "Production")), "",
+       "it is in production (label heal.environment): only --yes-really (yes_really in a request) breaks it"},
+      {container("x", "x", allowed_with("heal.environment", "production")), "", "", InProduction::kReally},
+      {container("x", "x", {{"heal.environment", "production"}}), "", "it has no label heal.simulate=allow",
+       InProduction::kReally},
+      {container("x", "x", allowed_with("heal.environment", "staging")), "", ""},
   }));
   CAPTURE(c.info.name, c.info.image, c.refusal);
-  const auto status = check_may_break(c.info, c.own);
+  const auto status = check_may_break(c.info, c.own, c.in_production);
   CHECK((status ? "" : status.error().str()) ==
         (c.refusal.empty() ? "" : "container " + c.info.name + " may not be broken: " + c.refusal));
 }

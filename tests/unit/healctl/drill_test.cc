@@ -355,6 +355,18 @@ TEST_CASE("a Prometheus that is no URL is refused before anything is looked at")
   CHECK(drill.bench.http.requests().empty());
 }
 
+TEST_CASE("what a drill may do beyond the usual stands in its file, and production in the command") {
+  std::string text = kDrill;
+  text.replace(text.find("for: 3m"), 7, "for: 3m, ignore_blast_radius: true, page: true");
+  DrillBench drill(text);
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults",
+                      [](const auto&) { return HttpAnswer::of(200, R"({"dry_run":true,"allowed":true})"); });
+  CHECK(drill.run({"--dry-run", "--yes-really"}).exit == Exit::kDone);
+  CHECK(
+      drill.bench.last_request().body ==
+      R"({"by":"ada","dry_run":true,"fault":"kill","for":"3m","ignore_blast_radius":true,"page":true,"target":"container/local/nginx","yes_really":true})");
+}
+
 TEST_CASE("a report for CI names every stage") {
   DrillBench drill;
   const auto file = std::filesystem::temp_directory_path() / ("junit-" + std::to_string(getpid()) + ".xml");

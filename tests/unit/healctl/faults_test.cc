@@ -73,6 +73,15 @@ TEST_CASE("simulate-down passes the parameters of a fault on, and says before it
         "hint: see \"healctl simulate-down --help\"\n");
 }
 
+TEST_CASE("what a fault may do beyond the usual is said in so many words") {
+  Bench bench;
+  bench.on("POST", "/faults", 201, fault_of(FaultLease::State::kApplied));
+  CHECK(bench.run({"simulate-down", kTarget, "--ignore-blast-radius", "--yes-really", "--page"}).exit == Exit::kDone);
+  CHECK(
+      bench.last_request().body ==
+      R"({"by":"ada","fault":"stop","for":"1m","ignore_blast_radius":true,"page":true,"target":"container/local/nginx","yes_really":true})");
+}
+
 TEST_CASE("a fault that the service refuses exits 4 with its reason") {
   Bench bench;
   bench.on("POST", "/faults", 403, R"({"error":{"code":"refused","message":"nginx lacks heal.simulate=allow"}})");

@@ -30,14 +30,15 @@ FaultLease lease_of(WallTime injected_at) {
 TEST_CASE("an injected fault tells when the trouble began") {
   Clues clues = paused_web();
   CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", std::nullopt, std::nullopt, ""});
-  clues.leases = {lease_of(time_at(98))};
-  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", time_at(98), std::nullopt, ""});
+  clues.leases = {lease_of(time_at(90)), lease_of(time_at(98)), lease_of(time_at(101))};
+  CHECK(classify(clues) == Classification{"HEALTH_CHECK_FAILURE", time_at(98), std::nullopt, "", clues.leases[1]});
 }
 
 TEST_CASE("a fault that the container has left behind by a restart tells nothing") {
   Clues clues = paused_web();
   clues.leases = {lease_of(time_at(-5))};
   CHECK(classify(clues).failed_at == std::nullopt);
+  CHECK(classify(clues).drill == std::nullopt);
   clues.container->status = "exited";
   clues.container->exit_code = 137;
   clues.container->finished_at = time_at(99);

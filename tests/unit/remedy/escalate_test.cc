@@ -131,6 +131,78 @@ TEST_CASE("who can be told by Alertmanager is not mailed") {
   CHECK(rig.mailer.taken().empty());
 }
 
+/// An injected fault breaks nginx, and no playbook helps.
+FaultLease break_on_purpose(Rig& rig, bool pages) {
+  rig.clock.advance(1s);
+  FaultLease lease;
+  lease.id = "01FAULT";
+  lease.kind = "kill";
+  lease.target = {"container", "local", "nginx"};
+  lease.state = FaultLease::State::kApplied;
+  lease.injected_at = rig.clock.now();
+  lease.deadline = rig.clock.now() + 60s;
+  lease.owner = "ops";
+  lease.pages = pages;
+  REQUIRE(rig.store->commit({PutLease{lease}}));
+  break_it(rig);
+  return lease;
+}
+
+std::string messages(Rig& rig, const std::string& id, const std::string& kind) {
+  std::string out;
+  for (const auto& entry : rig.timeline(id))
+    if (entry.kind == kind) out += entry.message + "\n";
+  return out;
+}
+
+TEST_CASE("people are not told of a drill, unless it is not over some time after its fault") {
+  Rig rig(book("restart-container", kLookOnly, "page"));
+  FaultLease lease = break_on_purpose(rig, false);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const Incident escalated = rig.run_to(IncidentState::kEscalated);
+  CHECK(escalated.drill == lease.id);
+  CHECK(escalated.times.failed_at == lease.injected_at);
+  CHECK(messages(rig, escalated.id, "drill") ==
+        fmt::format("a drill: ops injected fault kill into it, until {}\n", format_rfc3339(lease.deadline)));
+  rig.run_until([&] { return count_of(rig.kinds(escalated.id), "page") == 1; });
+  const WallTime quiet_until = lease.deadline + kDrillRest;
+  CHECK(messages(rig, escalated.id, "page") ==
+        fmt::format("nobody is told: it is a drill (fault 01FAULT); HealFailed is posted if it is not over at {}\n",
+                    format_rfc3339(quiet_until)));
+  lease.state = FaultLease::State::kReverted;
+  REQUIRE(rig.store->commit({PutLease{lease}}));
+  rig.kill();
+  rig.start();
+  rig.run_until([&] { return !pages(rig).empty(); });
+  CHECK(rig.clock.now() >= quiet_until);
+  CHECK(label_value(pages(rig).front().labels, "heal_drill") == lease.id);
+  CHECK(label_value(pages(rig).front().annotations, "summary") ==
+        "drill: NginxDown on container/local/nginx could not be healed");
+  CHECK(count_of(rig.kinds(escalated.id), "page") == 2);
+}
+
+TEST_CASE("the incident of a drill that is over in time is closed, and nobody was told") {
+  Rig rig(book("restart-container", kLookOnly, "page"));
+  break_on_purpose(rig, false);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  const Incident escalated = rig.run_to(IncidentState::kEscalated);
+  rig.run_until([&] { return count_of(rig.kinds(escalated.id), "page") == 1; });
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)}))->accepted == 1);
+  CHECK(rig.newest().state == IncidentState::kClosed);
+  CHECK(rig.newest().drill == "01FAULT");
+  CHECK(pages(rig).empty());
+}
+
+TEST_CASE("a drill that asks for it reaches people at once") {
+  Rig rig(book("restart-container", kLookOnly, "page"));
+  const FaultLease lease = break_on_purpose(rig, true);
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.run_until([&] { return !pages(rig).empty(); });
+  CHECK(rig.clock.now() < lease.deadline);
+  CHECK(label_value(pages(rig).front().labels, "heal_drill") == lease.id);
+}
+
 TEST_CASE("more evidence on an escalated target is the human's: nothing is done by itself") {
   Rig rig(book("restart-container", kLookOnly, "page"));
   break_it(rig);

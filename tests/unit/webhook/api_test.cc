@@ -37,9 +37,9 @@ TEST_CASE("incidents are listed newest first, filtered, and paged") {
   CHECK(all["incidents"][1]["id"] == first);
   CHECK(all["next_cursor"].is_null());
   CHECK(members_of(all["incidents"][0]) ==
-        std::vector<std::string>{"attempt", "episodes", "exit_code", "failure_reason", "id", "message", "mttd_seconds",
-                                 "mttr_seconds", "name", "plan_hash", "playbook", "reason", "requested_by", "state",
-                                 "target", "times", "type"});
+        std::vector<std::string>{"attempt", "drill", "episodes", "exit_code", "failure_reason", "id", "message",
+                                 "mttd_seconds", "mttr_seconds", "name", "plan_hash", "playbook", "reason",
+                                 "requested_by", "state", "target", "times", "type"});
   const Json page = service.get_json("/api/v1/incidents?limit=1");
   CHECK(page["incidents"][0]["id"] == second);
   CHECK(page["next_cursor"] == second);
@@ -281,6 +281,36 @@ TEST_CASE("faults are injected, listed and undone through the service") {
   CHECK(service.engine->inspect("nginx", service.clock->deadline_in(1s), {})->running());
   CHECK(service.metric("heal_fault_active{fault=\"stop\"}") == "0");
   CHECK(parse_json(service.post("/api/v1/faults/revert", R"({"all": true})").body).value()["faults"].is_array());
+}
+
+TEST_CASE("one member of a group is broken at a time, unless a request says otherwise") {
+  Service service;
+  for (const char* name : {"web1", "web2", "shop"}) {
+    SimContainer member;
+    member.name = name;
+    member.labels = {{"heal.enable", "true"}, {"heal.group", "web"}, {"heal.simulate", "allow"}};
+    if (member.name == "shop") member.labels["heal.environment"] = "production";
+    service.engine->add(member);
+  }
+  REQUIRE(service.start().has_value());
+  const auto post = [&](const std::string& name, const std::string& more) {
+    return service.post("/api/v1/faults",
+                        R"({"fault": "pause", "target": "container/local/)" + name + "\"" + more + "}");
+  };
+  REQUIRE(post("web1", "").status == 201);
+  const Reply refused = post("web2", "");
+  CHECK(refused.status == 409);
+  CHECK(body_of(refused)["error"]["message"] ==
+        "group web: container/local/web1 is under a fault: only --ignore-blast-radius (ignore_blast_radius in a "
+        "request) breaks container/local/web2");
+  CHECK(post("web2", R"(, "dry_run": true)").status == 409);
+  CHECK(post("web2", R"(, "ignore_blast_radius": true)").status == 201);
+  CHECK(post("nginx", "").status == 201);
+  REQUIRE(service.post("/api/v1/faults/revert", R"({"all": true})").status == 200);
+  CHECK(post("shop", "").status == 409);
+  const Reply meant = post("shop", R"(, "yes_really": true, "page": true)");
+  CHECK(meant.status == 201);
+  CHECK(body_of(meant)["fault"]["pages"] == true);
 }
 
 TEST_CASE("faults that heal.yml does not allow are refused") {

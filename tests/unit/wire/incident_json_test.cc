@@ -26,6 +26,7 @@ Incident full_incident() {
   incident.times = {at(100), at(102, 500'000'000), at(103), at(104), at(107, 1), std::nullopt, std::nullopt};
   incident.episode_keys = {"am:1:2", "am:3:4"};
   incident.requested_by = "ops";
+  incident.drill = "01HFAULT";
   incident.exit_code = 137;
   incident.failure_reason = "exit code 137 (SIGKILL), out of memory";
   return incident;
@@ -34,7 +35,7 @@ Incident full_incident() {
 TEST_CASE("an incident is shown with its times and what they tell") {
   CHECK(
       dump(to_json(full_incident())) ==
-      R"({"attempt":1,"episodes":["am:1:2","am:3:4"],"exit_code":137,)"
+      R"({"attempt":1,"drill":"01HFAULT","episodes":["am:1:2","am:3:4"],"exit_code":137,)"
       R"("failure_reason":"exit code 137 (SIGKILL), out of memory","id":"01HZX","message":"health check passed twice",)"
       R"("mttd_seconds":2.5,"mttr_seconds":4.500000001,"name":"NginxDown","plan_hash":"ab12",)"
       R"("playbook":"restart-container","reason":"verified","requested_by":"ops","state":"recovered",)"
@@ -75,9 +76,17 @@ TEST_CASE("incidents, episodes, entries and leases come back as they were") {
   const TimelineEntry entry{7, at(5, 6), "01HZX", "decision", "allowed", R"({"guards":[1,2]})"};
   CHECK(entry_from_json(to_json(entry)).value() == entry);
 
-  const FaultLease lease{
-      "01F", "pause", {"container", "local", "web"}, FaultLease::State::kRevertFailed, at(1), at(61), "ops",
-      "",    "",      "engine not reachable"};
+  const FaultLease lease{"01F",
+                         "pause",
+                         {"container", "local", "web"},
+                         FaultLease::State::kRevertFailed,
+                         at(1),
+                         at(61),
+                         "ops",
+                         "",
+                         "",
+                         "engine not reachable",
+                         true};
   CHECK(lease_from_json(to_json(lease)).value() == lease);
 }
 
@@ -86,7 +95,7 @@ TEST_CASE("a user does not see the undo recipe of a lease") {
   CHECK(
       dump(to_json(lease)) ==
       R"({"deadline":"1970-01-01T00:01:01Z","error":"","fault":"stop","id":"01F","injected_at":"1970-01-01T00:00:01Z",)"
-      R"("owner":"ops","state":"intended","target":"container/local/web"})");
+      R"("owner":"ops","pages":false,"state":"intended","target":"container/local/web"})");
 }
 
 TEST_CASE("entry data that is not an object is shown as text") {

@@ -36,6 +36,7 @@ TEST_CASE("an incident is written as dump() writes it") {
   full.episode_keys = {"am:1", kOdd};
   full.requested_by = "ops";
   full.exit_code = -137;
+  full.drill = "01F";
   full.failure_reason = "out of memory";
   const Incident& incident = GENERATE(false, true) ? full : bare;
   CHECK(json_text(incident) == dump(to_json(incident)));
