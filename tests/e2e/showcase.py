@@ -10,6 +10,21 @@ import urllib.request
 import stack as e2e
 
 PROFILES = ("api", "failover", "exporters")
+# What is to be failed over is told to heal-webhook's other address.
+FAILOVER_ROUTE = """
+  routes:
+    - receiver: failover
+      matchers: ['alertname="onprem_down"']
+      group_wait: 0s
+      group_interval: 100ms
+"""
+FAILOVER_RECEIVER = """
+receivers:
+  - name: failover
+    webhook_configs:
+      - url: http://heal-webhook:9095/failover
+        http_config: {basic_auth: {username: alertmanager, password_file: /run/secrets/ingest_password}}
+"""
 
 
 class Showcase(e2e.Stack):
@@ -39,9 +54,15 @@ class Showcase(e2e.Stack):
         for path in (config / "heal.yml", config / "playbooks/failover.yml"):
             e2e.edit(path, r"container/local/([a-z][\w-]*)", rf"container/local/{self.prefix}\1")
         e2e.edit(config / "exporter.yml", r"/watched/", f"/watched/{self.prefix}")
+        e2e.edit(config / "actuator.yml", r"verbs: \[recreate\]", "verbs: [recreate, update]")  # no playbook of the showcase's updates
         etc = {"volumes": [f"{config}:/etc/heal:ro"]}
+        alertmanager = self.work / "alertmanager"
+        shutil.copytree(e2e.ROOT / "alertmanager/fast", alertmanager)
+        e2e.edit(alertmanager / "alertmanager.yml", r"\n  routes:\n", FAILOVER_ROUTE)
+        e2e.edit(alertmanager / "alertmanager.yml", r"\nreceivers:\n", FAILOVER_RECEIVER)
         self._write_override({
             "prometheus": {"volumes": [f"{prometheus}:/etc/prometheus:ro", f"{more}:/etc/prometheus-more:ro"]},
+            "alertmanager": {"volumes": [f"{alertmanager}:/etc/alertmanager:ro"]},
             "heal-webhook": etc, "heal-exporter": etc, "heal-actuator": etc})
 
     def reload(self):

@@ -4,25 +4,28 @@ nobody touches it, and it must be healed and recorded as they promise.
 Run by ctest (label showcase) or by hand: python3 tests/e2e/showcase_test.py [-v] [Failover.test_…]
 """
 
+import contextlib
 import json
 import os
 import re
-import shutil
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
+import engine_events
+import senders
 import stack as e2e
+from scenario import WITHIN, Scenario
 from showcase import Client, Showcase
 
 STACK = None
-WITHIN = 60
-OVER_BADLY = {"suppressed", "unmatched", "failed", "escalated", "interrupted", "cancelled", "stale"}
 
 
 def setUpModule():
     global STACK
-    STACK = Showcase()
+    Scenario.stack = STACK = Showcase()
     try:
         STACK.start()
         STACK.docker("stop", "-t", "1", STACK.prefix + "cloud")
@@ -39,77 +42,78 @@ def tearDownModule():
         STACK.stop()
 
 
-class Scenario(unittest.TestCase):
-    maxDiff = None
-    container = "nginx"
+class Services(unittest.TestCase):
+    """What the compose files promise of each service, as the engine has it."""
+
+    def test_each_is_well_and_has_limits(self):
+        by_name = STACK.docker("ps", "--filter", f"label=com.docker.compose.project={STACK.project}", "--format", "{{.Names}}").split()
+        names = {name.removeprefix(STACK.prefix) for name in by_name}
+        self.assertLessEqual({*STACK.LOGGED, "protected"} - {"cloud"}, names)
+        for name in sorted(names):
+            with self.subTest(container=name):
+                host = STACK.inspect(name)["HostConfig"]
+                self.assertTrue(host["NanoCpus"] and host["Memory"] and host["PidsLimit"], host)
+                if name != "nginx-exporter":  # nothing in its image could ask
+                    e2e.wait_for("it to be healthy", lambda: STACK.inspect(name)["State"]["Health"]["Status"] == "healthy", 30)
+
+
+class Profiles(unittest.TestCase):
+    """Each profile works alone: what the others would have started is nobody's trouble."""
+
+    STARTED_BY = {"api": {"demo-api"}, "failover": {"onprem", "cloud", "haproxy"}, "exporters": {"nginx-exporter", "node-exporter"}}
 
     def setUp(self):
         e2e.wait_for("a quiet stack", lambda: STACK.alerts() == [], WITHIN)
-        self.target = STACK.target(self.container)
-        e2e.wait_for("earlier incidents to be closed", self.nothing_open, WITHIN)
-        self.known = {i["id"] for i in STACK.incidents(self.target)}
-        self.started = time.time()
 
-    def tearDown(self):
-        """Every scenario ends with everything clean."""
+    def incidents(self):
+        return [incident["id"] for incident in STACK.webhook("/api/v1/incidents?limit=1000")[1]["incidents"]]
+
+    @contextlib.contextmanager
+    def silenced(self, names):
+        """Nobody hears of what is done meanwhile."""
+        silences = [STACK.silence(name) for name in names]
+        yield
         e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], WITHIN)
-        e2e.wait_for("the incident to be closed", self.nothing_open, WITHIN)
+        for end in silences:
+            end()
 
-    def nothing_open(self):
-        return all(i["state"] in OVER_BADLY | {"closed"} for i in STACK.incidents(self.target))
+    def remove(self, names):
+        """As if they had never been started."""
+        there = "|".join(STACK.prefix + name for name in names)
+        with self.silenced(names):
+            STACK.docker("rm", "-f", *(STACK.prefix + name for name in names))
+            e2e.wait_for("the exporter to forget them", lambda: STACK.query(f'heal_container_up{{container=~"{there}"}}') == [], WITHIN)
 
-    def new_incidents(self):
-        return [i for i in STACK.incidents(self.target) if i["id"] not in self.known]
+    def restore(self, names):
+        with self.silenced(names):
+            STACK.compose("up", "-d", "--no-build")
+            e2e.wait_for("every scrape and every probe to succeed", STACK.sees_everything, WITHIN)
+            STACK.docker("stop", "-t", "1", STACK.prefix + "cloud")
 
-    def incident_until(self, what, seconds=WITHIN):
-        """The one incident of this fault, once `what` of it is true."""
-        first = e2e.wait_for(f"an incident of {self.target}", self.new_incidents, seconds, every=0.05)[0]["id"]
+    def evaluations(self):
+        """How often Prometheus has asked every rule."""
+        return min(value for _, value in STACK.query("prometheus_rule_group_iterations_total"))
 
-        def there():
-            incident = STACK.incident(first)
-            self.assertNotIn(incident["state"], OVER_BADLY, json.dumps([incident, STACK.timeline(first)], indent=1))
-            return what(incident) and incident
+    def test_nothing_is_said_or_done_about_what_is_not_started(self):
+        for alone in self.STARTED_BY:
+            with self.subTest(profile=alone):
+                known, began = self.incidents(), time.time()
+                others = sorted(set().union(*self.STARTED_BY.values()) - self.STARTED_BY[alone])
+                try:
+                    self.remove(others)
+                    if alone != "api":
+                        e2e.wait_for("its probe to fail", lambda: STACK.query('probe_success{service="demo-api"} == 0'), WITHIN)
+                        e2e.wait_for("the timer to say that it has nothing to ask", lambda: self.timer_idles(began), WITHIN)
+                    seen = self.evaluations()
+                    e2e.wait_for("every rule to be asked five times", lambda: self.evaluations() >= seen + 5, WITHIN)
+                    self.assertEqual([], STACK.alerts())
+                    self.assertEqual(known, self.incidents())
+                finally:
+                    self.restore(others)
 
-        incident = e2e.wait_for(f"incident {first}", there, seconds)
-        self.assertEqual([first], [i["id"] for i in self.new_incidents()])
-        return incident
-
-    def healed(self, seconds=WITHIN):
-        return self.incident_until(lambda i: i["times"]["verified_at"] and i["times"]["resolved_at"], seconds)
-
-    def messages(self, incident, kind):
-        return [entry["message"] for entry in STACK.timeline(incident["id"]) if entry["kind"] == kind]
-
-    def steps_done(self, incident):
-        return [entry["data"] for entry in STACK.timeline(incident["id"]) if entry["kind"] == "step_outcome"]
-
-    def drill_here(self, path):
-        """The drill's file for this stack: its containers and its ports."""
-        copy = STACK.work / path.name
-        shutil.copy(path, copy)
-        e2e.edit(copy, r"target: container/local/([\w-]+)", rf"target: container/local/{STACK.prefix}\1")
-        text = copy.read_text()
-        for default, name in (("5000", "API_PORT"), ("5001", "DEMO_API_PORT")):
-            text = text.replace(f"http://localhost:{default}/", f"http://127.0.0.1:{STACK.ports[name]}/")
-        copy.write_text(text)
-        return copy
-
-    def drill(self, path):
-        """Runs the drill as a user does, and gives its report."""
-        done = STACK.healctl("drill", "run", self.drill_here(path), "-o", "json", "--prometheus",
-                             f"http://127.0.0.1:{STACK.ports['PROMETHEUS_PORT']}", check=False)
-        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        report = json.loads(done.stdout)
-        ended = [(stage["stage"], stage["result"]) for stage in report["stages"]]
-        self.assertEqual({"ok"}, {result for _, result in ended}, ended)
-        self.assertEqual(["steady", "inject", "decision", "heal", "untouched", "revert", "steady again"],
-                         [stage for stage, _ in ended if stage not in ("alert", "detect", "resolved")])
-        listed = json.loads(STACK.healctl("faults", "list", "-o", "json").stdout)
-        leases = listed["faults"] if isinstance(listed, dict) else listed
-        self.assertEqual([], [lease for lease in leases if lease["state"] != "reverted"])
-        text = ", ".join(f"{name} {at:.2f} s" for name, at in report["seconds_since_fault"].items() if at is not None)
-        print(f"{path.stem}: {text}")
-        return report
+    def timer_idles(self, since):
+        said = e2e.run("docker", "logs", "--since", f"{since:.3f}", STACK.prefix + "heal-webhook").stderr
+        return any("a schedule's check cannot be asked" in line and "schedule=demo-api-answers" in line for line in said.splitlines())
 
 
 class Failover(Scenario):
@@ -120,15 +124,20 @@ class Failover(Scenario):
     def is_running(self, name):
         return STACK.inspect(name)["State"]["Running"]
 
+    def told(self):
+        """How often Alertmanager told POST /failover something new."""
+        return sum(value for _, value in STACK.query('heal_webhook_http_requests_total{handler="/failover", code="202"}'))
+
     def test_clients_are_served_by_the_cloud_until_on_prem_is_back(self):
         self.assertFalse(self.is_running("cloud"))
-        mails = len(STACK.mails())
+        mails, told = len(STACK.mails()), self.told()
         client = Client(f"http://127.0.0.1:{STACK.ports['API_PORT']}/api")
         try:
             e2e.wait_for("on-prem serving", lambda: client.servers == ["onprem"], 30)
             STACK.docker("stop", "-t", "1", STACK.prefix + "onprem")
             incident = self.incident_until(lambda i: i["times"]["verified_at"])
             self.assertEqual("failover", incident["playbook"])
+            e2e.wait_for("Alertmanager's word at the address for failovers", lambda: self.told() > told, 30)
             self.assertTrue(self.is_running("cloud"))
             e2e.wait_for("the cloud serving", lambda: client.servers == ["onprem", "cloud"], 30)
             # Not before on-prem is back, however long that takes.
@@ -299,96 +308,12 @@ class Api(Scenario):
         self.assertEqual(200, STACK.http("DEMO_API_PORT", "/health")[0])
 
 
-class Events(Scenario):
-    """E: failures from the engine's own events, with type, exit code, reason and MTTR from real times."""
+class Senders(senders.Senders):
+    """A to D, told by others than Alertmanager."""
 
-    container = "demo-api"
 
-    @classmethod
-    def setUpClass(cls):
-        """Only the engine's own word: no alert of that container is sent, and no timer asks."""
-        cls.path = STACK.work / "config/heal.yml"
-        cls.text = cls.path.read_text()
-        e2e.edit(cls.path, r"# sources:\n#   docker:", "sources:\n  docker:")
-        e2e.edit(cls.path, r"(?s)\nschedules:.*?\n\n", "\n")
-        STACK.reload()
-        cls.end_silence = staticmethod(STACK.silence(cls.container))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.path.write_text(cls.text)
-        STACK.reload()
-        cls.end_silence()
-
-    def check(self, incident, kind, exit_code=None):
-        self.assertEqual(kind, incident["type"])
-        self.assertEqual("restart-container", incident["playbook"])
-        self.assertTrue(all(key.startswith("docker:") for key in incident["episodes"]), incident["episodes"])
-        if exit_code is not None:
-            self.assertEqual(exit_code, incident["exit_code"])
-        times = {name: e2e.parse_time(at) for name, at in incident["times"].items()}
-        in_order = [times[name] for name in ("failed_at", "detected_at", "acted_at", "verified_at")]
-        self.assertEqual(sorted(in_order), in_order)
-        self.assertAlmostEqual((times["verified_at"] - times["detected_at"]).total_seconds(), incident["mttr_seconds"], places=2)
-        print(f"{kind}: detected after {incident['mttd_seconds']:.2f} s, healed after {incident['mttr_seconds']:.2f} s")
-
-    def verified(self):
-        return self.incident_until(lambda i: i["times"]["verified_at"])
-
-    def test_a_killed_container_is_a_crash_with_137(self):
-        STACK.docker("kill", STACK.prefix + self.container)
-        self.check(self.verified(), "CONTAINER_CRASH", 137)
-
-    def test_a_container_that_exits_with_an_error_is_a_crash_with_its_code(self):
-        STACK.crash()
-        self.check(self.verified(), "CONTAINER_CRASH", 3)
-
-    def test_a_container_that_is_stopped_is_a_stopped_task(self):
-        STACK.docker("stop", "-t", "5", STACK.prefix + self.container)
-        self.check(self.verified(), "TASK_STOPPED", 0)
-
-    def test_the_drill_of_this_system_is_told_by_the_engine(self):
-        self.drill(e2e.ROOT / "compose/showcase/drills/e-demo-api-killed.yml")
-        self.check(self.verified(), "CONTAINER_CRASH", 137)
-
-    def test_a_failed_health_check_is_one(self):
-        STACK.mode(healthy=False)
-        self.check(self.verified(), "HEALTH_CHECK_FAILURE")
-
-    def test_a_release_that_cannot_be_deployed_is_made_anew_once_its_tag_is_put_back(self):
-        """It cannot be started, or never becomes healthy; what the tag stands for by then can."""
-        container, tag, good = STACK.prefix + "release", "heal-show-release:next", "promheal-e2e-demo-api:local"
-        unready = STACK.prefix + "unready"
-        self.addCleanup(STACK.docker, "rmi", "-f", tag, check=False)
-        self.addCleanup(STACK.docker, "rm", "-f", container, unready, check=False)
-        self.addCleanup(STACK.silence("release"))
-        STACK.docker("run", "--name", unready, "--network", "none", "--user", "0", "--entrypoint", "touch", good, "/unready")
-        for bad, start_fails, reason in (
-                (lambda: STACK.docker("tag", e2e.TEST_IMAGES["nginx"], tag), True, "it could not be started: exit code 127: "),
-                (lambda: STACK.docker("commit", unready, tag), False, "has not passed since it was made")):
-            with self.subTest(reason=reason):
-                self.container = "release"
-                self.setUp()
-                bad()
-                STACK.docker("create", "--name", container, "--network", STACK.project + "_web",
-                             "--label", "heal.enable=true", "--label", f"heal.health=http://{container}:5000/health",
-                             "--user", "10001", "--entrypoint", "/usr/local/bin/demo-api", "--health-cmd", "test ! -e /unready",
-                             "--health-interval", "1s", "--health-retries", "2", tag, "--name=release")
-                STACK.docker("tag", good, tag)
-                STACK.docker("start", container, check=not start_fails)
-                incident = self.verified()
-                self.assertEqual(("DEPLOYMENT_FAILURE", "recreate-container"), (incident["type"], incident["playbook"]))
-                self.assertTrue(incident["episodes"][0].startswith("docker:"), incident["episodes"])
-                self.assertIn(reason, incident["failure_reason"])
-                self.assertEqual(127 if start_fails else None, incident["exit_code"])
-                times = {name: e2e.parse_time(at) for name, at in incident["times"].items()}
-                in_order = [times[name] for name in ("failed_at", "detected_at", "acted_at", "verified_at") if times[name]]
-                self.assertEqual(sorted(in_order), in_order)
-                self.assertAlmostEqual((times["verified_at"] - times["detected_at"]).total_seconds(), incident["mttr_seconds"], places=2)
-                self.assertTrue(STACK.inspect("release")["State"]["Running"])
-                print(f"DEPLOYMENT_FAILURE, {reason}: healed after {incident['mttr_seconds']:.2f} s")
-                e2e.wait_for("it to be closed", self.nothing_open, WITHIN)
-                STACK.docker("rm", "-f", container)
+class Events(engine_events.Events):
+    """E: failures from the engine's own events, and deployments of ours that fail."""
 
 
 class Drills(Scenario):
@@ -408,26 +333,51 @@ class Drills(Scenario):
                 self.run_drill(path)
 
 
-class Dashboards(unittest.TestCase):
-    """Every query of the Grafana dashboards, asked of the real Prometheus once everything above has happened."""
+class Dashboards(Scenario):
+    """Every query of the Grafana dashboards, asked of the real Prometheus while a drill breaks and heals something."""
 
-    def test_every_query_returns_data(self):
-        empty, asked = [], 0
+    container = "demo-api"
+
+    def queries(self):
+        """Where each stands -> what it asks."""
+        found = {}
         for path in sorted((e2e.ROOT / "compose/grafana/dashboards").glob("*.json")):
             for panel in json.loads(path.read_text())["panels"]:
                 for target in panel["targets"]:
                     expression = target["expr"].replace("$__rate_interval", "5m").replace("$__range", "10m")
-                    asked += 1
-                    values = [value for _, value in STACK.query(expression)]
-                    if not values or all(value != value for value in values):
-                        empty.append(f"{path.name}, {panel['title']}: {expression} -> {values}")
-        self.assertEqual([], empty, "\n".join(empty))
-        self.assertGreater(asked, 40)
+                    found[f"{path.name}, {panel['title']}, {target['refId']}: {expression}"] = expression
+        return found
+
+    def has_data(self, expression):
+        return any(value == value for _, value in STACK.query(expression))
+
+    def test_every_query_returns_data_while_a_drill_runs(self):
+        empty = self.queries()
+        self.assertGreater(len(empty), 50)
+        command = STACK.healctl_command(*self.drill_arguments(e2e.ROOT / "compose/showcase/drills/d-demo-api-crash.yml"))
+
+        def all_have_data():
+            for where in [where for where, expression in empty.items() if self.has_data(expression)]:
+                del empty[where]
+            return not empty or drill.poll() is not None
+
+        with tempfile.TemporaryFile("w+") as said, subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL) as drill:
+            try:
+                e2e.wait_for("its fault to be noticed", self.new_incidents, WITHIN)
+                e2e.wait_for("data, or the drill's end", all_have_data, 3 * WITHIN)
+                self.assertEqual({}, empty, "these had no data as long as the drill ran")
+                self.assertIsNone(drill.poll(), "the drill was over before")
+                drill.wait(3 * WITHIN)
+            finally:
+                drill.terminate()
+                drill.wait(WITHIN)
+            said.seek(0)
+            self.assertEqual(0, drill.returncode, said.read())
 
 
 def load_tests(loader, _tests, _pattern):
-    """In the order of the scenarios; the dashboards last."""
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Failover, Nginx, Api, Events, Drills, Dashboards))
+    """In the order of the scenarios; the dashboards last: their queries also look back at what has happened."""
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Services, Profiles, Failover, Nginx, Api, Senders, Events, Drills, Dashboards))
 
 
 if __name__ == "__main__":

@@ -266,6 +266,19 @@ TEST_CASE("a schedule heals when its check has failed often enough, and ends whe
   CHECK(rig.changes() == std::vector<SimEngineCall>{{"restart", rig.changes().front().container, "3s"}});
 }
 
+TEST_CASE("a schedule of a container that is not there is quiet until it is") {
+  SourcesRig rig(kScheduleYml);
+  const Labels labels = rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->labels;
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.engine->remove("nginx", rig.clock.deadline_in(1s), {}).has_value());
+  for (int i = 0; i < 5; ++i)
+    rig.let_pass(30s);
+  CHECK(rig.incidents().empty());
+  rig.engine->create({"nginx", "nginx:1", labels});
+  rig.run_until([&] { return !rig.incidents().empty(); });
+  CHECK(rig.newest().name == "web-answers");
+}
+
 TEST_CASE("a schedule that is taken out of the file ends what it began") {
   SourcesRig rig(kScheduleYml);
   rig.http.on("GET", "http://nginx/healthz", [](const HttpClientRequest&) { return HttpAnswer::of(500, "sick"); });

@@ -1,0 +1,91 @@
+"""One fault of one container of the showcase, from a quiet stack to a quiet stack."""
+
+import json
+import shutil
+import time
+import unittest
+
+import stack as e2e
+
+WITHIN = 60
+OVER_BADLY = {"suppressed", "unmatched", "failed", "escalated", "interrupted", "cancelled", "stale"}
+
+
+class Scenario(unittest.TestCase):
+    """Needs `stack`, given by whoever has started it."""
+
+    stack = None
+    maxDiff = None
+    container = "nginx"
+
+    def setUp(self):
+        e2e.wait_for("a quiet stack", lambda: self.stack.alerts() == [], WITHIN)
+        self.target = self.stack.target(self.container)
+        e2e.wait_for("earlier incidents to be closed", self.nothing_open, WITHIN)
+        self.known = {i["id"] for i in self.stack.incidents(self.target)}
+        self.started = time.time()
+
+    def tearDown(self):
+        """Every scenario ends with everything clean."""
+        e2e.wait_for("the alerts to end", lambda: self.stack.alerts() == [], WITHIN)
+        e2e.wait_for("the incident to be closed", self.nothing_open, WITHIN)
+
+    def nothing_open(self):
+        return all(i["state"] in OVER_BADLY | {"closed"} for i in self.stack.incidents(self.target))
+
+    def new_incidents(self):
+        return [i for i in self.stack.incidents(self.target) if i["id"] not in self.known]
+
+    def incident_until(self, what, seconds=WITHIN):
+        """The one incident of this fault, once `what` of it is true."""
+        first = e2e.wait_for(f"an incident of {self.target}", self.new_incidents, seconds, every=0.05)[0]["id"]
+
+        def there():
+            incident = self.stack.incident(first)
+            self.assertNotIn(incident["state"], OVER_BADLY, json.dumps([incident, self.stack.timeline(first)], indent=1))
+            return what(incident) and incident
+
+        incident = e2e.wait_for(f"incident {first}", there, seconds)
+        self.assertEqual([first], [i["id"] for i in self.new_incidents()])
+        return incident
+
+    def healed(self, seconds=WITHIN):
+        return self.incident_until(lambda i: i["times"]["verified_at"] and i["times"]["resolved_at"], seconds)
+
+    def messages(self, incident, kind):
+        return [entry["message"] for entry in self.stack.timeline(incident["id"]) if entry["kind"] == kind]
+
+    def steps_done(self, incident):
+        return [entry["data"] for entry in self.stack.timeline(incident["id"]) if entry["kind"] == "step_outcome"]
+
+    def drill_here(self, path):
+        """The drill's file for this stack: its containers and its ports."""
+        copy = self.stack.work / path.name
+        shutil.copy(path, copy)
+        e2e.edit(copy, r"target: container/local/([\w-]+)", rf"target: container/local/{self.stack.prefix}\1")
+        text = copy.read_text()
+        for default, name in (("5000", "API_PORT"), ("5001", "DEMO_API_PORT")):
+            text = text.replace(f"http://localhost:{default}/", f"http://127.0.0.1:{self.stack.ports[name]}/")
+        copy.write_text(text)
+        return copy
+
+    def drill_arguments(self, path):
+        """Of healctl, as a user gives them."""
+        return ("drill", "run", self.drill_here(path), "-o", "json", "--prometheus",
+                f"http://127.0.0.1:{self.stack.ports['PROMETHEUS_PORT']}")
+
+    def drill(self, path):
+        """Runs the drill, and gives its report."""
+        done = self.stack.healctl(*self.drill_arguments(path), check=False)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        ended = [(stage["stage"], stage["result"]) for stage in report["stages"]]
+        self.assertEqual({"ok"}, {result for _, result in ended}, ended)
+        self.assertEqual(["steady", "inject", "decision", "heal", "untouched", "revert", "steady again"],
+                         [stage for stage, _ in ended if stage not in ("alert", "detect", "resolved")])
+        listed = json.loads(self.stack.healctl("faults", "list", "-o", "json").stdout)
+        leases = listed["faults"] if isinstance(listed, dict) else listed
+        self.assertEqual([], [lease for lease in leases if lease["state"] != "reverted"])
+        text = ", ".join(f"{name} {at:.2f} s" for name, at in report["seconds_since_fault"].items() if at is not None)
+        print(f"{path.stem}: {text}")
+        return report
