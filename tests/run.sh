@@ -5,7 +5,7 @@
 #   tests/run.sh --quick          build and the unit tests
 #   tests/run.sh --label A|B      only the tests of these labels (unit threads golden lint contract crash e2e tidy fuzz;
 #                                 showcase: of e2e, the five systems of compose/showcase alone)
-#   tests/run.sh --preset NAME    dev (default), asan, tsan, coverage; fuzz builds the fuzzers only
+#   tests/run.sh --preset NAME    dev (default), asan, tsan, coverage; fuzz builds the fuzzers only, tidy (for --label tidy) nothing
 #
 # Ends with a line "N passed, N failed"; exits 0 only if something ran and nothing failed. What is missing fails, never skips.
 set -uo pipefail
@@ -61,9 +61,11 @@ build() {
     fuzz) targets=(--target fuzzers) ;;
     asan | tsan) read -ra targets <<<"--target programs ${needed[*]}" ;;
   esac
+  local compile=(cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}")
+  [ "$preset" != tidy ] || compile=(true)
   mkdir -p "build/$preset"
   say "building (preset $preset)"
-  if ! { cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)" "${targets[@]}"; } >"$log" 2>&1 </dev/null; then
+  if ! { cmake --preset "$preset" && "${compile[@]}"; } >"$log" 2>&1 </dev/null; then
     grep -nE 'error|FAILED|Error' "$log" | head -n 40
     tail -n 30 "$log"
     broken "build of preset $preset (log: $log)"
@@ -80,7 +82,7 @@ prepare_engine() {
 
 # run_ctest LABELS JOBS: adds the results of one ctest run to the totals.
 run_ctest() {
-  local report=build/$preset/report-$2.xml counts verdict name fixed_addresses=()
+  local report=build/$preset/report-${1%%|*}.xml counts verdict name fixed_addresses=()
   rm -f "$report"
   # ThreadSanitizer cannot map its shadow where the kernel randomises addresses widely.
   [ "$preset" = tsan ] && setarch -R true 2>/dev/null && fixed_addresses=(setarch -R)
@@ -103,11 +105,11 @@ if [ -n "$parallel" ]; then
   say "tests: ${parallel//|/ }"
   run_ctest "$parallel" "$(nproc)"
 fi
-# One at a time: each has the engine to itself.
-for alone in e2e showcase; do
-  if wants "$alone"; then
-    say "tests: $alone"
-    run_ctest "$alone" 1
+# After the others: a stack comes before all that runs beside it.
+for later in e2e showcase; do
+  if wants "$later"; then
+    say "tests: $later"
+    run_ctest "$later" "$(nproc)"
   fi
 done
 finish

@@ -1,6 +1,6 @@
 """Catches mail for demonstrations and tests: takes everything by SMTP on :1025, shows it on :8025, sends nothing on.
 
-GET / is a page for people, GET /messages the same as JSON, oldest first; DELETE /messages forgets all. Holds the last 200.
+GET / is a page for people, GET /messages the same as JSON, oldest first; DELETE /messages forgets all. Holds the last 2,000.
 """
 
 import collections
@@ -14,7 +14,7 @@ import time
 
 from aiosmtpd.controller import Controller
 
-MOST = 200
+MOST = 2000
 
 
 class Box:

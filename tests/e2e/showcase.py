@@ -10,21 +10,6 @@ import urllib.request
 import stack as e2e
 
 PROFILES = ("api", "failover", "exporters")
-# What is to be failed over is told to heal-webhook's other address.
-FAILOVER_ROUTE = """
-  routes:
-    - receiver: failover
-      matchers: ['alertname="onprem_down"']
-      group_wait: 0s
-      group_interval: 100ms
-"""
-FAILOVER_RECEIVER = """
-receivers:
-  - name: failover
-    webhook_configs:
-      - url: http://heal-webhook:9095/failover
-        http_config: {basic_auth: {username: alertmanager, password_file: /run/secrets/ingest_password}}
-"""
 
 
 class Showcase(e2e.Stack):
@@ -56,13 +41,8 @@ class Showcase(e2e.Stack):
         e2e.edit(config / "exporter.yml", r"/watched/", f"/watched/{self.prefix}")
         e2e.edit(config / "actuator.yml", r"verbs: \[recreate\]", "verbs: [recreate, update]")  # no playbook of the showcase's updates
         etc = {"volumes": [f"{config}:/etc/heal:ro"]}
-        alertmanager = self.work / "alertmanager"
-        shutil.copytree(e2e.ROOT / "alertmanager/fast", alertmanager)
-        e2e.edit(alertmanager / "alertmanager.yml", r"\n  routes:\n", FAILOVER_ROUTE)
-        e2e.edit(alertmanager / "alertmanager.yml", r"\nreceivers:\n", FAILOVER_RECEIVER)
         self._write_override({
             "prometheus": {"volumes": [f"{prometheus}:/etc/prometheus:ro", f"{more}:/etc/prometheus-more:ro"]},
-            "alertmanager": {"volumes": [f"{alertmanager}:/etc/alertmanager:ro"]},
             "heal-webhook": etc, "heal-exporter": etc, "heal-actuator": etc})
 
     def reload(self):
@@ -88,8 +68,16 @@ class Showcase(e2e.Stack):
         except OSError:
             pass
 
-    def mails(self):
-        return json.loads(self.http("MAIL_PORT", "/messages")[1])
+    def mails(self, since=0.0):
+        """The subjects of what was caught since that time."""
+        return [mail["subject"] for mail in json.loads(self.http("MAIL_PORT", "/messages")[1]) if mail["at"] >= since]
+
+    def post_inside(self, container, path, body):
+        """Sent from inside of a container of the demo API, which nobody else reaches."""
+        request = f"POST {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        script = 'exec 3<>/dev/tcp/127.0.0.1/5000 && printf %s "$1" >&3 && head -n 1 <&3'
+        said = self.docker("exec", self.prefix + container, "bash", "-c", script, "-", request)
+        assert " 200 " in said, said
 
     def mode(self, **modes):
         status, text = self.http("DEMO_API_PORT", "/mode", modes)
@@ -102,7 +90,7 @@ class Showcase(e2e.Stack):
 class Client:
     """Asks an address all the time, one request after another, and remembers what went wrong and when."""
 
-    def __init__(self, url, every=0.05, patience=10.0):
+    def __init__(self, url, every=0.05, patience=5.0):
         self.url, self.every, self.patience = url, every, patience
         self.failures, self.servers, self.slowest, self.asked = [], [], 0.0, 0
         self.ending = threading.Event()

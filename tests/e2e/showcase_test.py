@@ -128,33 +128,48 @@ class Failover(Scenario):
         """How often Alertmanager told POST /failover something new."""
         return sum(value for _, value in STACK.query('heal_webhook_http_requests_total{handler="/failover", code="202"}'))
 
-    def test_clients_are_served_by_the_cloud_until_on_prem_is_back(self):
+    def serving(self, client, *servers):
+        e2e.wait_for(f"{servers[-1]} serving", lambda: client.servers == list(servers), 30)
+
+    def failed_over_and_back(self, break_it, mend_it):
+        """The cloud serves from when on-prem is broken until it is mended, and nobody sees more than one failed second."""
         self.assertFalse(self.is_running("cloud"))
-        mails, told = len(STACK.mails()), self.told()
+        told = self.told()
         client = Client(f"http://127.0.0.1:{STACK.ports['API_PORT']}/api")
         try:
-            e2e.wait_for("on-prem serving", lambda: client.servers == ["onprem"], 30)
-            STACK.docker("stop", "-t", "1", STACK.prefix + "onprem")
+            self.serving(client, "onprem")
+            break_it()
             incident = self.incident_until(lambda i: i["times"]["verified_at"])
             self.assertEqual("failover", incident["playbook"])
             e2e.wait_for("Alertmanager's word at the address for failovers", lambda: self.told() > told, 30)
             self.assertTrue(self.is_running("cloud"))
-            e2e.wait_for("the cloud serving", lambda: client.servers == ["onprem", "cloud"], 30)
+            self.serving(client, "onprem", "cloud")
             # Not before on-prem is back, however long that takes.
             e2e.wait_for("it to have stayed healthy", lambda: STACK.incident(incident["id"])["state"] == "recovered", 30)
             self.assertTrue(self.is_running("cloud"))
 
-            STACK.docker("start", STACK.prefix + "onprem")
+            mend_it()
             self.incident_until(lambda i: i["state"] == "closed")
             self.assertFalse(self.is_running("cloud"))
-            e2e.wait_for("on-prem serving again", lambda: client.servers == ["onprem", "cloud", "onprem"], 30)
+            self.serving(client, "onprem", "cloud", "onprem")
         finally:
             client.stop()
         print(f"asked {client.asked} times, {len(client.failures)} failed, the slowest answer took {client.slowest:.2f} s; failures: {client.failures}")
         self.assertLessEqual(client.failed_seconds(), 1, client.failures)
-        told = [mail["subject"] for mail in STACK.mails()[mails:]]
+        transitions = [subject for subject in STACK.mails(self.started) if subject.startswith("Failed ")]
         self.assertEqual([f"Failed over: {STACK.prefix}onprem is down, the cloud serves",
-                          f"Failed back: {STACK.prefix}onprem serves again"], told)
+                          f"Failed back: {STACK.prefix}onprem serves again"], transitions)
+        for status in ("FIRING", "RESOLVED"):
+            subject = f"[{status}] onprem_down: {STACK.prefix}onprem"
+            e2e.wait_for(f"Alertmanager's mail {subject}", lambda: subject in STACK.mails(self.started), WITHIN)  # noqa: B023
+
+    def test_clients_are_served_by_the_cloud_until_on_prem_is_back(self):
+        self.failed_over_and_back(lambda: STACK.docker("stop", "-t", "1", STACK.prefix + "onprem"),
+                                  lambda: STACK.docker("start", STACK.prefix + "onprem"))
+
+    def test_an_on_prem_that_answers_and_is_not_well_is_as_good_as_down(self):
+        self.failed_over_and_back(lambda: STACK.post_inside("onprem", "/mode", '{"healthy": false}'),
+                                  lambda: STACK.post_inside("onprem", "/mode", '{"healthy": true}'))
 
 
 class Nginx(Scenario):
@@ -246,6 +261,9 @@ class Api(Scenario):
         text = STACK.healctl("explain", incident["id"]).stdout
         self.assertIn("before", text)
         self.audit()
+        for status in ("FIRING", "RESOLVED"):
+            e2e.wait_for(f"a mail to people: {status}", lambda: [
+                subject for subject in STACK.mails(self.started) if re.fullmatch(rf"\[{status}\] \w+: {STACK.prefix}demo-api", subject)], WITHIN)  # noqa: B023
 
     def test_a_high_error_rate_is_healed(self):
         client = self.traffic(every=0.02)
@@ -376,8 +394,10 @@ class Dashboards(Scenario):
 
 
 def load_tests(loader, _tests, _pattern):
-    """In the order of the scenarios; the dashboards last: their queries also look back at what has happened."""
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Services, Profiles, Failover, Nginx, Api, Senders, Events, Drills, Dashboards))
+    """In the order of the scenarios, all of them as often as HEAL_E2E_ROUNDS says; the dashboards last: their queries also look
+    back at what has happened."""
+    scenarios = (Failover, Nginx, Api, Senders, Events, Drills) * int(os.environ.get("HEAL_E2E_ROUNDS", "1"))
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Services, Profiles, *scenarios, Dashboards))
 
 
 if __name__ == "__main__":

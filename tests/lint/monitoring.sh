@@ -9,6 +9,7 @@ for profile in production fast; do
   amtool check-config "alertmanager/$profile/alertmanager.yml"
 done
 promtool check rules --lint=all --lint-fatal prometheus/showcase/rules/*.yml
+amtool check-config alertmanager/showcase/alertmanager.yml
 # Both are loaded when the showcase runs: an alert that is in both would fire twice (ServiceUnhealthy is of probes
 # with another label `check` in each).
 twice=$(sed -n 's/^ *- alert: *\([A-Za-z0-9_]*\).*/\1/p' prometheus/fast/rules/*.yml prometheus/showcase/rules/*.yml | sort | uniq -d | grep -vx ServiceUnhealthy || :)
@@ -26,6 +27,10 @@ routes() {
     amtool config routes test --config.file "alertmanager/$profile/alertmanager.yml" --verify.receivers "$receiver" "$@"
   done
 }
+# In the showcase people hear of what is healed, too; of what heal-webhook says itself they alone. Failover has an address of its own.
+amtool config routes test --config.file alertmanager/showcase/alertmanager.yml --verify.receivers people,failover alertname=onprem_down container=onprem
+amtool config routes test --config.file alertmanager/showcase/alertmanager.yml --verify.receivers people,heal-webhook alertname=NginxDown container=nginx
+amtool config routes test --config.file alertmanager/showcase/alertmanager.yml --verify.receivers people alertname=HealFailed container=nginx heal_incident=1
 routes heal-webhook alertname=NginxDown container=nginx
 routes heal-webhook alertname=ContainerDown container=nginx engine=local
 routes heal-webhook alertname=onprem_down container=onprem
