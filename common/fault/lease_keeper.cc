@@ -95,14 +95,14 @@ class LeaseKeeper::Claim {
 };
 
 Result<std::unique_ptr<LeaseKeeper>> LeaseKeeper::open(LeaseTools tools, LeaseOptions options) {
-  HEAL_TRY(auto leases, tools.store.leases());
+  HEAL_TRY(const auto leases, tools.store.leases());
   std::unique_ptr<LeaseKeeper> keeper(new LeaseKeeper(std::move(tools), std::move(options)));
-  for (FaultLease& lease : leases)
-    keeper->take_over(std::move(lease), Found::kInLedger);
+  for (const FaultLease& lease : leases)
+    keeper->take_over(lease, Found::kInLedger);
   return keeper;
 }
 
-void LeaseKeeper::take_over(FaultLease lease, Found found) {
+void LeaseKeeper::take_over(const FaultLease& lease, Found found) {
   Held held;
   held.adopted = found == Found::kByMark;
   const SteadyTime now = tools_.clock.steady_now();
@@ -115,11 +115,12 @@ void LeaseKeeper::take_over(FaultLease lease, Found found) {
   } else {
     held.settled = now + options_.settle;
   }
-  held.lease = std::move(lease);
-  if (!is_over(held.lease) && options_.on_change) options_.on_change(held.lease);
-  MutexLock lock(mutex_);
-  const std::string id = held.lease.id;
-  held_.emplace(id, std::move(held));
+  held.lease = lease;
+  {
+    MutexLock lock(mutex_);
+    held_.emplace(lease.id, std::move(held));
+  }
+  if (!is_over(lease) && options_.on_change) options_.on_change(lease);
 }
 
 void LeaseKeeper::set_max_ttl(Duration ttl) {

@@ -141,7 +141,7 @@ class LeaseKeeper {
       : tools_(std::move(tools)), options_(std::move(options)), max_ttl_(options_.max_ttl) {}
 
   enum class Found { kInLedger, kByMark };
-  void take_over(FaultLease lease, Found found);
+  void take_over(const FaultLease& lease, Found found);
   /// What was asked for, checked as far as can be without looking at anything.
   struct Wish {
     const Fault* fault = nullptr;

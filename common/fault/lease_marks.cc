@@ -12,6 +12,9 @@ namespace {
 
 using State = FaultLease::State;
 
+/// An engine that does not answer must not keep the faults on the others from being undone.
+constexpr Duration kListTime = 5s;
+
 /// The lease that a holder's label tells of. It was in force, whatever state it was written in.
 Result<FaultLease> lease_of(const ContainerInfo& holder) {
   HEAL_TRY(const Json json, parse_json(label_value(holder.labels, kLeaseLabel)));
@@ -33,7 +36,7 @@ bool is_holder(const ContainerInfo& container) {
 }  // namespace
 
 void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop) {
-  auto lease = lease_of(holder);
+  const auto lease = lease_of(holder);
   // Anybody can give a container a label, but not our image: what it says must fit where it was found, all the same.
   const bool is_good = lease && find_fault(lease->kind) != nullptr && lease->target.engine == engine &&
                        holder.image == tools_.holder.image;
@@ -50,7 +53,7 @@ void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, 
     return;
   }
   (void)tools_.store.commit({PutLease{*lease}});
-  take_over(std::move(*lease), Found::kByMark);
+  take_over(*lease, Found::kByMark);
 }
 
 void LeaseKeeper::end_unmarked(const std::vector<ContainerInfo>& list, const std::string& engine,
@@ -78,7 +81,8 @@ bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
   bool all = true;
   for (const std::string& name : tools_.engines()) {
     const auto engine = tools_.engine(name);
-    const auto list = engine ? engine->list(call_deadline(), stop)
+    const Deadline deadline = std::min(call_deadline(), tools_.clock.deadline_in(kListTime));
+    const auto list = engine ? engine->list(deadline, stop)
                              : Result<std::vector<ContainerInfo>>(Error(ErrorCode::kNotFound, "no engine"));
     all = all && list.has_value();
     if (!list) continue;

@@ -73,6 +73,15 @@ TEST_CASE("a fault whose ledger is lost while the keeper runs is found again, an
   CHECK(site.web().status == "running");
 }
 
+TEST_CASE("an engine that hangs is not waited for as long as for an undo") {
+  HeldSite site;
+  auto keeper = site.holding();
+  site.engine->set_delay("list", 1min);
+  const SteadyTime begin = site.clock.steady_now();
+  CHECK_FALSE(keeper->adopt_marks({}));
+  CHECK(site.clock.steady_now() - begin == 5s);
+}
+
 TEST_CASE("a fault that was found by its mark ends with whoever holds it, and not before") {
   const auto kind = GENERATE(as<std::string>(), "cpu", "stop");
   CAPTURE(kind);
