@@ -325,6 +325,11 @@ bool knows(LeaseKeeper& keeper, const FaultLease& lease, State state) {
                      [&](const FaultLease& each) { return each.id == lease.id && each.state == state; });
 }
 
+void is_found_and_undone(LeaseKeeper& keeper, BareVictim& victim, const FaultLease& lease) {
+  CHECK(victim.comes([&] { return knows(keeper, lease, State::kApplied); }));
+  CHECK(victim.comes([&] { return knows(keeper, lease, State::kReverted); }));
+}
+
 TEST_CASE("a fault whose ledger was lost while a keeper runs is found by it, and undone") {
   test::need_engine();
   Scene scene;
@@ -334,8 +339,7 @@ TEST_CASE("a fault whose ledger was lost while a keeper runs is found by it, and
   auto running = LeaseKeeper::open(scene.victim.tools(empty), options).value();
   const std::jthread loop([&](const std::stop_token& stop) { running->run(stop); });
   const auto is_found = [&](Scene&, const Kind&, const FaultLease& lease) {
-    CHECK(scene.victim.comes([&] { return knows(*running, lease, State::kApplied); }));
-    CHECK(scene.victim.comes([&] { return knows(*running, lease, State::kReverted); }));
+    is_found_and_undone(*running, scene.victim, lease);
   };
   for (const Kind& kind : ways())
     with_one(scene, kind, 4s, is_found);
