@@ -6,6 +6,7 @@
 #   tests/run.sh --label A|B      only the tests of these labels (unit threads golden lint contract crash e2e tidy fuzz;
 #                                 showcase: of e2e, the five systems of compose/showcase alone)
 #   tests/run.sh --preset NAME    dev (default), asan, tsan, coverage; fuzz builds the fuzzers only, tidy (for --label tidy) nothing
+#   tests/run.sh --build          builds what the chosen tests need, and runs none of them
 #
 # Ends with a line "N passed, N failed"; exits 0 only if something ran and nothing failed. What is missing fails, never skips.
 set -uo pipefail
@@ -15,12 +16,14 @@ cd "$HEAL_ROOT" || exit 1
 
 preset=dev
 labels='unit|golden|lint|contract|crash|e2e'
+only_build=false
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) labels=unit ;;
+    --build) only_build=true ;;
     --preset) preset=${2:?--preset needs a name}; shift ;;
     --label) labels=${2:?--label needs a regular expression}; shift ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail "unknown argument '$1'; see --help"; exit 2 ;;
   esac
   shift
@@ -97,13 +100,16 @@ run_ctest() {
   done <<<"$counts"
 }
 
-if ! { prepare && build && prepare_engine; }; then
+if ! { prepare && build; }; then
   finish
 fi
+[ "$only_build" = false ] || exit 0
+prepare_engine || finish
 parallel=$(tr '|' '\n' <<<"$labels" | grep -vxE 'e2e|showcase' | paste -sd '|')
 if [ -n "$parallel" ]; then
   say "tests: ${parallel//|/ }"
-  run_ctest "$parallel" "$(nproc)"
+  # Some of them mostly wait.
+  run_ctest "$parallel" $(($(nproc) + 1))
 fi
 # One at a time: a stack heals every container of the engine that lets itself be healed.
 for alone in e2e showcase; do
