@@ -120,6 +120,7 @@ class Failover(Scenario):
     """C: on-prem and cloud behind one address."""
 
     container = "onprem"
+    answers_when_broken = False
 
     def is_running(self, name):
         return STACK.inspect(name)["State"]["Running"]
@@ -129,11 +130,14 @@ class Failover(Scenario):
         return sum(value for _, value in STACK.query('heal_webhook_http_requests_total{handler="/failover", code="202"}'))
 
     def serving(self, client, *servers):
-        e2e.wait_for(f"{servers[-1]} serving", lambda: client.servers == list(servers), 30)
+        """These have answered, one after another. A broken one that answers may do so again and again while HAProxy turns to another."""
+        first = -1 if self.answers_when_broken else 0
+        e2e.wait_for(f"{servers[-1]} serving", lambda: client.servers[first:] == list(servers)[first:], 30)
 
     def failed_over_and_back(self, break_it, mend_it):
         """The cloud serves from when on-prem is broken until it is mended, and nobody sees more than one failed second."""
         self.assertFalse(self.is_running("cloud"))
+        self.addCleanup(mend_it)  # whatever became of the rest: the next test needs it
         told = self.told()
         client = Client(f"http://127.0.0.1:{STACK.ports['API_PORT']}/api")
         try:
@@ -168,6 +172,7 @@ class Failover(Scenario):
                                   lambda: STACK.docker("start", STACK.prefix + "onprem"))
 
     def test_an_on_prem_that_answers_and_is_not_well_is_as_good_as_down(self):
+        self.answers_when_broken = True
         self.failed_over_and_back(lambda: STACK.post_inside("onprem", "/mode", '{"healthy": false}'),
                                   lambda: STACK.post_inside("onprem", "/mode", '{"healthy": true}'))
 
