@@ -108,8 +108,7 @@ prepare_engine || finish
 parallel=$(tr '|' '\n' <<<"$labels" | grep -vxE 'e2e|showcase' | paste -sd '|')
 if [ -n "$parallel" ]; then
   say "tests: ${parallel//|/ }"
-  # Some of them mostly wait.
-  run_ctest "$parallel" $(($(nproc) + 1))
+  run_ctest "$parallel" "$(nproc)"
 fi
 # One at a time: a stack heals every container of the engine that lets itself be healed.
 for alone in e2e showcase; do
