@@ -230,8 +230,8 @@ class App::Impl {
     };
     const auto check_group = [this](const TargetId& target, const ContainerInfo& info, const std::set<TargetId>& broken,
                                     const std::stop_token& stop) {
-      return remedy::check_blast_radius(*world_.get(), tools(), *store_, *coordinator_->lock_holders(), target, info,
-                                        broken, stop);
+      return remedy::check_blast_radius(*world_.get(), tools(), *coordinator_->lock_holders(), target, info, broken,
+                                        stop);
     };
     HEAL_TRY(leases_, fault::LeaseKeeper::open({*store_, *ports_.clock, *ports_.random, *host_processes_, engine,
                                                 fault::HolderProgram{at_start_.helper_image}, alertmanager,

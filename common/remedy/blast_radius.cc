@@ -9,9 +9,6 @@
 namespace heal::remedy {
 namespace {
 
-/// As many as heals can run.
-constexpr std::size_t kMostInFlight = 256;
-
 Error refusal(const GroupAtRisk& group, const std::string& why) {
   return make_error(ErrorCode::kRefused,
                     "group {}: {}: only --ignore-blast-radius (ignore_blast_radius in a request) breaks {}",
@@ -49,9 +46,8 @@ Status check_blast_radius(const GroupAtRisk& group, const playbook::PopulationGu
                                     population.members.size(), most, fmt::join(sick, "; ")));
 }
 
-Status check_blast_radius(const World& world, const Tools& tools, Store& store, const LockHolders& holders,
-                          const TargetId& target, const ContainerInfo& info, const std::set<TargetId>& broken,
-                          const std::stop_token& stop) {
+Status check_blast_radius(const World& world, const Tools& tools, const LockHolders& holders, const TargetId& target,
+                          const ContainerInfo& info, const std::set<TargetId>& broken, const std::stop_token& stop) {
   const auto& config = world.bundle.config;
   const auto entry = playbook::inventory_of_container(config, target, info.labels);
   if (!entry.has_value() || entry->group.empty()) return {};
@@ -59,13 +55,6 @@ Status check_blast_radius(const World& world, const Tools& tools, Store& store, 
   GroupAtRisk group{target.str(), ask_population(world, tools, entry->group, target, guard.timeout, stop), {}, holders};
   for (const TargetId& each : broken)
     group.broken.insert(each.str());
-  IncidentQuery running;
-  running.states = {IncidentState::kExecuting, IncidentState::kVerifying};
-  running.limit = kMostInFlight;
-  HEAL_TRY(const auto incidents, store.incidents(running));
-  for (const Incident& incident : incidents) {
-    if (incident.target) group.healed.emplace(incident.target->str(), incident.id);
-  }
   return check_blast_radius(group, guard);
 }
 

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "common/playbook/guards.h"
-#include "common/port/store.h"
 #include "common/remedy/ledger.h"
 #include "common/remedy/population.h"
 
@@ -25,9 +24,9 @@ struct GroupAtRisk {
 Status check_blast_radius(const GroupAtRisk& group, const playbook::PopulationGuard& guard);
 
 /// Asks the others of the group of container `target` how they are, and does the same with heal.yml's guard; success
-/// for a target without a group. Blocks for twice the guard's timeout at most.
-Status check_blast_radius(const World& world, const Tools& tools, Store& store, const LockHolders& holders,
-                          const TargetId& target, const ContainerInfo& info, const std::set<TargetId>& broken,
-                          const std::stop_token& stop);
+/// for a target without a group. `holders`: the locks of heals, which hold them until they have been verified. Blocks
+/// for twice the guard's timeout at most.
+Status check_blast_radius(const World& world, const Tools& tools, const LockHolders& holders, const TargetId& target,
+                          const ContainerInfo& info, const std::set<TargetId>& broken, const std::stop_token& stop);
 
 }  // namespace heal::remedy

@@ -52,12 +52,6 @@ class Scenario(unittest.TestCase):
     def healed(self, seconds=WITHIN):
         return self.incident_until(lambda i: i["times"]["verified_at"] and i["times"]["resolved_at"], seconds)
 
-    def messages(self, incident, kind):
-        return [entry["message"] for entry in self.stack.timeline(incident["id"]) if entry["kind"] == kind]
-
-    def steps_done(self, incident):
-        return [entry["data"] for entry in self.stack.timeline(incident["id"]) if entry["kind"] == "step_outcome"]
-
     def drill_here(self, path):
         """The drill's file for this stack: its containers and its ports."""
         copy = self.stack.work / path.name

@@ -186,16 +186,7 @@ TEST_CASE("why a human was called, and how that ended") {
 TEST_CASE("why no human was called about a drill, and how that ended") {
   Rig rig(kHelpless);
   const Alert alert = rig.fire();
-  rig.clock.advance(1s);
-  FaultLease lease;
-  lease.id = "01J8ZQ4T9M5V6W7X8Y9ZABCDEF";
-  lease.kind = "kill";
-  lease.target = {"container", "local", "nginx"};
-  lease.state = FaultLease::State::kApplied;
-  lease.injected_at = rig.clock.now();
-  lease.deadline = rig.clock.now() + 60s;
-  lease.owner = "ops";
-  REQUIRE(rig.store->commit({PutLease{lease}}));
+  rig.inject();
   rig.engine->crash("nginx", 137);
   REQUIRE(rig.post(Rig::group_of({alert})).has_value());
   run_to_human(rig);

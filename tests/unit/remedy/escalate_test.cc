@@ -133,17 +133,7 @@ TEST_CASE("who can be told by Alertmanager is not mailed") {
 
 /// An injected fault breaks nginx, and no playbook helps.
 FaultLease break_on_purpose(Rig& rig, bool pages) {
-  rig.clock.advance(1s);
-  FaultLease lease;
-  lease.id = "01FAULT";
-  lease.kind = "kill";
-  lease.target = {"container", "local", "nginx"};
-  lease.state = FaultLease::State::kApplied;
-  lease.injected_at = rig.clock.now();
-  lease.deadline = rig.clock.now() + 60s;
-  lease.owner = "ops";
-  lease.pages = pages;
-  REQUIRE(rig.store->commit({PutLease{lease}}));
+  const FaultLease lease = rig.inject(pages);
   break_it(rig);
   return lease;
 }
@@ -167,7 +157,8 @@ TEST_CASE("people are not told of a drill, unless it is not over some time after
   rig.run_until([&] { return count_of(rig.kinds(escalated.id), "page") == 1; });
   const WallTime quiet_until = lease.deadline + kDrillRest;
   CHECK(messages(rig, escalated.id, "page") ==
-        fmt::format("nobody is told: it is a drill (fault 01FAULT); HealFailed is posted if it is not over at {}\n",
+        fmt::format("nobody is told: it is a drill (fault 01J8ZQ4T9M5V6W7X8Y9ZABCDEF); HealFailed is posted if it is "
+                    "not over at {}\n",
                     format_rfc3339(quiet_until)));
   lease.state = FaultLease::State::kReverted;
   REQUIRE(rig.store->commit({PutLease{lease}}));
@@ -190,7 +181,7 @@ TEST_CASE("the incident of a drill that is over in time is closed, and nobody wa
   rig.run_until([&] { return count_of(rig.kinds(escalated.id), "page") == 1; });
   REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)}))->accepted == 1);
   CHECK(rig.newest().state == IncidentState::kClosed);
-  CHECK(rig.newest().drill == "01FAULT");
+  CHECK(rig.newest().drill == "01J8ZQ4T9M5V6W7X8Y9ZABCDEF");
   CHECK(pages(rig).empty());
 }
 

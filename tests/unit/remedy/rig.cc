@@ -135,6 +135,21 @@ Alert Rig::fire(const std::string& container, Duration age) {
   return alert;
 }
 
+FaultLease Rig::inject(bool pages) {
+  clock.advance(1s);
+  FaultLease lease;
+  lease.id = "01J8ZQ4T9M5V6W7X8Y9ZABCDEF";
+  lease.kind = "kill";
+  lease.target = {"container", "local", "nginx"};
+  lease.state = FaultLease::State::kApplied;
+  lease.injected_at = clock.now();
+  lease.deadline = clock.now() + 60s;
+  lease.owner = "ops";
+  lease.pages = pages;
+  REQUIRE(store->commit({PutLease{lease}}));
+  return lease;
+}
+
 Alert Rig::resolve(Alert alert) {
   alertmanager->forget(alert.labels);
   alert.status = AlertStatus::kResolved;

@@ -43,6 +43,8 @@ class Rig {
 
   /// The alert NginxDown of `container`, firing since `age` ago; it is held by Alertmanager too.
   Alert fire(const std::string& container = "nginx", Duration age = 0s);
+  /// Writes the lease of a fault that somebody has injected into nginx a second from now.
+  FaultLease inject(bool pages = false);
   Alert resolve(Alert alert);
   static AlertGroup group_of(std::vector<Alert> alerts);
 
