@@ -87,16 +87,13 @@ Result<FileSettings> find_file(const GlobalOptions& options, const Environment& 
 
 }  // namespace
 
-Status check_url(std::string& url, std::string_view where) {
+Result<std::string> base_url(std::string url) {
   while (url.ends_with('/'))
     url.pop_back();
-  if (const auto problem = config::http_url_problem(url)) {
-    return make_error(ErrorCode::kInvalid, "{}: {}", where, *problem);
-  }
-  if (url.find_first_of("?#") != std::string::npos) {
-    return make_error(ErrorCode::kInvalid, "{}: it must not hold a query or a fragment", where);
-  }
-  return {};
+  if (const auto problem = config::http_url_problem(url)) return make_error(ErrorCode::kInvalid, "{}", *problem);
+  if (url.find_first_of("?#") != std::string::npos)
+    return make_error(ErrorCode::kInvalid, "it must not hold a query or a fragment");
+  return url;
 }
 
 std::vector<OptionSpec> global_option_specs(GlobalOptions& options) {
@@ -140,9 +137,12 @@ Result<Settings> load_settings(const GlobalOptions& options, const Environment& 
   take(settings.alertmanager, file.alertmanager);
   take(settings.prometheus, file.prometheus);
   take(settings.exporter, file.exporter);
-  HEAL_TRY_STATUS(check_url(settings.server, !options.server.empty()     ? "--server"
-                                             : !from_environment.empty() ? "HEALCTL_SERVER"
-                                                                         : "server"));
+  const std::string_view where = !options.server.empty()     ? "--server"
+                                 : !from_environment.empty() ? "HEALCTL_SERVER"
+                                                             : "server";
+  auto server = base_url(settings.server);
+  if (!server) return make_error(ErrorCode::kInvalid, "{}: {}", where, server.error().message());
+  settings.server = std::move(*server);
   std::string username = options.username, password_file = options.password_file;
   // A password that was written down for one server must not go to another.
   std::string file_server = file.server;

@@ -40,9 +40,9 @@ struct Settings {
   std::string problem;  ///< why these are defaults: what is wrong with the given ones; "" when nothing
 };
 
-/// Takes the slashes off the end of `url`, so that a path can be put behind it. An Error that names `where` when it is
-/// no http or https URL, or has a query or a fragment.
-Status check_url(std::string& url, std::string_view where);
+/// The URL without slashes at its end, so that a path can be put behind it. An Error (kInvalid) when it is no http or
+/// https URL, or has a query or a fragment.
+Result<std::string> base_url(std::string url);
 
 /// Errors (kInvalid): what is wrong in the file, with places, or that a file that was named cannot be read.
 Result<Settings> load_settings(const GlobalOptions& options, const Environment& environment);

@@ -4,6 +4,7 @@
 
 #include "common/base/text.h"
 #include "common/model/target.h"
+#include "healctl/settings.h"
 
 namespace heal::ctl {
 
@@ -31,6 +32,13 @@ Setter into_target(std::string& target) {
   return [&target](const std::string& text) -> Status {
     HEAL_TRY(const auto id, TargetId::parse(text));
     target = id.str();
+    return {};
+  };
+}
+
+Setter into_url(std::string& url) {
+  return [&url](const std::string& text) -> Status {
+    HEAL_TRY(url, base_url(text));
     return {};
   };
 }

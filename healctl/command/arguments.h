@@ -16,5 +16,7 @@ std::string asker(const Context& context);
 Setter into_pairs(std::map<std::string, std::string>& target);
 /// A target as TargetId has it.
 Setter into_target(std::string& target);
+/// An http or https URL to which paths are added, see base_url().
+Setter into_url(std::string& url);
 
 }  // namespace heal::ctl

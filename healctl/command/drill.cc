@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/wire/json.h"
+#include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
 #include "healctl/drill/conductor.h"
 #include "healctl/output/junit.h"
@@ -108,7 +109,7 @@ class DrillRun final : public Command {
                         {.names = "--prometheus",
                          .value = "URL",
                          .help = "where queries are asked (default prometheus of healctl's configuration)",
-                         .set = into(prometheus_)},
+                         .set = into_url(prometheus_)},
                         {.names = "--yes-really",
                          .help = "also break a target in production (label heal.environment=production)",
                          .set = into(yes_really_)},
@@ -120,12 +121,6 @@ class DrillRun final : public Command {
   }
 
   Exit run(Context& context) override {
-    if (!prometheus_.empty()) {
-      if (const Status good = check_url(prometheus_, "--prometheus"); !good) {
-        context.complain(good.error().str());
-        return Exit::kUsage;
-      }
-    }
     const auto drill = load(context, file_);
     if (!drill) return Exit::kFailed;
     Conductor conductor(

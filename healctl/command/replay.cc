@@ -9,6 +9,7 @@
 #include "common/playbook/bundle.h"
 #include "common/rehearsal/run.h"
 #include "common/wire/json.h"
+#include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
 #include "healctl/output/text.h"
 #include "healctl/replay/alerts.h"
@@ -50,7 +51,7 @@ class Replay final : public Command {
              {.names = "--prometheus",
               .value = "URL",
               .help = "the alerts that this Prometheus remembers, instead of incidents",
-              .set = into(prometheus_)},
+              .set = into_url(prometheus_)},
              {.names = "--against",
               .value = "HEAL_YML",
               .help = "compare with what this one decides, instead of with the record",
@@ -74,12 +75,6 @@ class Replay final : public Command {
     if (*until_ >= *since_) {
       context.complain("--until must be less than --since");
       return Exit::kUsage;
-    }
-    if (!prometheus_.empty()) {
-      if (const Status good = check_url(prometheus_, "--prometheus"); !good) {
-        context.complain(good.error().str());
-        return Exit::kUsage;
-      }
     }
     auto stories = fetch(context);
     if (!stories) return refuse(context, stories.error());

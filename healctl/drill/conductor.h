@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct DrillReport {
   std::map<std::string, Duration> times;
   Exit exit = Exit::kDone;
 };
+
+/// An incident in one line, for a stage's message.
+std::string told(const Incident& incident);
 
 /// Runs one drill through the service's API. What it injected is undone on every way out: by us, or at the end of the
 /// lease by the service. Blocks; ends soon after the context's stop.
@@ -82,6 +86,7 @@ class Conductor {
   Look look_for_incident();
   std::string where_it_went(const std::vector<Incident>& all) const;
   Result<Story> story();
+  bool may_come_again(const Incident& incident);
   Duration since_fault(WallTime time) const { return time - injected_at_; }
   Result<bool> is_undone(ServiceClient& service);
 
@@ -96,7 +101,8 @@ class Conductor {
   WallTime began_at_{}, injected_at_{};
   SteadyTime injected_steady_{}, stop_asked_at_{};
   std::string incident_id_;
-  std::string last_event_;  ///< of the stream that was followed
+  std::set<std::string> passed_over_;  ///< incidents that ended before anything was done
+  std::string last_event_;             ///< of the stream that was followed
 };
 
 }  // namespace heal::ctl

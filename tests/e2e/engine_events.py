@@ -3,7 +3,7 @@
 import time
 
 import stack as e2e
-from scenario import WITHIN, Scenario
+from scenario import WITHIN, WithoutAlerts
 
 DEPLOY_GRACE = "10s"
 GAVE_UP = 8  # of healctl: it ran, and the problem persists
@@ -19,28 +19,17 @@ escalate: []
 """
 
 
-class Events(Scenario):
+class Events(WithoutAlerts):
     """E: failures from the engine's own events, with type, exit code, reason and MTTR from real times."""
 
     container = "demo-api"
 
     @classmethod
-    def setUpClass(cls):
-        """Only the engine's own word: no alert of that container is sent, and no timer asks."""
-        cls.path = cls.stack.work / "config/heal.yml"
-        cls.text = cls.path.read_text()
-        e2e.edit(cls.path, r"# sources:\n#   docker:(.*)deploy_grace: \d+s", rf"sources:\n  docker:\1deploy_grace: {DEPLOY_GRACE}")
-        e2e.edit(cls.path, r"(?s)\nschedules:.*?\n\n", "\n")
-        (cls.path.parent / "playbooks/give-more.yml").write_text(GIVE_MORE)
-        cls.stack.reload()
-        cls.end_silence = staticmethod(cls.stack.silence(cls.container))
-
-    @classmethod
-    def tearDownClass(cls):
-        (cls.path.parent / "playbooks/give-more.yml").unlink()
-        cls.path.write_text(cls.text)
-        cls.stack.reload()
-        cls.end_silence()
+    def arrange(cls, heal_yml):
+        e2e.edit(heal_yml, r"# sources:\n#   docker:(.*)deploy_grace: \d+s", rf"sources:\n  docker:\1deploy_grace: {DEPLOY_GRACE}")
+        playbook = cls.folder / "playbooks/give-more.yml"
+        playbook.write_text(GIVE_MORE)
+        cls.addClassCleanup(playbook.unlink)
 
     def in_order(self, incident):
         """Its times are the engine's, where it has them, and what is told of them is the difference."""

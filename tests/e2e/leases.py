@@ -5,7 +5,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import unittest
 
 import stack as e2e
@@ -63,8 +62,7 @@ class Leases(unittest.TestCase):
         os.kill(json.loads(self.stack.docker("inspect", container_id))[0]["State"]["Pid"], signal.SIGKILL)
 
     def test_healctl_is_killed(self):
-        command = self.stack.healctl_command("simulate-down", self.target, "--fault", "pause", "--for", "5s")
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with self.stack.begin_healctl("simulate-down", self.target, "--fault", "pause", "--for", "5s") as process:
             e2e.wait_for("its lease", self.leases, 10, every=0.01)
             process.kill()
         self.serves_again()

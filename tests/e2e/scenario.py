@@ -83,3 +83,18 @@ class Scenario(unittest.TestCase):
         text = ", ".join(f"{name} {at:.2f} s" for name, at in report["seconds_since_fault"].items() if at is not None)
         print(f"{path.stem}: {text}")
         return report
+
+
+class WithoutAlerts(Scenario):
+    """The same, where no alert of the container is sent and no timer asks: somebody else tells. `arrange()` says who."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = cls.stack.work / "config"
+        before = (cls.folder / "heal.yml").read_text()
+        cls.addClassCleanup(cls.stack.silence(cls.container))
+        cls.addClassCleanup(cls.stack.reload)
+        cls.addClassCleanup((cls.folder / "heal.yml").write_text, before)
+        e2e.edit(cls.folder / "heal.yml", r"(?s)\nschedules:.*?\n\n", "\n")
+        cls.arrange(cls.folder / "heal.yml")
+        cls.stack.reload()

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import stack as e2e
-from scenario import Scenario
+from scenario import WithoutAlerts
 
 ACCOUNT, REGION = "000000000000", "eu-central-1"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:heal"
@@ -79,29 +79,17 @@ class SnsTopic:
                        "SigningCertURL": f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-test.pem"}
 
 
-class Senders(Scenario):
+class Senders(WithoutAlerts):
     """Azure Monitor, EventBridge and SNS; and Alertmanager by its other address."""
 
     container = "demo-api"
 
     @classmethod
-    def setUpClass(cls):
-        """No alert of that container is sent, and no timer asks: the sender alone tells."""
-        cls.path = cls.stack.work / "config/heal.yml"
-        cls.text = cls.path.read_text()
+    def arrange(cls, heal_yml):
         cls.topic = SnsTopic(cls.stack.work)
-        (cls.path.parent / "sns.pem").write_bytes(cls.topic.certificate.read_bytes())
-        e2e.edit(cls.path, r"(?s)\nschedules:.*?\n\n", "\n")
-        e2e.edit(cls.path, r"\nroutes:\n", "\n" + ROUTES)
-        cls.path.write_text(cls.path.read_text() + SOURCES)
-        cls.stack.reload()
-        cls.end_silence = staticmethod(cls.stack.silence(cls.container))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.path.write_text(cls.text)
-        cls.stack.reload()
-        cls.end_silence()
+        (cls.folder / "sns.pem").write_bytes(cls.topic.certificate.read_bytes())
+        e2e.edit(heal_yml, r"\nroutes:\n", "\n" + ROUTES)
+        heal_yml.write_text(heal_yml.read_text() + SOURCES)
 
     def send(self, path, body):
         return self.stack.webhook(path, body, ("alertmanager", "ingest"))

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -377,14 +376,14 @@ class Dashboards(Scenario):
     def test_every_query_returns_data_while_a_drill_runs(self):
         empty = self.queries()
         self.assertGreater(len(empty), 50)
-        command = STACK.healctl_command(*self.drill_arguments(e2e.ROOT / "compose/showcase/drills/d-demo-api-crash.yml"))
+        arguments = self.drill_arguments(e2e.ROOT / "compose/showcase/drills/d-demo-api-crash.yml")
 
         def all_have_data():
             for where in [where for where, expression in empty.items() if self.has_data(expression)]:
                 del empty[where]
             return not empty or drill.poll() is not None
 
-        with tempfile.TemporaryFile("w+") as said, subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL) as drill:
+        with tempfile.TemporaryFile("w+") as said, STACK.begin_healctl(*arguments, stdout=said, stderr=said) as drill:
             try:
                 e2e.wait_for("its fault to be noticed", self.new_incidents, WITHIN)
                 e2e.wait_for("data, or the drill's end", all_have_data, 3 * WITHIN)

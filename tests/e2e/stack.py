@@ -289,7 +289,7 @@ class Stack:
     def healctl(self, *args, check=True):
         return run(*self.healctl_command(*args), check=check, env={**os.environ, "NO_COLOR": "1"})
 
-    def begin_healctl(self, *args, stderr):
-        """Runs on while we look; what it prints is in `stdout`, and what it says goes where it is told to."""
+    def begin_healctl(self, *args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL):
+        """Runs on while we look."""
         return subprocess.Popen(self.healctl_command(*args), env={**os.environ, "NO_COLOR": "1", "TERM": "xterm"}, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+                                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)

@@ -55,8 +55,9 @@ class DrillBench {
                   [this](const auto&) { return HttpAnswer::of(200, leases()); });
     bench.http.on("GET", std::string(Bench::kApi) + "/incidents*", [this](const HttpClientRequest& request) {
       on_look();
-      const bool is_list = request.url.find("/incidents?") != std::string::npos;
-      return HttpAnswer::of(200, is_list ? list_of(incidents()) : story());
+      if (request.url.find("/incidents?") != std::string::npos) return HttpAnswer::of(200, list_of(incidents()));
+      const bool is_of_first = request.url.find(kFirst) != std::string::npos;
+      return HttpAnswer::of(200, is_of_first ? story_of(stale_incident(), {decided("stale")}, {}) : story());
     });
   }
   ~DrillBench() { std::filesystem::remove(file_); }
@@ -72,9 +73,11 @@ class DrillBench {
   std::optional<WallTime> fault_at;
   bool reverted = false;
   bool touches_another = false;
+  bool is_well_at_first = false;  ///< a first incident was stale: nothing was wrong when it was looked at
   std::function<void()> on_look = [] {};
 
  private:
+  static constexpr const char* kFirst = "01J8ZQ4T9M5V6W7X8Y9ZFIRST0";
   static constexpr const char* kOneSample =
       R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"2"]}]}})";
 
@@ -108,28 +111,43 @@ class DrillBench {
     }
     return out;
   }
+  /// The newest first, as the service lists them.
   std::vector<Incident> incidents() {
-    if (!passed(alert_after)) return {};
-    std::vector<Incident> out{incident()};
+    std::vector<Incident> out;
+    if (passed(alert_after)) out.push_back(incident());
+    if (is_well_at_first && passed(1s)) out.push_back(stale_incident());
+    if (out.empty()) return out;
     if (touches_another) {
       out.push_back(incident());
       out.back().target = TargetId{"container", "local", "other"};
     }
     return out;
   }
-  std::string story() {
+  Incident stale_incident() {
+    Incident out = healed_incident();
+    out.id = kFirst;
+    out.state = IncidentState::kStale;
+    out.reason = "healthy";
+    out.times = {};
+    out.times.detected_at = *fault_at + 1s;
+    return out;
+  }
+  TimelineEntry decided(const char* result) {
     TimelineEntry decision;
     decision.at = *fault_at + *alert_after + 100ms;
     decision.incident_id = incident().id;
     decision.kind = "decision";
-    decision.message = "every guard allows it";
-    decision.data = R"({"result":"allow","guard":"none"})";
+    decision.message = "as the guards have it";
+    decision.data = dump(Json{{"result", result}, {"guard", "none"}});
+    return decision;
+  }
+  std::string story() {
     Episode episode;
     episode.key = "am:1";
     episode.source = "alertmanager";
     episode.name = "NginxDown";
     episode.received_at = *fault_at + *alert_after;
-    return story_of(incident(), {decision}, {episode});
+    return story_of(incident(), {decided("allow")}, {episode});
   }
 
   std::filesystem::path file_;
@@ -213,6 +231,33 @@ TEST_CASE("an action that comes late fails a drill in which nothing must be done
   CHECK(ran.exit == Exit::kFailed);
   CHECK(drill.reverted);
   CHECK(ran.out.find("it was acted on, which must not happen") != std::string::npos);
+}
+
+/// The drill above, which takes any evidence of its target.
+std::string by_any_evidence() {
+  std::string text = kDrill;
+  const std::string alert = "  alert: {name: NginxDown, within: 30s}\n";
+  return text.erase(text.find(alert), alert.size());
+}
+
+TEST_CASE("a fault that comes and goes is healed by the incident that finds it there") {
+  DrillBench drill(by_any_evidence());
+  drill.is_well_at_first = true;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kDone);
+  CHECK(ran.out.find("since the fault: detect 1.00s · decide 5.10s · act 5.10s · verify 8.00s") != std::string::npos);
+}
+
+TEST_CASE(
+    "a fault that nobody finds there fails the drill at the time of its decision, and the last word on it is told") {
+  DrillBench drill(by_any_evidence());
+  drill.is_well_at_first = true;
+  drill.alert_after = 1h;
+  drill.heal_after.reset();
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK(drill.reverted);
+  CHECK(ran.out.find("not within 40s: decided: stale") != std::string::npos);
 }
 
 TEST_CASE("what came later than it should fails the drill, although it is there when it is looked for") {
@@ -351,7 +396,7 @@ TEST_CASE("a Prometheus that is no URL is refused before anything is looked at")
   DrillBench drill;
   const auto ran = drill.run({"--prometheus", "localhost:9090"});
   CHECK(ran.exit == Exit::kUsage);
-  CHECK(ran.err.starts_with("healctl: error: --prometheus: "));
+  CHECK(ran.err.starts_with("healctl: error: option \"--prometheus\": "));
   CHECK(drill.bench.http.requests().empty());
 }
 

@@ -238,7 +238,7 @@ TEST_CASE("a Prometheus that cannot be asked is named, and so is what is none") 
   CHECK(page.err.starts_with("healctl: error: 502 of http://prom:9090: Prometheus' answer: "));
   const auto wrong = replay.run({"--prometheus", "prom:9090"});
   CHECK(wrong.exit == Exit::kUsage);
-  CHECK(wrong.err.starts_with("healctl: error: --prometheus: "));
+  CHECK(wrong.err.starts_with("healctl: error: option \"--prometheus\": "));
 }
 
 TEST_CASE("without a record there is nothing to replay") {
