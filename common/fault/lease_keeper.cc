@@ -273,6 +273,7 @@ Status LeaseKeeper::revert_claimed(Held& held, const std::stop_token& stop) {
   }
   const FaultLease before = held.lease;
   held.lease.state = State::kReverted;
+  held.lease.reverted_at = tools_.clock.now();
   held.lease.last_error.clear();
   Status saved = save(held);
   if (saved || (options_.is_ledger_lost && options_.is_ledger_lost())) return {};

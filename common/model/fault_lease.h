@@ -26,6 +26,7 @@ struct FaultLease {
   std::string undo;        ///< JSON: what undo needs
   std::string last_error;  ///< of the last attempt to undo
   bool pages = false;      ///< people are called about what comes of it; of other drills they are not told
+  std::optional<WallTime> reverted_at{};
 
   bool operator==(const FaultLease&) const = default;
 };

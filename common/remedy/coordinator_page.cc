@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -76,12 +77,15 @@ Status Coordinator::record_quiet(const std::string& incident_id, WallTime until)
   const OpenIncident* open = ledger_.find(incident_id);
   if (open == nullptr || open->incident.state != IncidentState::kEscalated) return {};
   OpenIncident& edited = ledger_.edit(incident_id);
-  edited.progress.wake_at = until;
+  // The fault may be undone before its time: whoever looks this often does not miss that.
+  edited.progress.wake_at = std::min(until, tools_.clock.now() + kDrillRest);
   if (std::exchange(edited.progress.page_state, "withheld") == "withheld") return {};
-  ledger_.append(incident_id, "page",
-                 fmt::format("nobody is told: it is a drill (fault {}); HealFailed is posted if it is not over at {}",
-                             edited.incident.drill, format_rfc3339(until)),
-                 {{"result", "withheld"}, {"drill", edited.incident.drill}, {"until", to_json_value(until)}});
+  ledger_.append(
+      incident_id, "page",
+      fmt::format("nobody is told: it is a drill (fault {}); HealFailed is posted if it is not over {} after the fault "
+                  "is undone, at {} at the latest",
+                  edited.incident.drill, format_duration(kDrillRest), format_rfc3339(until)),
+      {{"result", "withheld"}, {"drill", edited.incident.drill}, {"until", to_json_value(until)}});
   return {};
 }
 

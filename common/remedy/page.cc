@@ -74,8 +74,9 @@ std::optional<WallTime> quiet_until(const Incident& incident, Store& store, Wall
   if (!leases.has_value()) return std::nullopt;
   const auto found =
       std::find_if(leases->begin(), leases->end(), [&](const FaultLease& lease) { return lease.id == incident.drill; });
-  if (found == leases->end() || found->pages || now >= found->deadline + kDrillRest) return std::nullopt;
-  return found->deadline + kDrillRest;
+  if (found == leases->end() || found->pages) return std::nullopt;
+  const WallTime until = found->reverted_at.value_or(found->deadline) + kDrillRest;
+  return now < until ? std::optional(until) : std::nullopt;
 }
 
 bool is_own_alert(const Alert& alert) {

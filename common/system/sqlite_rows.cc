@@ -89,6 +89,7 @@ Result<FaultLease> read_lease(const Query& row) {
   lease.undo = row.text(8);
   lease.last_error = row.text(9);
   lease.pages = row.number(10) != 0;
+  lease.reverted_at = row.optional_time(11);
   return lease;
 }
 
@@ -132,12 +133,13 @@ Status write(Connection& connection, const OpenStep& step) {
 
 Status write(Connection& connection, const FaultLease& lease) {
   const std::string target = lease.target.str();
-  HEAL_TRY(auto query, connection.query("INSERT INTO leases(" HEAL_LEASE_COLUMNS
-                                        ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(id) DO UPDATE SET "
-                                        "kind=?2,target=?3,state=?4,injected_at=?5,deadline=?6,owner=?7,original=?8,"
-                                        "undo=?9,last_error=?10,pages=?11"));
+  HEAL_TRY(auto query,
+           connection.query("INSERT INTO leases(" HEAL_LEASE_COLUMNS
+                            ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12) ON CONFLICT(id) DO UPDATE SET "
+                            "kind=?2,target=?3,state=?4,injected_at=?5,deadline=?6,owner=?7,original=?8,"
+                            "undo=?9,last_error=?10,pages=?11,reverted_at=?12"));
   query.bind(lease.id, lease.kind, target, to_string(lease.state), lease.injected_at, lease.deadline, lease.owner,
-             lease.original, lease.undo, lease.last_error, std::int64_t{lease.pages ? 1 : 0});
+             lease.original, lease.undo, lease.last_error, std::int64_t{lease.pages ? 1 : 0}, lease.reverted_at);
   return query.run();
 }
 

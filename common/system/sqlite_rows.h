@@ -14,7 +14,7 @@ namespace heal::sqlite {
 #define HEAL_EPISODE_COLUMNS \
   "key,source,name,labels,annotations,starts_at,received_at,resolved_at,incident_id,generator_url,alertmanager_url"
 #define HEAL_ENTRY_COLUMNS "sequence,at,incident_id,kind,message,data,hash"
-#define HEAL_LEASE_COLUMNS "id,kind,target,state,injected_at,deadline,owner,original,undo,last_error,pages"
+#define HEAL_LEASE_COLUMNS "id,kind,target,state,injected_at,deadline,owner,original,undo,last_error,pages,reverted_at"
 
 /// Errors of these: kStorage, naming the row, when it does not hold what we write.
 Result<Episode> read_episode(const Query& row);

@@ -64,7 +64,10 @@ DROP INDEX incidents_playbook;
 CREATE INDEX incidents_playbook ON incidents(playbook, id) WHERE playbook <> '';
 )sql";
 
-constexpr std::string_view kVersion3 = "ALTER TABLE leases ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;";
+constexpr std::string_view kVersion3 = R"sql(
+ALTER TABLE leases ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE leases ADD COLUMN reverted_at INTEGER;
+)sql";
 
 }  // namespace
 

@@ -163,6 +163,7 @@ Json to_json(const FaultLease& lease) {
               {"state", to_string(lease.state)},
               {"injected_at", to_json_value(lease.injected_at)},
               {"deadline", to_json_value(lease.deadline)},
+              {"reverted_at", to_json_value(lease.reverted_at)},
               {"owner", lease.owner},
               {"error", lease.last_error},
               {"pages", lease.pages}};
@@ -181,6 +182,7 @@ Result<FaultLease> lease_from_json(const Json& json, std::string_view at) {
   lease.state = *known_state;
   HEAL_TRY(lease.injected_at, get_time(json, "injected_at", at));
   HEAL_TRY(lease.deadline, get_time(json, "deadline", at));
+  HEAL_TRY(lease.reverted_at, get_optional_time(json, "reverted_at", at));
   HEAL_TRY(lease.owner, get_string(json, "owner", at));
   HEAL_TRY(lease.last_error, get_string(json, "error", at));
   HEAL_TRY(const auto pages, get_optional_bool(json, "pages", at));

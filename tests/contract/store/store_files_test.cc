@@ -210,7 +210,9 @@ TEST_CASE("a restore is refused, and nothing is touched") {
 
 TEST_CASE("a store of the first schema can be looked at and restored") {
   Restoring r;
-  alter(r.backup, "DROP TABLE journal_checkpoint; ALTER TABLE leases DROP COLUMN pages; PRAGMA user_version=1");
+  alter(r.backup,
+        "DROP TABLE journal_checkpoint; ALTER TABLE leases DROP COLUMN pages; ALTER TABLE leases DROP COLUMN "
+        "reverted_at; PRAGMA user_version=1");
   CHECK(inspect_store(r.backup).value().schema == 1);
   REQUIRE(restore_store(r.backup, r.live, at(86400)));
   CHECK(r.which() == "backup");

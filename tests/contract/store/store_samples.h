@@ -50,10 +50,18 @@ inline TimelineEntry entry(const std::string& incident_id, const std::string& me
 }
 
 inline FaultLease lease(const std::string& id, FaultLease::State state, std::int64_t injected = 100) {
-  return {id,          "stop",       {"container", "local", "web"},
-          state,       at(injected), at(injected + 60),
-          "ops",       R"({"a":1})", "{}",
-          "could not", true};
+  return {id,
+          "stop",
+          {"container", "local", "web"},
+          state,
+          at(injected),
+          at(injected + 60),
+          "ops",
+          R"({"a":1})",
+          "{}",
+          "could not",
+          true,
+          state == FaultLease::State::kReverted ? std::optional(at(injected + 30)) : std::nullopt};
 }
 
 }  // namespace heal::test

@@ -158,7 +158,7 @@ TEST_CASE("people are not told of a drill, unless it is not over some time after
   const WallTime quiet_until = lease.deadline + kDrillRest;
   CHECK(messages(rig, escalated.id, "page") ==
         fmt::format("nobody is told: it is a drill (fault 01J8ZQ4T9M5V6W7X8Y9ZABCDEF); HealFailed is posted if it is "
-                    "not over at {}\n",
+                    "not over 5m after the fault is undone, at {} at the latest\n",
                     format_rfc3339(quiet_until)));
   lease.state = FaultLease::State::kReverted;
   REQUIRE(rig.store->commit({PutLease{lease}}));
@@ -170,6 +170,22 @@ TEST_CASE("people are not told of a drill, unless it is not over some time after
   CHECK(label_value(pages(rig).front().annotations, "summary") ==
         "drill: NginxDown on container/local/nginx could not be healed");
   CHECK(count_of(rig.kinds(escalated.id), "page") == 2);
+}
+
+TEST_CASE("a fault that is undone before its time brings the call for people forward") {
+  Rig rig(book("restart-container", kLookOnly, "page"));
+  FaultLease lease = break_on_purpose(rig, false);
+  lease.deadline = lease.injected_at + kLongestFault;
+  REQUIRE(rig.store->commit({PutLease{lease}}));
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  const Incident escalated = rig.run_to(IncidentState::kEscalated);
+  rig.run_until([&] { return count_of(rig.kinds(escalated.id), "page") == 1; });
+  lease.state = FaultLease::State::kReverted;
+  lease.reverted_at = rig.clock.now() + 1min;
+  REQUIRE(rig.store->commit({PutLease{lease}}));
+  rig.run_until([&] { return !pages(rig).empty(); });
+  CHECK(rig.clock.now() >= *lease.reverted_at + kDrillRest);
+  CHECK(rig.clock.now() < *lease.reverted_at + kDrillRest + 1min);
 }
 
 TEST_CASE("the incident of a drill that is over in time is closed, and nobody was told") {

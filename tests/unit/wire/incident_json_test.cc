@@ -86,7 +86,8 @@ TEST_CASE("incidents, episodes, entries and leases come back as they were") {
                          "",
                          "",
                          "engine not reachable",
-                         true};
+                         true,
+                         at(30)};
   CHECK(lease_from_json(to_json(lease)).value() == lease);
 }
 
@@ -95,7 +96,7 @@ TEST_CASE("a user does not see the undo recipe of a lease") {
   CHECK(
       dump(to_json(lease)) ==
       R"({"deadline":"1970-01-01T00:01:01Z","error":"","fault":"stop","id":"01F","injected_at":"1970-01-01T00:00:01Z",)"
-      R"("owner":"ops","pages":false,"state":"intended","target":"container/local/web"})");
+      R"("owner":"ops","pages":false,"reverted_at":null,"state":"intended","target":"container/local/web"})");
 }
 
 TEST_CASE("entry data that is not an object is shown as text") {
