@@ -36,8 +36,8 @@ std::vector<std::string> step_outcomes() {
 }
 
 bool is_proof_of_health(std::string_view end_reason) {
-  return end_reason != kContainerRemoved && end_reason != kScheduleRemoved && end_reason != kSuperseded &&
-         end_reason != end_reasons::kExpired && end_reason != end_reasons::kTaskRunning;
+  return end_reason != kContainerRemoved && end_reason != kLeftInventory && end_reason != kScheduleRemoved &&
+         end_reason != kSuperseded && end_reason != end_reasons::kExpired && end_reason != end_reasons::kTaskRunning;
 }
 
 }  // namespace heal::remedy::words

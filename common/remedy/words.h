@@ -101,6 +101,7 @@ inline constexpr std::string_view kTooOld = "evidence_too_old";  ///< not begun:
 // Why evidence ended, where that is no proof that its target is well.
 inline constexpr std::string_view kNotVerified = "not_verified";  ///< it was done, and did not help
 inline constexpr std::string_view kContainerRemoved = "container_removed";
+inline constexpr std::string_view kLeftInventory = "left_inventory";  ///< it is no target any more
 inline constexpr std::string_view kScheduleRemoved = "schedule_removed";
 inline constexpr std::string_view kSuperseded = "superseded";  ///< by other evidence of the same source
 bool is_proof_of_health(std::string_view end_reason);

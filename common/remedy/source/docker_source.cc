@@ -177,7 +177,11 @@ Status DockerSource::reconcile(ContainerEngine& engine, std::stop_token stop) {
   }
   std::erase_if(unseen_, [&](const std::string& id) { return !there.contains(id); });
   for (const auto& id : tracker_.known()) {
-    if (!there.contains(id)) tracker_.gone(id, tools_.tools.clock.now());
+    if (!there.contains(id)) {
+      tracker_.gone(id, tools_.tools.clock.now());
+    } else if (!hints_.contains(id)) {
+      tracker_.left_inventory(id, tools_.tools.clock.now());
+    }
   }
   return {};
 }
@@ -194,7 +198,7 @@ Status DockerSource::look(ContainerEngine& engine, const std::string& id, const 
   const TargetId target{"container", engine_name_, info->name};
   const auto entry = playbook::inventory_of_container(world->bundle.config, target, info->labels);
   if (!entry.has_value()) {
-    tracker_.gone(id, tools_.tools.clock.now());
+    tracker_.left_inventory(id, tools_.tools.clock.now());
     return {};
   }
   tracker_.look(*info, entry->group, hint, tools_.tools.clock.now(), tools_.tools.clock.steady_now());

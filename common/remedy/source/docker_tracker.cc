@@ -44,8 +44,9 @@ void DockerTracker::know(const Episode& episode) {
   const std::string id(label_value(episode.labels, event_labels::kContainerId));
   if (id.empty()) return;
   Tracked& known = containers_[id];
-  known.open = remedy::event_of(playbook::HealConfig(), episode);
-  if (label_value(episode.labels, event_labels::kEvent) == kDie) known.last_death = episode.starts_at;
+  const std::string_view what = label_value(episode.labels, event_labels::kEvent);
+  (what == kHealth ? known.sick : known.open) = remedy::event_of(playbook::HealConfig(), episode);
+  if (what == kDie) known.last_death = episode.starts_at;
 }
 
 SourceEvent DockerTracker::event_of(const ContainerInfo& info, const std::string& group, std::string_view what,
@@ -171,7 +172,7 @@ void DockerTracker::look_at_dead(Tracked& known, const ContainerInfo& info, cons
     if (known.open) {
       // It ran in between, unseen. While Docker goes on with it, that is the same trouble.
       if (will_return || label_value(known.open->labels, event_labels::kEvent) != kDie) return;
-      end(known, "container_running", "it ran again in between", now);
+      end(known.open, "container_running", "it ran again in between", now);
     }
     note_death(known, std::move(death), steady);
     known.look_at = steady + restart_grace_;
@@ -184,6 +185,8 @@ void DockerTracker::look_at_dead(Tracked& known, const ContainerInfo& info, cons
 
 void DockerTracker::look_at_living(Tracked& known, const ContainerInfo& info, const std::string& group,
                                    const ContainerHint& hint, WallTime now, SteadyTime steady) {
+  if (known.sick && (info.health == "healthy" || info.health == "none"))
+    end(known.sick, "container_healthy", "the container's health check passes again", now);
   const bool was_restarted = info.restart_count > 0 && info.finished_at.has_value();
   const bool is_new_death = was_restarted && (!known.last_death || *info.finished_at > *known.last_death);
   if (is_new_death && (hint.died || *info.finished_at > since_)) {
@@ -226,19 +229,27 @@ void DockerTracker::look_at_living(Tracked& known, const ContainerInfo& info, co
       untold_.push_back(std::move(over));
       return;
     }
-    end(known, reason, std::move(message), now);
+    end(known.open, reason, std::move(message), now);
   }
-  if (info.health == "unhealthy" && !known.open) return fire(known, sickness_of(known, info, group, hint, now));
-  if (known.open && label_value(known.open->labels, event_labels::kEvent) == kStart)
-    return end(known, "container_running", "the container was started", now);
-  if (known.open && (info.health == "healthy" || info.health == "none"))
-    end(known, "container_healthy", "the container's health check passes again", now);
+  if (known.open) end(known.open, "container_running", "the container was started", now);
+  if (info.health != "unhealthy" || known.sick) return;
+  known.sick = sickness_of(known, info, group, hint, now);
+  untold_.push_back(*known.sick);
 }
 
 void DockerTracker::gone(const std::string& id, WallTime now) {
+  forget(id, words::kContainerRemoved, "the container does not exist any more", now);
+}
+
+void DockerTracker::left_inventory(const std::string& id, WallTime now) {
+  forget(id, words::kLeftInventory, "the container is no target any more", now);
+}
+
+void DockerTracker::forget(const std::string& id, std::string_view reason, const std::string& message, WallTime now) {
   auto it = containers_.find(id);
   if (it == containers_.end()) return;
-  if (it->second.open) end(it->second, words::kContainerRemoved, "the container does not exist any more", now);
+  for (auto* trouble : {&it->second.open, &it->second.sick})
+    if (*trouble) end(*trouble, reason, message, now);
   containers_.erase(it);
 }
 
@@ -251,9 +262,10 @@ void DockerTracker::fire(Tracked& known, SourceEvent event) {
   known.open = std::move(event);
 }
 
-void DockerTracker::end(Tracked& known, std::string_view reason, std::string message, WallTime now) {
-  SourceEvent over = std::move(*known.open);
-  known.open.reset();
+void DockerTracker::end(std::optional<SourceEvent>& trouble, std::string_view reason, std::string message,
+                        WallTime now) {
+  SourceEvent over = std::move(*trouble);
+  trouble.reset();
   over.kind = SourceEvent::Kind::kResolved;
   over.ends_at = now;
   over.end_reason = reason;
@@ -263,7 +275,8 @@ void DockerTracker::end(Tracked& known, std::string_view reason, std::string mes
 
 void DockerTracker::drop_if_idle(const std::string& id) {
   const Tracked& known = containers_.at(id);
-  if (!known.open && !known.waiting && !known.last_death && !known.look_at && !known.was_healthy) containers_.erase(id);
+  if (!known.open && !known.sick && !known.waiting && !known.last_death && !known.look_at && !known.was_healthy)
+    containers_.erase(id);
 }
 
 std::vector<std::string> DockerTracker::due(SteadyTime now) const {

@@ -50,8 +50,10 @@ class DockerTracker {
   /// A container of the inventory as it is now; `group` as the inventory says.
   void look(const ContainerInfo& info, const std::string& group, const ContainerHint& hint, WallTime now,
             SteadyTime steady);
-  /// A container that is gone, or no longer in the inventory.
+  /// A container that does not exist any more.
   void gone(const std::string& id, WallTime now);
+  /// A container that is no target any more.
+  void left_inventory(const std::string& id, WallTime now);
 
   /// Ids of containers that must be looked at again by now, and when the next one must.
   std::vector<std::string> due(SteadyTime now) const;
@@ -65,7 +67,8 @@ class DockerTracker {
 
  private:
   struct Tracked {
-    std::optional<SourceEvent> open;     ///< the trouble that was told and is not over
+    std::optional<SourceEvent> open;     ///< that it is dead or was never started: told, and not over
+    std::optional<SourceEvent> sick;     ///< that its health check fails: told, and not over, whether it runs or not
     std::optional<SourceEvent> waiting;  ///< the death that Docker may heal by itself
     std::optional<WallTime> last_death;  ///< that was dealt with
     std::size_t deaths = 0;              ///< of `waiting`
@@ -93,7 +96,8 @@ class DockerTracker {
                           const ContainerHint& hint, WallTime now) const;
   bool is_made_since(const ContainerInfo& info) const { return info.created_at && *info.created_at > since_; }
   void fire(Tracked& known, SourceEvent event);
-  void end(Tracked& known, std::string_view reason, std::string message, WallTime now);
+  void end(std::optional<SourceEvent>& trouble, std::string_view reason, std::string message, WallTime now);
+  void forget(const std::string& id, std::string_view reason, const std::string& message, WallTime now);
   void drop_if_idle(const std::string& id);
 
   const std::string engine_;

@@ -207,6 +207,44 @@ TEST_CASE("a failing health check is told once and is over when it passes, or th
     CHECK(words_of(bench.tracker).back() == "resolved container_removed");
     CHECK(bench.tracker.known().empty());
   }
+  SECTION("no target any more") {
+    bench.tracker.left_inventory(sick.id, at(40));
+    CHECK(words_of(bench.tracker).back() == "resolved left_inventory");
+    CHECK(bench.tracker.known().empty());
+  }
+  SECTION("dies of it, and is started again") {
+    bench.look(dead("exited", 1, 31), kDied, 31);
+    CHECK(words_of(bench.tracker).back() == "firing ContainerDied: exit code 1");
+    ContainerInfo starting = web("running");
+    starting.finished_at = at(31);
+    starting.health = "starting";
+    bench.look(starting, kNoHint, 33);
+    CHECK(words_of(bench.tracker).back() == "resolved container_running");
+    starting.health = "healthy";
+    bench.look(starting, kNoHint, 34);
+    CHECK(words_of(bench.tracker).back() == "resolved container_healthy");
+    CHECK(bench.tracker.untold().size() == 4);
+  }
+  SECTION("dies of it and is gone, and both are over") {
+    bench.look(dead("exited", 1, 31), kDied, 31);
+    bench.tracker.gone(sick.id, at(40));
+    CHECK(words_of(bench.tracker).size() == 4);
+  }
+}
+
+TEST_CASE("a container that is unhealthy and dies again and again is two troubles") {
+  TrackerBench bench;
+  ContainerInfo sick = web("running");
+  sick.health = "unhealthy";
+  bench.look(sick, kNoHint, 4);
+  for (int i = 0; i < 3; ++i) {
+    ContainerInfo back = restarted(5 + i * 4, i + 1);
+    back.health = "starting";
+    bench.look(back, kDied, 6 + i * 4);
+  }
+  CHECK(words_of(bench.tracker) ==
+        Words{"firing ContainerUnhealthy: the container's own health check fails",
+              "firing ContainerDied: exit code 1; died 3 times, restarted by Docker in between"});
 }
 
 ContainerInfo unstarted(int created) {
