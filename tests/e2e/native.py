@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 
 import stack as e2e
+from engine_log import EngineLog
 
 IMAGE = "promheal-test/busybox:contract"
 ENGINE = "/var/run/docker.sock"
@@ -153,6 +154,7 @@ class Relay:
 class Loop:
     def __init__(self, heal_yml, playbooks, rules, containers, prefix="heal-native-"):
         self.prefix = prefix
+        self.engine_log = EngineLog()
         self.work = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         names = ["prometheus", "alertmanager", "webhook", *containers]
         self.ports = dict(zip(names, e2e.free_ports(len(names))))
@@ -203,6 +205,8 @@ class Loop:
     # --- life cycle
 
     def start(self):
+        e2e.claim_engine()
+        self.engine_log.start()
         if e2e.run("docker", "image", "inspect", IMAGE, check=False).returncode != 0:
             e2e.run("sh", e2e.ROOT / "tests/contract/ports/docker_image.sh")
         for name, labels in self.containers.items():
@@ -224,6 +228,7 @@ class Loop:
                     "/bin/sh", "-c", SERVER.format(port=port))
 
     def stop(self):
+        self.engine_log.stop()
         for daemon in (self.healer, self.prometheus, self.alertmanager):
             daemon.end()
         if self.relay:
@@ -271,9 +276,7 @@ class Loop:
 
     def starts(self, name, since):
         """When the engine has started this container since then."""
-        lines = self.docker("events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}", "--filter",
-                            f"container={self.prefix + name}", "--filter", "event=start", "--format", "{{.TimeNano}}")
-        return [int(line) / 1e9 for line in lines.splitlines()]
+        return self.engine_log.times(self.prefix + name, since, "start")
 
     # --- HTTP
 

@@ -65,7 +65,7 @@ approval: {approval}
 def playbook(name, **changes):
     values = {"mode": "auto", "guards": "{}", "before": "[{check: health, is: failing}]", "grace": "1s", "within": "20s",
               "consecutive": 2, "verify": "[{check: health}, {container: running}]", "stay_healthy": "2s",
-              "approval": "{ttl: 8s}", **changes}
+              "approval": "{ttl: 20s}", **changes}
     text = RESTART.format(name=name, **values)
     return text if values["mode"] == "approve" else text.rpartition("approval:")[0]
 
@@ -270,7 +270,7 @@ class Outage(unittest.TestCase):
         LOOP.set_clock(-3600)
         LOOP.healctl("approve", asked["id"])
         self.assertEqual(asked["id"], self.healed_once("late")["id"])
-        self.assertEqual("approval_expired", LOOP.until("soon", "suppressed")["reason"])
+        self.assertEqual("approval_expired", LOOP.until("soon", "suppressed", seconds=60)["reason"])
         self.assertEqual(running["id"], LOOP.until("slow", "closed", seconds=30)["id"])
         self.cooled_once(held)
         LOOP.wait_for("repeats of all alerts", lambda: self.repeats() > 2, 30)
@@ -286,7 +286,7 @@ class Outage(unittest.TestCase):
         LOOP.set_clock(-3600)
         LOOP.healer.start()
         LOOP.wait_for("heal-webhook", LOOP.is_ready)
-        self.assertEqual("approval_expired", LOOP.until("soon", "suppressed")["reason"])
+        self.assertEqual("approval_expired", LOOP.until("soon", "suppressed", seconds=60)["reason"])
         LOOP.until("slow", "closed")
         self.cooled_once(held)
         self.assertEqual([0, 1, 2], [len(LOOP.starts(name, self.since)) for name in ("soon", "slow", "cold")])

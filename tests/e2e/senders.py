@@ -97,7 +97,7 @@ class Senders(WithoutAlerts):
     def check(self, path, firing, kind, resolved):
         """Told twice, and healed once; what it says last is that it is over."""
         name = self.stack.prefix + self.container
-        self.stack.docker("stop", "-t", "1", name)
+        self.stack.docker("stop", "-t", "10", name)
         status, answer = self.send(path, firing())
         self.assertEqual((202, 1, []), (status, answer["accepted"], answer["rejected"]), answer)
         self.assertEqual((200, 1), (lambda told: (told[0], told[1]["duplicates"]))(self.send(path, firing())))

@@ -90,7 +90,7 @@ class Showcase(e2e.Stack):
 class Client:
     """Asks an address all the time, one request after another, and remembers what went wrong and when."""
 
-    def __init__(self, url, every=0.05, patience=5.0):
+    def __init__(self, url, every=0.05, patience=30.0):
         self.url, self.every, self.patience = url, every, patience
         self.failures, self.servers, self.slowest, self.asked = [], [], 0.0, 0
         self.ending = threading.Event()
@@ -122,10 +122,10 @@ class Client:
         self.ending.set()
         self.thread.join(self.patience + 1)
 
-    def failed_seconds(self):
-        """How many spans of one second it takes to cover all that failed."""
+    def failed_seconds(self, since=0.0, until=float("inf")):
+        """How many spans of one second it takes to cover all that failed of what was asked in between."""
         spans, end = 0, 0.0
         for at, _ in self.failures:
-            if at >= end:
+            if since <= at < until and at >= end:
                 spans, end = spans + 1, at + 1
         return spans

@@ -119,7 +119,6 @@ class Failover(Scenario):
     """C: on-prem and cloud behind one address."""
 
     container = "onprem"
-    answers_when_broken = False
 
     def is_running(self, name):
         return STACK.inspect(name)["State"]["Running"]
@@ -128,10 +127,9 @@ class Failover(Scenario):
         """How often Alertmanager told POST /failover something new."""
         return sum(value for _, value in STACK.query('heal_webhook_http_requests_total{handler="/failover", code="202"}'))
 
-    def serving(self, client, *servers):
-        """These have answered, one after another. A broken one that answers may do so again and again while HAProxy turns to another."""
-        first = -1 if self.answers_when_broken else 0
-        e2e.wait_for(f"{servers[-1]} serving", lambda: client.servers[first:] == list(servers)[first:], 30)
+    def serving(self, client, server):
+        """It is who answers now: while HAProxy turns to it, the other may answer now and then."""
+        e2e.wait_for(f"{server} serving", lambda: client.servers[-1:] == [server], 30)
 
     def failed_over_and_back(self, break_it, mend_it):
         """The cloud serves from when on-prem is broken until it is mended, and nobody sees more than one failed second."""
@@ -146,19 +144,21 @@ class Failover(Scenario):
             self.assertEqual("failover", incident["playbook"])
             e2e.wait_for("Alertmanager's word at the address for failovers", lambda: self.told() > told, 30)
             self.assertTrue(self.is_running("cloud"))
-            self.serving(client, "onprem", "cloud")
+            self.serving(client, "cloud")
             # Not before on-prem is back, however long that takes.
             e2e.wait_for("it to have stayed healthy", lambda: STACK.incident(incident["id"])["state"] == "recovered", 30)
             self.assertTrue(self.is_running("cloud"))
 
+            mended = time.time()
             mend_it()
             self.incident_until(lambda i: i["state"] == "closed")
             self.assertFalse(self.is_running("cloud"))
-            self.serving(client, "onprem", "cloud", "onprem")
+            self.serving(client, "onprem")
         finally:
             client.stop()
         print(f"asked {client.asked} times, {len(client.failures)} failed, the slowest answer took {client.slowest:.2f} s; failures: {client.failures}")
-        self.assertLessEqual(client.failed_seconds(), 1, client.failures)
+        self.assertLessEqual(client.failed_seconds(until=mended), 1, client.failures)
+        self.assertLessEqual(client.failed_seconds(since=mended), 1, client.failures)
         transitions = [subject for subject in STACK.mails(self.started) if subject.startswith("Failed ")]
         self.assertEqual([f"Failed over: {STACK.prefix}onprem is down, the cloud serves",
                           f"Failed back: {STACK.prefix}onprem serves again"], transitions)
@@ -171,7 +171,6 @@ class Failover(Scenario):
                                   lambda: STACK.docker("start", STACK.prefix + "onprem"))
 
     def test_an_on_prem_that_answers_and_is_not_well_is_as_good_as_down(self):
-        self.answers_when_broken = True
         self.failed_over_and_back(lambda: STACK.post_inside("onprem", "/mode", '{"healthy": false}'),
                                   lambda: STACK.post_inside("onprem", "/mode", '{"healthy": true}'))
 
@@ -189,7 +188,7 @@ class Nginx(Scenario):
 
     def test_down_and_hanging_are_healed_by_ansible_and_resolved(self):
         worker = 'for p in /proc/[0-9]*; do ! grep -q "worker[ ]process" $p/cmdline || kill -STOP ${p#/proc/}; done'
-        for status, exit_code, fault in (("exited", 0, lambda: STACK.docker("stop", "-t", "1", STACK.prefix + "nginx")),
+        for status, exit_code, fault in (("exited", 0, lambda: STACK.docker("stop", "-t", "10", STACK.prefix + "nginx")),
                                          ("paused", None, lambda: STACK.docker("pause", STACK.prefix + "nginx")),
                                          ("running", None, lambda: self.exec(worker))):
             with self.subTest(found=status):
@@ -235,7 +234,6 @@ class Nginx(Scenario):
         """Of a volume of 16 MiB in memory: nothing of the host's disks is touched."""
         used = lambda: int(STACK.docker("exec", STACK.prefix + "nginx", "df", "-P", "/var/cache/nginx").split()[-2].rstrip("%"))  # noqa: E731
         self.exec("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do head -c 1m /dev/zero > /var/cache/nginx/page$i; done")
-        e2e.wait_for("the volume to be full", lambda: used() > 80, 30, every=0.02)
         incident = self.healed()
         self.assertEqual(("VolumeFillingUp", "free-disk"), (incident["name"], incident["playbook"]))
         self.assertLess(used(), 50)
@@ -358,8 +356,6 @@ class Drills(Scenario):
 class Dashboards(Scenario):
     """Every query of the Grafana dashboards, asked of the real Prometheus while a drill breaks and heals something."""
 
-    container = "demo-api"
-
     def queries(self):
         """Where each stands -> what it asks."""
         found = {}
@@ -376,7 +372,7 @@ class Dashboards(Scenario):
     def test_every_query_returns_data_while_a_drill_runs(self):
         empty = self.queries()
         self.assertGreater(len(empty), 50)
-        arguments = self.drill_arguments(e2e.ROOT / "compose/showcase/drills/d-demo-api-crash.yml")
+        arguments = self.drill_arguments(e2e.ROOT / "compose/showcase/drills/b-nginx-cpu.yml")
 
         def all_have_data():
             for where in [where for where, expression in empty.items() if self.has_data(expression)]:

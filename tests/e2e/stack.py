@@ -6,6 +6,7 @@ Standard library only. Everything that waits has a limit and says what it waited
 import base64
 import contextlib
 import datetime
+import fcntl
 import json
 import os
 import pathlib
@@ -19,9 +20,12 @@ import urllib.error
 import urllib.request
 
 import explained
+from engine_log import EngineLog
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HEAL_BIN_DIR", ROOT / "build/dev/bin")).resolve()
+PREFIXES = ("heal-e2e-", "heal-show-", "heal-native-")
+CLAIM = None
 TEST_IMAGES = {name: f"promheal-test/{name}:local" for name in ("nginx", "prometheus", "alertmanager")}
 
 
@@ -49,6 +53,24 @@ def run(*command, check=True, env=None):
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))} exited {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def claim_engine():
+    """From here to this process' end it alone breaks and heals on this engine: two healers would heal what the other has broken.
+    What an earlier test that was killed has left is removed."""
+    global CLAIM
+    if CLAIM is None:
+        CLAIM = open(pathlib.Path(tempfile.gettempdir()) / "promheal-e2e.lock", "w")  # noqa: SIM115
+        try:
+            fcntl.flock(CLAIM, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AssertionError("another end-to-end test runs on this machine") from None
+    names = run("docker", "ps", "-a", "--format", "{{.Names}}").stdout.split()
+    if left := [name for name in names if name.startswith(PREFIXES)]:
+        run("docker", "rm", "-f", "-v", *left)
+    others = run("docker", "ps", "--filter", "label=heal.enable=true", "--format", "{{.Names}}").stdout.split()
+    if others:
+        raise AssertionError(f"others are healed here ({', '.join(others)}); end that first: compose/demo.sh --down")
 
 
 def parse_time(text):
@@ -88,6 +110,7 @@ class Stack:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="heal-e2e-"))
         self.ports = dict(zip(self.PORTS, free_ports(len(self.PORTS))))
         self.image = "promheal-e2e:local"
+        self.engine_log = EngineLog()
         self.env = {
             **os.environ,
             **{name: str(port) for name, port in self.ports.items()},
@@ -106,7 +129,8 @@ class Stack:
     # --- life cycle
 
     def start(self):
-        self._refuse_company()
+        claim_engine()
+        self.engine_log.start()
         run(ROOT / "compose/images.sh", *self.IMAGES, env=self.env)
         run(ROOT / "compose/secrets.sh", env=self.env)
         self._write_configuration()
@@ -118,13 +142,8 @@ class Stack:
                  lambda: len(self.prometheus("/api/v1/alertmanagers")["activeAlertmanagers"]) == self.ALERTMANAGERS, 30)
         wait_for("no alert but the watchdog", lambda: self.alerts() == [], 60)
 
-    def _refuse_company(self):
-        """A second healer on this engine would heal what we break."""
-        others = self.docker("ps", "--filter", "ancestor=promheal:local", "--format", "{{.Names}}").split()
-        if others:
-            raise AssertionError(f"another stack runs here ({', '.join(others)}); end it first: compose/demo.sh --down")
-
     def stop(self):
+        self.engine_log.stop()
         self.compose("down", "-v", "--remove-orphans", check=False)
         shutil.rmtree(self.work, ignore_errors=True)
         for folder in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.project.replace('-', '')}"):
@@ -206,9 +225,7 @@ class Stack:
 
     def events(self, name, since, action):
         """How often `action` happened to a container since the Unix time `since`, as the engine itself recorded it."""
-        lines = self.docker("events", "--since", f"{since:.3f}", "--until", f"{time.time():.3f}", "--filter",
-                            f"container={self.prefix + name}", "--filter", f"event={action}", "--format", "{{.Action}}")
-        return len(lines.splitlines())
+        return len(self.engine_log.times(self.prefix + name, since, action))
 
     # --- HTTP
 
