@@ -22,6 +22,7 @@ struct DrillCheck {
   /// kPromql: how every sample compares; absent: that there is one at all.
   std::optional<std::pair<playbook::Comparison, double>> compared;
 
+  bool fits(double value) const;
   std::string str() const;
 };
 

@@ -296,9 +296,69 @@ TEST_CASE("a stop condition that cannot be asked is a stop") {
   drill.bench.http.on("GET", "http://localhost:9090/api/v1/query*",
                       [](const auto&) { return HttpAnswer::of(500, "no"); });
   const auto ran = drill.run();
-  CHECK(ran.exit == Exit::kFailed);
+  CHECK(ran.exit == Exit::kUnreachable);
   CHECK(!drill.fault_at);
   CHECK(ran.out.find("the stop condition cannot be asked") != std::string::npos);
+}
+
+/// What nobody can be asked about after the fault, and so says nothing of how it ended.
+HttpAnswer refused() {
+  return HttpAnswer::failing(make_error(ErrorCode::kUnreachable, "connection refused"));
+}
+
+TEST_CASE("a service that cannot be reached while the drill waits leaves open what came of the fault") {
+  DrillBench drill;
+  drill.alert_after.reset();
+  drill.heal_after.reset();
+  drill.on_look = [&] {
+    if (!drill.fault_at) return;
+    drill.bench.http.on("GET", std::string(Bench::kApi) + "/incidents*", [](const auto&) { return refused(); });
+  };
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(drill.reverted);
+  CHECK_THAT(ran.err, Catch::Contains("alert         unknown  not within 30s: ") && Catch::Contains("refused"));
+}
+
+TEST_CASE("a fault of which nobody says that it is undone leaves the drill's end open") {
+  DrillBench drill;
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [](const auto&) { return refused(); });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_THAT(ran.err, Catch::Contains("revert        unknown  ") &&
+                          Catch::Contains("the service goes on, at the latest when the lease ends after 3m"));
+}
+
+/// The drill above, whose steady state is what Prometheus says.
+std::string steady_by_query() {
+  std::string text = kDrill;
+  const std::string check = R"({http: "http://nginx:8080/healthz"})";
+  return text.replace(text.find(check), check.size(), "{promql: up, is: 1}");
+}
+
+TEST_CASE("a Prometheus that cannot be asked whether all is well again is no problem that persists, and no good end") {
+  DrillBench drill(steady_by_query());
+  const auto up = [](const char* value) {
+    return HttpAnswer::of(200, std::string(R"({"status":"success","data":{"resultType":"vector","result":[)") +
+                                   R"({"metric":{},"value":[1,")" + value + R"("]}]}})");
+  };
+  HttpAnswer afterwards = refused();
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=up",
+                      [&](const auto&) { return drill.reverted ? afterwards : up("1"); });
+  auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_THAT(ran.err, Catch::Contains("steady again  unknown  promql up == 1: connection refused"));
+  drill.fault_at.reset();
+  drill.reverted = false;
+  afterwards = up("0");
+  CHECK(drill.run().exit == Exit::kPersists);
+}
+
+TEST_CASE("a service that refuses connections after the drill is the problem that persists") {
+  DrillBench drill;
+  drill.bench.http.on("GET", "http://nginx:8080/healthz",
+                      [&](const auto&) { return drill.reverted ? refused() : HttpAnswer::of(200); });
+  CHECK(drill.run().exit == Exit::kPersists);
 }
 
 TEST_CASE("nothing is broken where the steady state does not hold") {
