@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -272,11 +273,19 @@ Conductor::Look Conductor::look_at_lease(ServiceClient& service) {
   const auto answer = service.get("/faults");
   const auto leases = answer ? leases_in(*answer, "GET /faults") : Result<std::vector<FaultLease>>(answer.error());
   if (!leases) return {Is::kUnknown, leases.error().str() + later};
-  const auto is_left = [&](const FaultLease& lease) {
-    const bool is_it = report_.lease_id.empty() ? lease.target == drill_.target : lease.id == report_.lease_id;
-    return is_it && lease.state != FaultLease::State::kReverted;
-  };
-  if (std::any_of(leases->begin(), leases->end(), is_left)) return {Is::kNotYet, "it is not undone yet" + later};
+  const bool has_id = !report_.lease_id.empty();
+  std::vector<FaultLease> ours;
+  std::copy_if(leases->begin(), leases->end(), std::back_inserter(ours), [&](const FaultLease& lease) {
+    return has_id ? lease.id == report_.lease_id : lease.target == drill_.target;
+  });
+  // The newest hundred that were undone are in the list: what is not was forgotten, and nobody looked whether it is
+  // gone.
+  if (ours.empty() && has_id)
+    return {Is::kNotYet, fmt::format("the service knows lease {} no more: whether the fault is undone cannot be told",
+                                     report_.lease_id)};
+  const bool is_undone = std::all_of(
+      ours.begin(), ours.end(), [](const FaultLease& lease) { return lease.state == FaultLease::State::kReverted; });
+  if (!is_undone) return {Is::kNotYet, "it is not undone yet" + later};
   return {Is::kThere, "the fault is undone, and that was verified"};
 }
 

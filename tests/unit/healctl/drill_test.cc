@@ -76,6 +76,8 @@ class DrillBench {
   bool is_well_at_first = false;  ///< a first incident was stale: nothing was wrong when it was looked at
   std::function<void()> on_look = [] {};
 
+  std::string leases() { return dump(Json{{"faults", Json::array({to_json(lease())})}}); }
+
  private:
   static constexpr const char* kFirst = "01J8ZQ4T9M5V6W7X8Y9ZFIRST0";
   static constexpr const char* kOneSample =
@@ -95,7 +97,6 @@ class DrillBench {
     out.deadline = *fault_at + 3min;
     return out;
   }
-  std::string leases() { return dump(Json{{"faults", Json::array({to_json(lease())})}}); }
   Incident incident() {
     Incident out = healed_incident();
     out.times = {};
@@ -327,6 +328,28 @@ TEST_CASE("a fault of which nobody says that it is undone leaves the drill's end
   CHECK(ran.exit == Exit::kUnreachable);
   CHECK_THAT(ran.err, Catch::Contains("revert        unknown  ") &&
                           Catch::Contains("the service goes on, at the latest when the lease ends after 3m"));
+}
+
+TEST_CASE("a lease that the service has forgotten is not taken for a fault that is undone, unless it comes back") {
+  DrillBench drill;
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults/revert", [](const auto&) {
+    return HttpAnswer::of(404, R"({"error":{"code":"not_found","message":"no fault 01J8FAULT"}})");
+  });
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults",
+                      [](const auto&) { return HttpAnswer::of(200, R"({"faults":[]})"); });
+  auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK_THAT(ran.err, Catch::Contains("revert        failed  the service knows lease 01J8FAULT no more: whether the "
+                                      "fault is undone cannot be told (POST "));
+
+  DrillBench found;
+  int looks = 0;
+  found.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    return HttpAnswer::of(200, ++looks < 5 ? R"({"faults":[]})" : found.leases());
+  });
+  ran = found.run();
+  CHECK(ran.exit == Exit::kDone);
+  CHECK(looks == 5);
 }
 
 /// The drill above, whose steady state is what Prometheus says.
