@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -126,11 +127,17 @@ Conductor::Look Conductor::look_for_stop() {
   const SteadyTime now = context_.clock().steady_now();
   if (drill_.stop_if.empty() || now < stop_asked_at_ + drill_.stop_every) return {};
   stop_asked_at_ = now;
+  const auto cannot_ask = [](const DrillCheck& check, const std::string& why) -> Look {
+    return {Is::kUnknown, fmt::format("the stop condition cannot be asked: {}: {}", check.str(), why)};
+  };
+  const auto is_nan = [](const PromSample& sample) { return std::isnan(sample.value); };
   for (const DrillCheck& check : drill_.stop_if) {
-    const Look look = look_at(check);
-    if (look.is == Is::kUnknown)
-      return {Is::kUnknown, fmt::format("the stop condition cannot be asked: {}", look.message)};
-    if (look.is == Is::kThere) return {Is::kNever, fmt::format("the stop condition is true: {}", check.str())};
+    const auto samples = query(check.address);
+    if (!samples) return cannot_ask(check, samples.error().str());
+    const auto fits = [&](const PromSample& sample) { return check.fits(sample.value); };
+    if (std::any_of(samples->begin(), samples->end(), fits))
+      return {Is::kNever, fmt::format("the stop condition is true: {}", check.str())};
+    if (std::any_of(samples->begin(), samples->end(), is_nan)) return cannot_ask(check, "a value is NaN");
   }
   return {};
 }

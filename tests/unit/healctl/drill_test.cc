@@ -292,6 +292,32 @@ TEST_CASE("a stop condition that becomes true ends the drill and undoes the faul
   CHECK(ran.out.find("the stop condition is true: promql vector(0) > 1") != std::string::npos);
 }
 
+TEST_CASE("one sample is enough to stop a drill, and one that is no number leaves nobody knowing") {
+  struct Case {
+    const char* name;
+    std::vector<const char*> values;
+    Exit exit;
+  };
+  const auto c = GENERATE(values<Case>({{"none", {}, Exit::kDone},
+                                        {"all below", {"0.05", "0"}, Exit::kDone},
+                                        {"one above", {"0.9", "0.0"}, Exit::kFailed},
+                                        {"one above, one NaN", {"NaN", "0.9"}, Exit::kFailed},
+                                        {"one NaN", {"0.0", "NaN"}, Exit::kUnreachable}}));
+  CAPTURE(c.name);
+  std::string text = kDrill;
+  const std::string query = "{promql: 'vector(0) > 1'}";
+  DrillBench drill(text.replace(text.find(query), query.size(), "{promql: error_ratio, gt: 0.1}"));
+  Json result = Json::array();
+  for (const char* value : c.values)
+    result.push_back({{"metric", Json::object()}, {"value", Json::array({1, value})}});
+  const std::string answer =
+      dump(Json{{"status", "success"}, {"data", {{"resultType", "vector"}, {"result", result}}}});
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query*",
+                      [answer](const auto&) { return HttpAnswer::of(200, answer); });
+  CHECK(drill.run().exit == c.exit);
+  CHECK(drill.fault_at.has_value() == (c.exit == Exit::kDone));
+}
+
 TEST_CASE("a stop condition that cannot be asked is a stop") {
   DrillBench drill;
   drill.bench.http.on("GET", "http://localhost:9090/api/v1/query*",
