@@ -144,8 +144,8 @@ Conductor::Look Conductor::look_for_stop() {
 
 // The stages.
 
-Conductor::Next Conductor::check_target_idle(DrillStage& stage) {
-  const auto page = list_incidents(context_.service(), {{}, drill_.target.str(), "", std::nullopt, 10});
+Conductor::Next Conductor::look_at_open(DrillStage& stage) {
+  const auto page = list_incidents(context_.service(), {open_state_names(), "", "", std::nullopt, kMostIncidents});
   if (!page) {
     stage.outcome = Outcome::kUnknown;
     stage.message = page.error().str();
@@ -153,21 +153,26 @@ Conductor::Next Conductor::check_target_idle(DrillStage& stage) {
     return Next::kEnd;
   }
   for (const Incident& incident : page->incidents) {
-    if (is_terminal(incident.state)) continue;
+    if (!incident.target || *incident.target != drill_.target) {
+      open_before_.push_back(incident.id);
+      continue;
+    }
     stage.message = fmt::format("{} has an open incident already: {}", drill_.target.str(), told(incident));
     return Next::kEnd;
   }
-  return Next::kGoOn;
+  if (!page->has_more) return Next::kGoOn;
+  stage.message = fmt::format("more than {} incidents are open", kMostIncidents);
+  return Next::kEnd;
 }
 
 Conductor::Next Conductor::steady() {
   DrillStage stage{"steady", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
   on_wait_("the steady state", {}, {});
-  if (check_target_idle(stage) == Next::kEnd) return end_stage(std::move(stage));
+  if (look_at_open(stage) == Next::kEnd) return end_stage(std::move(stage));
   const Look look = look_at_steady();
   stage.outcome = look.outcome();
   stage.message = look.message;
-  if (look.is == Is::kThere) stage.message += ", and no incident is open";
+  if (look.is == Is::kThere) stage.message += ", and the target has no open incident";
   return end_stage(std::move(stage));
 }
 

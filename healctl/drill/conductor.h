@@ -35,6 +35,9 @@ struct DrillReport {
   Exit exit = Exit::kDone;
 };
 
+/// More incidents than a drill follows.
+inline constexpr std::size_t kMostIncidents = 1000;
+
 /// An incident in one line, for a stage's message.
 std::string told(const Incident& incident);
 
@@ -70,7 +73,7 @@ class Conductor {
   };
 
   Next steady();
-  Next check_target_idle(DrillStage& stage);
+  Next look_at_open(DrillStage& stage);
   Next inject(bool only_ask);
   Next alert();
   Next decision();
@@ -93,6 +96,7 @@ class Conductor {
   Look look_for_stop();
   Result<std::vector<PromSample>> query(const std::string& expression);
   Look look_for_incident();
+  Look look_at_others();
   std::string where_it_went(const std::vector<Incident>& all) const;
   Result<Story> story();
   bool may_come_again(const Incident& incident);
@@ -110,8 +114,9 @@ class Conductor {
   WallTime began_at_{}, injected_at_{};
   SteadyTime injected_steady_{}, stop_asked_at_{};
   std::string incident_id_;
-  std::set<std::string> passed_over_;  ///< incidents that ended before anything was done
-  std::string last_event_;             ///< of the stream that was followed
+  std::vector<std::string> open_before_;  ///< incidents of others that were not over when the drill began
+  std::set<std::string> passed_over_;     ///< incidents that ended before anything was done
+  std::string last_event_;                ///< of the stream that was followed
 };
 
 }  // namespace heal::ctl

@@ -16,6 +16,20 @@ bool is_given_up(IncidentState state) {
   return state != IncidentState::kClosed && (is_terminal(state) || state == IncidentState::kEscalated);
 }
 
+std::string touched(const Incident& incident) {
+  return fmt::format("{} was acted on as well: {}", incident.target ? incident.target->str() : incident.name,
+                     told(incident));
+}
+
+/// Also when it was begun before: `acted_at` is the first time only.
+bool is_acted_on_since(const Story& story, WallTime since) {
+  const auto& acted_at = story.incident.times.acted_at;
+  if (!acted_at) return false;
+  return *acted_at >= since || std::any_of(story.timeline.begin(), story.timeline.end(), [&](const TimelineEntry& one) {
+    return one.kind == "step_intent" && one.at >= since;
+  });
+}
+
 }  // namespace
 
 std::string Conductor::where_it_went(const std::vector<Incident>& all) const {
@@ -26,7 +40,7 @@ std::string Conductor::where_it_went(const std::vector<Incident>& all) const {
 }
 
 Conductor::Look Conductor::look_for_incident() {
-  auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, 50});
+  auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, kMostIncidents});
   if (!page) return Look::unknown(page.error());
   std::reverse(page->incidents.begin(), page->incidents.end());
   for (const Incident& incident : page->incidents) {
@@ -135,26 +149,33 @@ Conductor::Next Conductor::resolved() {
   });
 }
 
-Conductor::Next Conductor::untouched() {
-  DrillStage stage{"untouched", Outcome::kPassed, "nothing else was touched", std::nullopt, std::nullopt, {}};
-  const auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, 200});
-  if (!page) {
-    stage.outcome = Outcome::kUnknown;
-    stage.message = page.error().str();
-    return end_stage(std::move(stage));
-  }
+/// Of those that the service has heard of since the fault, and of those that were open before: they may have waited for
+/// something, and be acted on now.
+Conductor::Look Conductor::look_at_others() {
+  const auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, kMostIncidents});
+  if (!page) return Look::unknown(page.error());
   for (const Incident& incident : page->incidents) {
+    if (!incident.times.acted_at) continue;
     const bool is_ours = incident.target && *incident.target == drill_.target;
-    const bool is_expected = is_ours && drill_.heal == Drill::Heal::kExpected;
-    if (is_expected || !incident.times.acted_at) continue;
-    stage.outcome = Outcome::kFailed;
-    if (is_ours) {
-      stage.message = fmt::format("it was acted on, which must not happen: {}", told(incident));
-      continue;
-    }
-    stage.message = fmt::format("{} was acted on as well: {}", incident.target ? incident.target->str() : incident.name,
-                                told(incident));
+    if (!is_ours) return {Is::kNever, touched(incident)};
+    if (drill_.heal == Drill::Heal::kNever)
+      return {Is::kNever, fmt::format("it was acted on, which must not happen: {}", told(incident))};
   }
+  for (const std::string& id : open_before_) {
+    const auto whole = fetch_story(context_.service(), id);
+    if (!whole) return Look::unknown(whole.error());
+    if (is_acted_on_since(*whole, injected_at_)) return {Is::kNever, touched(whole->incident)};
+  }
+  if (page->has_more)
+    return {Is::kUnknown, fmt::format("there were more than {} incidents: not all were looked at", kMostIncidents)};
+  return {Is::kThere, "nothing else was touched"};
+}
+
+Conductor::Next Conductor::untouched() {
+  DrillStage stage{"untouched", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
+  const Look look = look_at_others();
+  stage.outcome = look.outcome();
+  stage.message = look.message;
   return end_stage(std::move(stage));
 }
 
