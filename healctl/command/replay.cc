@@ -59,7 +59,7 @@ class Replay final : public Command {
               .set = into(against_)},
              {.names = "--limit",
               .value = "N",
-              .help = "at most so many incidents, the newest (default 200)",
+              .help = "at most so many incidents or troubles, the newest (default 200)",
               .set = into(limit_)},
              {.names = "--all", .help = "also what is decided as before", .set = into(all_)}},
         .examples = {"healctl replay compose/config/production/heal.yml --since 30d",
@@ -129,7 +129,11 @@ class Replay final : public Command {
     const WallTime since = context.clock().now() - *since_, until = context.clock().now() - *until_;
     if (!prometheus_.empty()) {
       HEAL_TRY(const auto history, fetch_alerts(context, prometheus_, since, until));
-      return stories_of(history);
+      auto stories = stories_of(history);
+      const auto surplus = static_cast<std::ptrdiff_t>(stories.size() - std::min(stories.size(), limit_));
+      if (surplus > 0) say_that_there_are_more(context);
+      stories.erase(stories.begin(), stories.begin() + surplus);
+      return stories;
     }
     HEAL_TRY(auto stories, file_.empty() ? fetch_from_service(context, since) : read_from_file(context, since));
     std::erase_if(stories,
@@ -219,7 +223,7 @@ class Replay final : public Command {
       context.print(table);
     }
     if (!has_then()) {
-      context.say(fmt::format("{} troubles, acted on {}", rows.size(), acted_now));
+      context.say(fmt::format("{} trouble{}, acted on {}", rows.size(), rows.size() == 1 ? "" : "s", acted_now));
       return Exit::kDone;
     }
     const std::string more = untold == 0 ? "" : fmt::format(", {} cannot be told", untold);

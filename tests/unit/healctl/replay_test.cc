@@ -170,6 +170,10 @@ TEST_CASE("alerts that Prometheus remembers are played through a policy, and thr
   CHECK(ran.err == "3 troubles, acted on 2\n");
   CHECK(ran.exit == Exit::kDone);
 
+  ran = replay.run({"--prometheus", "http://prom:9090", "--since", "1d", "--limit", "1"});
+  CHECK(ran.err == "only the newest 1: --limit gives more\n1 trouble, acted on 1\n");
+  CHECK_THAT(ran.out, Catch::Contains("2030-01-02T02:04:05Z") && !Catch::Contains("2030-01-02T01:"));
+
   const ReplayBench other("shadow", "other");
   ran = replay.run({"--prometheus", "http://prom:9090", "--since", "1d", "--against", other.heal_yml()});
   CHECK(ran.exit == Exit::kLint);
