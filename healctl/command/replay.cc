@@ -1,6 +1,8 @@
 #include "healctl/replay/replay.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,7 +30,8 @@ class Replay final : public Command {
             "Nothing is done: the engine runs in a simulated world, as for \"playbook test\". Assumed is that each "
             "container was in the inventory unless the record says otherwise, and that its trouble lasted until an "
             "action mended it or its alerts resolved. What people asked for and what schedules saw is left out. What a "
-            "container's group decided (in_flight, population) cannot be told: the record does not name groups. "
+            "container's group decided (in_flight, population) cannot be told: the record does not name groups; nor "
+            "can what is of an engine that this heal.yml has not. "
             "With --prometheus the alerts that fired are played instead, each mended by a restart. Of them nothing was "
             "decided, so all that this heal.yml decides is shown, or what another one (--against) decides otherwise. "
             "Exits 3 when something is decided otherwise.",
@@ -113,16 +116,35 @@ class Replay final : public Command {
     }
     // Their checks would ask a world that the record says nothing of.
     loaded.bundle->config.schedules.clear();
+    std::vector<std::string> engines;
+    for (const auto& [name, ignored] : loaded.bundle->config.engines)
+      engines.push_back(name);
     WallTime began_at{};
-    const auto test = replay_of(stories, prometheus_.empty() ? Mends::kAsRecorded : Mends::kAnyAction, began_at);
-    if (test.timeline.empty()) return Exit::kDone;
-    const auto result = rehearsal::run_test(*loaded.bundle, test, context.clock(), context.stop());
+    const auto mends = prometheus_.empty() ? Mends::kAsRecorded : Mends::kAnyAction;
+    const auto test = replay_of(stories, mends, engines, began_at);
+    rehearsal::TestResult result;
+    if (!test.timeline.empty()) result = rehearsal::run_test(*loaded.bundle, test, context.clock(), context.stop());
     if (result.error) {
       context.complain(result.error->str());
       return result.error->code() == ErrorCode::kCancelled ? Exit::kInterrupted : Exit::kFailed;
     }
-    decided = compare_replay(stories, began_at, result.seen.incidents);
+    decided = compare_replay(stories, engines, began_at, result.seen.incidents);
+    say_what_was_otherwise(context, heal_yml, result.remarks, decided);
     return Exit::kDone;
+  }
+
+  /// What did not go as the record has it: each thing once.
+  static void say_what_was_otherwise(Context& context, const std::string& heal_yml,
+                                     const std::vector<std::string>& remarks,
+                                     const std::vector<ReplayedIncident>& decided) {
+    for (const std::string& remark : std::set<std::string>(remarks.begin(), remarks.end()))
+      context.say(fmt::format("{}: {}", heal_yml, remark));
+    std::map<std::string, std::size_t> missing;
+    for (const ReplayedIncident& row : decided) {
+      if (!row.missing_engine.empty()) ++missing[row.missing_engine];
+    }
+    for (const auto& [engine, count] : missing)
+      context.say(fmt::format("{}: there is no engine \"{}\": {} left out", heal_yml, engine, count));
   }
 
   Result<std::vector<Story>> fetch(Context& context) const {
