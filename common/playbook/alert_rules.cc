@@ -5,7 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/config/decode.h"
-#include "common/model/regex.h"
+#include "common/playbook/promql.h"
 
 namespace heal::playbook {
 namespace {
@@ -16,12 +16,19 @@ using config::Value;
 constexpr std::array<std::string_view, 9> kAggregators{"sum",   "min",    "max",    "avg",     "count",
                                                        "group", "stddev", "stdvar", "quantile"};
 
+/// `text` without the white space and the comments with which it begins.
+std::string_view skip_blank(std::string_view text) {
+  for (text = trim(text); text.starts_with('#'); text = trim(text))
+    text.remove_prefix(std::min(text.find('\n'), text.size()));
+  return text;
+}
+
 std::string_view take_word(std::string_view& text) {
   std::size_t end = 0;
   while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_'))
     ++end;
   const auto word = text.substr(0, end);
-  text = trim(text.substr(end));
+  text = skip_blank(text.substr(end));
   return word;
 }
 
@@ -33,15 +40,16 @@ std::optional<std::string_view> take_parentheses(std::string_view& text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (quote != 0) {
-      if (c == '\\') ++i;
+      if (c == '\\' && quote != '`') ++i;
       if (c == quote) quote = 0;
       continue;
     }
-    if (c == '"' || c == '\'') quote = c;
+    if (c == '#') i = std::min(text.find('\n', i), text.size() - 1);
+    if (c == '"' || c == '\'' || c == '`') quote = c;
     if (c == '(') ++depth;
     if (c == ')' && --depth == 0) {
       const auto inner = text.substr(1, i - 1);
-      text = trim(text.substr(i + 1));
+      text = skip_blank(text.substr(i + 1));
       return inner;
     }
   }
@@ -58,14 +66,14 @@ std::vector<std::string> names_in(std::string_view list) {
 
 /// `sum by (a) (…) > 1`, `sum(…) by (a) > 1`, `sum(…)`: its labels. Everything else may have any.
 std::optional<std::vector<std::string>> labels_of(std::string_view expression) {
-  auto rest = trim(expression);
-  const auto word = take_word(rest);
+  auto rest = skip_blank(expression);
+  const auto word = to_lower(take_word(rest));
   if (std::find(kAggregators.begin(), kAggregators.end(), word) == kAggregators.end()) return std::nullopt;
   std::optional<std::vector<std::string>> out;
   bool is_known = true;
   const auto take_clause = [&] {
     auto ahead = rest;
-    const auto clause = take_word(ahead);
+    const auto clause = to_lower(take_word(ahead));
     if (clause != "by" && clause != "without") return;
     const auto list = take_parentheses(ahead);
     if (!list) return;
@@ -76,11 +84,8 @@ std::optional<std::vector<std::string>> labels_of(std::string_view expression) {
   take_clause();
   if (!take_parentheses(rest)) return std::nullopt;
   take_clause();
-  // What it is joined with may bring labels of its own.
-  if (!is_known || rest.find("group_left") != std::string_view::npos ||
-      rest.find("group_right") != std::string_view::npos || rest.starts_with("or ") ||
-      rest.find(" or ") != std::string_view::npos)
-    return std::nullopt;
+  const auto joined = promql_reads(rest);
+  if (!is_known || !joined.has_value() || joined->joins_labels) return std::nullopt;
   return out.value_or(std::vector<std::string>{});
 }
 
@@ -111,6 +116,14 @@ void read_rule(const Value& value, const config::Source& source, std::vector<Ale
 bool AlertRule::may_set(const std::string& label) const {
   if (label == "alertname" || labels.find(label) != labels.end() || !series_labels) return true;
   return std::find(series_labels->begin(), series_labels->end(), label) != series_labels->end();
+}
+
+void AlertRule::add_external(const Labels& external) {
+  for (const auto& [label, value] : external) {
+    if (may_set(label)) continue;
+    labels[label] = value;
+    label_spans[label] = span;
+  }
 }
 
 std::vector<AlertRule> parse_alert_rules(const std::string& text, const std::string& file,

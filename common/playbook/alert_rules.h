@@ -25,6 +25,8 @@ struct AlertRule {
 
   /// Whether its alerts may have the label: false only when it is known that they do not.
   bool may_set(const std::string& label) const;
+  /// Prometheus' external_labels, which each alert is given that has not labels of these names.
+  void add_external(const Labels& external);
 };
 
 /// The alerting rules of a file; recording rules and what else Prometheus knows are passed over (promtool checks them).

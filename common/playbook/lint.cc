@@ -19,8 +19,12 @@ bool is_changing(std::string_view label) {
   return std::find(kChanging.begin(), kChanging.end(), label) != kChanging.end();
 }
 
+bool is_template(std::string_view text) {
+  return text.find("{{") != std::string_view::npos;
+}
+
 bool reads_the_value(std::string_view text) {
-  return text.find("{{") != std::string_view::npos &&
+  return is_template(text) &&
          (text.find("$value") != std::string_view::npos || text.find(".Value") != std::string_view::npos);
 }
 
@@ -120,8 +124,9 @@ class Linting {
                       label, rule.name),
           "leave it out of the alert's labels");
     };
-    for (const auto& [label, ignored] : rule.labels)
-      note(label, rule.label_spans.at(label));
+    for (const auto& [label, value] : rule.labels) {
+      if (is_template(value)) note(label, rule.label_spans.at(label));
+    }
     if (!rule.series_labels) return;
     for (const auto& label : *rule.series_labels)
       note(label, rule.span);
@@ -133,8 +138,7 @@ class Linting {
     known["alertname"] = rule.name;
     return std::all_of(route.match.begin(), route.match.end(), [&](const Matcher& matcher) {
       const auto found = known.find(matcher.name());
-      const bool is_template = found != known.end() && found->second.find("{{") != std::string::npos;
-      if (is_template) return true;
+      if (found != known.end() && is_template(found->second)) return true;
       if (found == known.end() && rule.may_set(matcher.name())) return true;
       return matcher.matches(known);
     });
@@ -156,7 +160,7 @@ class Linting {
     const auto holds = [&](const Matcher& matcher) {
       const auto found = known.find(matcher.name());
       if (found == known.end() && rule.may_set(matcher.name())) return false;
-      if (found != known.end() && found->second.find("{{") != std::string::npos) return false;
+      if (found != known.end() && is_template(found->second)) return false;
       return matcher.matches(known);
     };
     for (const Route& before : bundle_.config.routes) {

@@ -15,6 +15,7 @@ constexpr std::array<std::string_view, 14> kKeywords{"and",         "or",       
                                                      "inf",         "nan",      "on",     "offset", "group_left",
                                                      "group_right", "ignoring", "start",  "end"};
 constexpr std::array<std::string_view, 6> kBeforeLabels{"by", "without", "on", "ignoring", "group_left", "group_right"};
+constexpr std::array<std::string_view, 3> kJoins{"or", "group_left", "group_right"};
 
 /// Further back than any Prometheus remembers; longer ones are taken for this.
 constexpr std::chrono::milliseconds kFar = std::chrono::hours(24 * 3650);
@@ -64,6 +65,7 @@ class Reader {
       ++at_;
     const std::string word(text_.substr(start, at_ - start));
     const std::string lower = to_lower(word);
+    if (is_one_of(kJoins, lower)) out_.joins_labels = true;
     skip_space();
     const char next = at_ < text_.size() ? text_[at_] : '\0';
     if (is_one_of(kBeforeLabels, lower)) return next == '(' ? skip_labels() : Status();

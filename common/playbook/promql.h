@@ -13,6 +13,7 @@ namespace heal::playbook {
 struct PromqlReads {
   std::vector<std::string> selectors;  ///< each as an instant selector, in order, without repetitions: `up{job="x"}`
   Duration looks_back{};               ///< at most so far back, by ranges, subqueries and offsets
+  bool joins_labels = false;           ///< `or`, group_left or group_right may bring labels of other series
 
   bool operator==(const PromqlReads&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "common/rehearsal/observe.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -112,6 +113,21 @@ std::map<std::string, Duration> times_of(const IncidentTimes& times, WallTime be
   return out;
 }
 
+/// Oldest first.
+Result<std::vector<Incident>> all_incidents(Store& store) {
+  std::vector<Incident> out;
+  IncidentQuery query;
+  query.limit = 1000;
+  for (bool goes_on = true; goes_on;) {
+    HEAL_TRY(auto page, store.incidents(query));
+    goes_on = page.size() == query.limit;
+    if (goes_on) query.before_id = page.back().id;
+    out.insert(out.end(), std::make_move_iterator(page.begin()), std::make_move_iterator(page.end()));
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
 }  // namespace
 
 std::string decision_of(const TimelineEntry& entry) {
@@ -128,10 +144,7 @@ std::string decision_of(const TimelineEntry& entry) {
 }
 
 Result<std::vector<ObservedIncident>> observe(Store& store, WallTime began_at) {
-  IncidentQuery query;
-  query.limit = 1000;
-  HEAL_TRY(auto incidents, store.incidents(query));
-  std::reverse(incidents.begin(), incidents.end());
+  HEAL_TRY(const auto incidents, all_incidents(store));
   std::vector<ObservedIncident> out;
   for (const Incident& incident : incidents) {
     HEAL_TRY(const auto timeline, store.timeline(incident.id));

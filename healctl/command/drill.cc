@@ -37,10 +37,22 @@ std::string_view word_of(Outcome outcome) {
       return "ok";
     case Outcome::kFailed:
       return "failed";
-    case Outcome::kSkipped:
+    case Outcome::kUnknown:
       break;
   }
-  return "skipped";
+  return "unknown";
+}
+
+JunitCase::Outcome junit_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kPassed:
+      return JunitCase::Outcome::kPassed;
+    case Outcome::kFailed:
+      return JunitCase::Outcome::kFailed;
+    case Outcome::kUnknown:
+      break;
+  }
+  return JunitCase::Outcome::kError;
 }
 
 Json seconds_or_null(const std::optional<Duration>& duration) {
@@ -94,8 +106,9 @@ class DrillRun final : public Command {
                 "Steady state, fault under lease, alert, decision, verified heal, nothing else touched, fault undone, "
                 "steady state again. The times are the service's own. The fault is undone on every way out, also on "
                 "Ctrl-C; when healctl dies, by the service at the end of the lease.\n"
-                "Exits 0 when everything came as expected, 1 when not, 4 when the fault was refused, 7 when the "
-                "service cannot be reached, 8 when the steady state did not come back.",
+                "Exits 0 when everything came as expected, 1 when not, 4 when the fault was refused, 6 when it is not "
+                "known whether it was begun, 7 when the service or Prometheus could not be asked, 8 when the steady "
+                "state did not come back. The first that went wrong counts.",
             .arguments = {{.names = "FILE",
                            .help = "the drill",
                            .occurs = Occurs::kRequired,
@@ -199,10 +212,8 @@ class DrillRun final : public Command {
   static std::vector<JunitCase> to_cases(const Drill& drill, const DrillReport& report) {
     std::vector<JunitCase> cases;
     for (const DrillStage& stage : report.stages) {
-      const bool is_good = stage.outcome == Outcome::kPassed;
-      cases.push_back({drill.name, stage.name, to_seconds(stage.took),
-                       is_good ? JunitCase::Outcome::kPassed : JunitCase::Outcome::kFailed,
-                       is_good ? "" : stage.message, ""});
+      cases.push_back({drill.name, stage.name, to_seconds(stage.took), junit_of(stage.outcome),
+                       stage.outcome == Outcome::kPassed ? "" : stage.message, ""});
     }
     return cases;
   }

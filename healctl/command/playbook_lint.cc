@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "common/config/file.h"
 #include "common/playbook/lint.h"
 #include "common/wire/json.h"
+#include "healctl/command/arguments.h"
 #include "healctl/command/command.h"
 #include "healctl/output/text.h"
 
@@ -40,6 +42,11 @@ class PlaybookLint final : public Command {
                      .occurs = Occurs::kRepeated,
                      .completes = Completes::kFiles,
                      .set = into(rules_)},
+                    {.names = "--external-label",
+                     .value = "NAME=VALUE",
+                     .help = "one of external_labels in prometheus.yml: every alert has it",
+                     .occurs = Occurs::kRepeated,
+                     .set = into_pairs(external_)},
                     {.names = "--skip",
                      .value = "RULE",
                      .help = "leave out what this rule finds",
@@ -91,8 +98,10 @@ class PlaybookLint final : public Command {
         invalid.error({}, text.error().message());
         continue;
       }
-      for (auto& rule : playbook::parse_alert_rules(*text, file, invalid))
+      for (auto& rule : playbook::parse_alert_rules(*text, file, invalid)) {
+        rule.add_external({external_.begin(), external_.end()});
         out.push_back(std::move(rule));
+      }
     }
     return out;
   }
@@ -130,6 +139,7 @@ class PlaybookLint final : public Command {
   }
 
   std::vector<std::string> files_, rules_, skipped_;
+  std::map<std::string, std::string> external_;
 };
 
 }  // namespace

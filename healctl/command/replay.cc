@@ -1,6 +1,8 @@
 #include "healctl/replay/replay.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,7 +30,8 @@ class Replay final : public Command {
             "Nothing is done: the engine runs in a simulated world, as for \"playbook test\". Assumed is that each "
             "container was in the inventory unless the record says otherwise, and that its trouble lasted until an "
             "action mended it or its alerts resolved. What people asked for and what schedules saw is left out. What a "
-            "container's group decided (in_flight, population) cannot be told: the record does not name groups. "
+            "container's group decided (in_flight, population) cannot be told: the record does not name groups; nor "
+            "can what is of an engine that this heal.yml has not. "
             "With --prometheus the alerts that fired are played instead, each mended by a restart. Of them nothing was "
             "decided, so all that this heal.yml decides is shown, or what another one (--against) decides otherwise. "
             "Exits 3 when something is decided otherwise.",
@@ -59,7 +62,7 @@ class Replay final : public Command {
               .set = into(against_)},
              {.names = "--limit",
               .value = "N",
-              .help = "at most so many incidents, the newest (default 200)",
+              .help = "at most so many incidents or troubles, the newest (default 200)",
               .set = into(limit_)},
              {.names = "--all", .help = "also what is decided as before", .set = into(all_)}},
         .examples = {"healctl replay compose/config/production/heal.yml --since 30d",
@@ -113,23 +116,46 @@ class Replay final : public Command {
     }
     // Their checks would ask a world that the record says nothing of.
     loaded.bundle->config.schedules.clear();
+    std::vector<std::string> engines;
+    for (const auto& [name, ignored] : loaded.bundle->config.engines)
+      engines.push_back(name);
     WallTime began_at{};
-    const auto test = replay_of(stories, prometheus_.empty() ? Mends::kAsRecorded : Mends::kAnyAction, began_at);
-    if (test.timeline.empty()) return Exit::kDone;
-    const auto result = rehearsal::run_test(*loaded.bundle, test, context.clock(), context.stop());
+    const auto mends = prometheus_.empty() ? Mends::kAsRecorded : Mends::kAnyAction;
+    const auto test = replay_of(stories, mends, engines, began_at);
+    rehearsal::TestResult result;
+    if (!test.timeline.empty()) result = rehearsal::run_test(*loaded.bundle, test, context.clock(), context.stop());
     if (result.error) {
       context.complain(result.error->str());
       return result.error->code() == ErrorCode::kCancelled ? Exit::kInterrupted : Exit::kFailed;
     }
-    decided = compare_replay(stories, began_at, result.seen.incidents);
+    decided = compare_replay(stories, engines, began_at, result.seen.incidents);
+    say_what_was_otherwise(context, heal_yml, result.remarks, decided);
     return Exit::kDone;
+  }
+
+  /// What did not go as the record has it: each thing once.
+  static void say_what_was_otherwise(Context& context, const std::string& heal_yml,
+                                     const std::vector<std::string>& remarks,
+                                     const std::vector<ReplayedIncident>& decided) {
+    for (const std::string& remark : std::set<std::string>(remarks.begin(), remarks.end()))
+      context.say(fmt::format("{}: {}", heal_yml, remark));
+    std::map<std::string, std::size_t> missing;
+    for (const ReplayedIncident& row : decided) {
+      if (!row.missing_engine.empty()) ++missing[row.missing_engine];
+    }
+    for (const auto& [engine, count] : missing)
+      context.say(fmt::format("{}: there is no engine \"{}\": {} left out", heal_yml, engine, count));
   }
 
   Result<std::vector<Story>> fetch(Context& context) const {
     const WallTime since = context.clock().now() - *since_, until = context.clock().now() - *until_;
     if (!prometheus_.empty()) {
       HEAL_TRY(const auto history, fetch_alerts(context, prometheus_, since, until));
-      return stories_of(history);
+      auto stories = stories_of(history);
+      const auto surplus = static_cast<std::ptrdiff_t>(stories.size() - std::min(stories.size(), limit_));
+      if (surplus > 0) say_that_there_are_more(context);
+      stories.erase(stories.begin(), stories.begin() + surplus);
+      return stories;
     }
     HEAL_TRY(auto stories, file_.empty() ? fetch_from_service(context, since) : read_from_file(context, since));
     std::erase_if(stories,
@@ -219,7 +245,7 @@ class Replay final : public Command {
       context.print(table);
     }
     if (!has_then()) {
-      context.say(fmt::format("{} troubles, acted on {}", rows.size(), acted_now));
+      context.say(fmt::format("{} trouble{}, acted on {}", rows.size(), rows.size() == 1 ? "" : "s", acted_now));
       return Exit::kDone;
     }
     const std::string more = untold == 0 ? "" : fmt::format(", {} cannot be told", untold);

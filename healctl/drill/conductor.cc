@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -65,12 +67,19 @@ DrillReport Conductor::rehearse() {
 }
 
 Conductor::Next Conductor::end_stage(DrillStage stage) {
-  const bool is_failed = stage.outcome == Outcome::kFailed;
-  if (is_failed && report_.exit == Exit::kDone)
-    report_.exit = context_.stop().stop_requested() ? Exit::kInterrupted : Exit::kFailed;
+  const bool has_passed = stage.outcome == Outcome::kPassed;
+  if (!has_passed && report_.exit == Exit::kDone) {
+    const Exit exit = stage.outcome == Outcome::kUnknown ? Exit::kUnreachable : Exit::kFailed;
+    report_.exit = context_.stop().stop_requested() ? Exit::kInterrupted : exit;
+  }
   on_stage_(stage);
   report_.stages.push_back(std::move(stage));
-  return is_failed ? Next::kEnd : Next::kGoOn;
+  return has_passed ? Next::kGoOn : Next::kEnd;
+}
+
+DrillStage::Outcome Conductor::Look::outcome() const {
+  if (is == Is::kUnknown) return Outcome::kUnknown;
+  return is == Is::kThere ? Outcome::kPassed : Outcome::kFailed;
 }
 
 // What healctl asks itself.
@@ -84,77 +93,86 @@ Result<std::vector<PromSample>> Conductor::query(const std::string& expression) 
   return parse_prometheus_query(response.body);
 }
 
-Result<bool> Conductor::holds(const DrillCheck& check) {
+Conductor::Look Conductor::look_at(const DrillCheck& check) {
+  const Look does_not_hold{Is::kNotYet, fmt::format("{}: does not hold", check.str())};
+  const Look holds{Is::kThere, fmt::format("{}: holds", check.str())};
   if (check.kind == DrillCheck::Kind::kPromql) {
-    HEAL_TRY(const auto samples, query(check.address));
-    if (!check.compared) return !samples.empty();
-    const auto fits = [&](const PromSample& sample) {
-      return playbook::compare(sample.value, check.compared->first, check.compared->second);
-    };
-    return !samples.empty() && std::all_of(samples.begin(), samples.end(), fits);
+    const auto samples = query(check.address);
+    if (!samples) return {Is::kUnknown, fmt::format("{}: {}", check.str(), samples.error().str())};
+    const auto fits = [&](const PromSample& sample) { return check.fits(sample.value); };
+    return !samples->empty() && std::all_of(samples->begin(), samples->end(), fits) ? holds : does_not_hold;
   }
   HttpClientRequest request;
   request.url = check.address;
   request.ca_file = context_.settings().ca_file;
   request.too_long = HttpClientRequest::TooLong::kCut;
-  HEAL_TRY(const auto response,
-           context_.ports().http.send(request, context_.clock().deadline_in(kServiceAnswer), context_.stop()));
-  if (check.status.empty()) return response.ok();
-  return std::find(check.status.begin(), check.status.end(), response.status) != check.status.end();
+  const auto response =
+      context_.ports().http.send(request, context_.clock().deadline_in(kServiceAnswer), context_.stop());
+  // Who is asked here is the service itself: when it does not answer, that is what was to be found out.
+  if (!response) return {Is::kNotYet, fmt::format("{}: {}", check.str(), response.error().str())};
+  const bool is_expected = check.status.empty() ? response->ok()
+                                                : std::find(check.status.begin(), check.status.end(),
+                                                            response->status) != check.status.end();
+  return is_expected ? holds : does_not_hold;
 }
 
-std::string Conductor::why_not(const DrillCheck& check) {
-  const auto answer = holds(check);
-  if (!answer) return fmt::format("{}: {}", check.str(), answer.error().str());
-  return *answer ? "" : fmt::format("{}: does not hold", check.str());
-}
-
-std::string Conductor::why_not_steady() {
+Conductor::Look Conductor::look_at_steady() {
   for (const DrillCheck& check : drill_.steady) {
-    if (auto reason = why_not(check); !reason.empty()) return reason;
+    if (Look look = look_at(check); look.is != Is::kThere) return look;
   }
-  return "";
+  return {Is::kThere, "every check holds"};
 }
 
-std::string Conductor::why_stop() {
+Conductor::Look Conductor::look_for_stop() {
   const SteadyTime now = context_.clock().steady_now();
-  if (drill_.stop_if.empty() || now < stop_asked_at_ + drill_.stop_every) return "";
+  if (drill_.stop_if.empty() || now < stop_asked_at_ + drill_.stop_every) return {};
   stop_asked_at_ = now;
+  const auto cannot_ask = [](const DrillCheck& check, const std::string& why) -> Look {
+    return {Is::kUnknown, fmt::format("the stop condition cannot be asked: {}: {}", check.str(), why)};
+  };
+  const auto is_nan = [](const PromSample& sample) { return std::isnan(sample.value); };
   for (const DrillCheck& check : drill_.stop_if) {
-    const auto is_true = holds(check);
-    if (!is_true) return fmt::format("the stop condition cannot be asked: {}: {}", check.str(), is_true.error().str());
-    if (*is_true) return fmt::format("the stop condition is true: {}", check.str());
+    const auto samples = query(check.address);
+    if (!samples) return cannot_ask(check, samples.error().str());
+    const auto fits = [&](const PromSample& sample) { return check.fits(sample.value); };
+    if (std::any_of(samples->begin(), samples->end(), fits))
+      return {Is::kNever, fmt::format("the stop condition is true: {}", check.str())};
+    if (std::any_of(samples->begin(), samples->end(), is_nan)) return cannot_ask(check, "a value is NaN");
   }
-  return "";
+  return {};
 }
 
 // The stages.
 
-Conductor::Next Conductor::check_target_idle(DrillStage& stage) {
-  const auto page = list_incidents(context_.service(), {{}, drill_.target.str(), "", std::nullopt, 10});
+Conductor::Next Conductor::look_at_open(DrillStage& stage) {
+  const auto page = list_incidents(context_.service(), {open_state_names(), "", "", std::nullopt, kMostIncidents});
   if (!page) {
+    stage.outcome = Outcome::kUnknown;
     stage.message = page.error().str();
     report_.exit = context_.fail(page.error());
     return Next::kEnd;
   }
   for (const Incident& incident : page->incidents) {
-    if (is_terminal(incident.state)) continue;
+    if (!incident.target || *incident.target != drill_.target) {
+      open_before_.push_back(incident.id);
+      continue;
+    }
     stage.message = fmt::format("{} has an open incident already: {}", drill_.target.str(), told(incident));
     return Next::kEnd;
   }
-  return Next::kGoOn;
+  if (!page->has_more) return Next::kGoOn;
+  stage.message = fmt::format("more than {} incidents are open", kMostIncidents);
+  return Next::kEnd;
 }
 
 Conductor::Next Conductor::steady() {
-  DrillStage stage{"steady", Outcome::kPassed, "", std::nullopt, std::nullopt, {}};
+  DrillStage stage{"steady", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
   on_wait_("the steady state", {}, {});
-  if (check_target_idle(stage) == Next::kEnd) {
-    stage.outcome = Outcome::kFailed;
-    return end_stage(std::move(stage));
-  }
-  const std::string reason = why_not_steady();
-  stage.message = reason.empty() ? "every check holds, and no incident is open" : reason;
-  if (!reason.empty()) stage.outcome = Outcome::kFailed;
+  if (look_at_open(stage) == Next::kEnd) return end_stage(std::move(stage));
+  const Look look = look_at_steady();
+  stage.outcome = look.outcome();
+  stage.message = look.message;
+  if (look.is == Is::kThere) stage.message += ", and the target has no open incident";
   return end_stage(std::move(stage));
 }
 
@@ -164,8 +182,9 @@ Conductor::Next Conductor::inject(bool only_ask) {
     stage.message = "interrupted";
     return end_stage(std::move(stage));
   }
-  if (const std::string reason = why_stop(); !reason.empty()) {
-    stage.message = reason;
+  if (const Look stop = look_for_stop(); stop.is != Is::kNotYet) {
+    stage.outcome = stop.outcome();
+    stage.message = stop.message;
     return end_stage(std::move(stage));
   }
   Json request{{"target", drill_.target.str()},
@@ -191,6 +210,7 @@ Conductor::Next Conductor::inject(bool only_ask) {
   injected_at_ = asked_at;
   const auto leases = answer ? leases_in(*answer, "POST /faults") : Result<std::vector<FaultLease>>(answer.error());
   if (!leases || leases->empty()) {
+    stage.outcome = context_.service().was_answered() ? Outcome::kFailed : Outcome::kUnknown;
     stage.message = leases ? "POST /faults: an answer without a lease" : leases.error().str();
     report_.exit = leases ? Exit::kUnreachable : context_.fail(leases.error(), Purpose::kChange);
     return end_stage(std::move(stage));
@@ -216,18 +236,20 @@ Conductor::Next Conductor::wait_for(const std::string& name, const std::string& 
     const Look seen = look();
     stage.message = seen.message;
     stage.took = clock.steady_now() - begin;
-    if (seen.is_there) {
+    stage.outcome = seen.outcome();
+    if (seen.is == Is::kThere) {
       if (report_.times.contains(name)) stage.at = report_.times[name];
       const bool is_late = stage.at && *stage.at > limit;
       if (is_late)
         stage.message = fmt::format("came at {}, not within {}: {}", format_duration(*stage.at), format_duration(limit),
                                     seen.message);
-      stage.outcome = is_late ? Outcome::kFailed : Outcome::kPassed;
+      if (is_late) stage.outcome = Outcome::kFailed;
       break;
     }
-    if (seen.is_fatal) break;
-    if (const std::string reason = why_stop(); !reason.empty()) {
-      stage.message = reason;
+    if (seen.is == Is::kNever) break;
+    if (const Look stop = look_for_stop(); stop.is != Is::kNotYet) {
+      stage.outcome = stop.outcome();
+      stage.message = stop.message;
       break;
     }
     if (looked >= deadline) {
@@ -256,15 +278,27 @@ Clock::Wake Conductor::wait_for_news(Duration left) {
   return context_.clock().sleep_for(std::min(kPoll, left), context_.stop());  // a service that cannot be followed
 }
 
-/// Asks until the lease says so; true when it is undone and looked at.
-Result<bool> Conductor::is_undone(ServiceClient& service) {
-  HEAL_TRY(const Json answer, service.get("/faults"));
-  HEAL_TRY(const auto leases, leases_in(answer, "GET /faults"));
-  const auto is_left = [&](const FaultLease& lease) {
-    const bool is_it = report_.lease_id.empty() ? lease.target == drill_.target : lease.id == report_.lease_id;
-    return is_it && lease.state != FaultLease::State::kReverted;
-  };
-  return std::none_of(leases.begin(), leases.end(), is_left);
+/// Whether the fault is undone, and that was looked at.
+Conductor::Look Conductor::look_at_lease(ServiceClient& service) {
+  const auto later =
+      fmt::format("; the service goes on, at the latest when the lease ends after {}", format_duration(drill_.lease));
+  const auto answer = service.get("/faults");
+  const auto leases = answer ? leases_in(*answer, "GET /faults") : Result<std::vector<FaultLease>>(answer.error());
+  if (!leases) return {Is::kUnknown, leases.error().str() + later};
+  const bool has_id = !report_.lease_id.empty();
+  std::vector<FaultLease> ours;
+  std::copy_if(leases->begin(), leases->end(), std::back_inserter(ours), [&](const FaultLease& lease) {
+    return has_id ? lease.id == report_.lease_id : lease.target == drill_.target;
+  });
+  // The newest hundred that were undone are in the list: what is not was forgotten, and nobody looked whether it is
+  // gone.
+  if (ours.empty() && has_id)
+    return {Is::kNotYet, fmt::format("the service knows lease {} no more: whether the fault is undone cannot be told",
+                                     report_.lease_id)};
+  const bool is_undone = std::all_of(
+      ours.begin(), ours.end(), [](const FaultLease& lease) { return lease.state == FaultLease::State::kReverted; });
+  if (!is_undone) return {Is::kNotYet, "it is not undone yet" + later};
+  return {Is::kThere, "the fault is undone, and that was verified"};
 }
 
 void Conductor::revert() {
@@ -277,24 +311,18 @@ void Conductor::revert() {
                                                 : Json{{"id", report_.lease_id}, {"by", asker(context_)}};
   // Whose answer was lost may still be on its way to the service: then one look is not enough.
   const int looks = report_.lease_id.empty() ? 4 : 1;
-  for (int clean = 0; stage.outcome == Outcome::kFailed;) {
+  for (int clean = 0;;) {
     on_wait_("the fault to be undone", clock.steady_now() - begin, kUndoPatience);
     const auto sent = service.post("/faults/revert", request);
-    const auto done = is_undone(service);
-    clean = done && *done ? clean + 1 : 0;
-    if (clean == looks) {
-      stage.outcome = Outcome::kPassed;
-      stage.message = "the fault is undone, and that was verified";
-    } else {
-      stage.message = !done ? done.error().str() : !sent ? sent.error().str() : "it is not undone yet";
-      if (clock.steady_now() - begin >= kUndoPatience) break;
-      clock.sleep_for(kPoll, std::stop_token());
-    }
+    const Look look = look_at_lease(service);
+    stage.outcome = look.outcome();
+    stage.message = look.message;
+    if (look.is == Is::kNotYet && !sent) stage.message += fmt::format(" ({})", sent.error().str());
+    clean = look.is == Is::kThere ? clean + 1 : 0;
+    if (clean == looks || (clean == 0 && clock.steady_now() - begin >= kUndoPatience)) break;
+    clock.sleep_for(kPoll, std::stop_token());
   }
   stage.took = clock.steady_now() - begin;
-  if (stage.outcome == Outcome::kFailed)
-    stage.message +=
-        fmt::format("; the service goes on, at the latest when the lease ends after {}", format_duration(drill_.lease));
   end_stage(std::move(stage));
 }
 
@@ -302,28 +330,23 @@ void Conductor::steady_again() {
   DrillStage stage{"steady again", Outcome::kFailed, "", std::nullopt, drill_.steady_within, {}};
   Clock& clock = context_.clock();
   const SteadyTime begin = clock.steady_now();
-  if (context_.stop().stop_requested()) {
-    stage.message = "interrupted";
-    end_stage(std::move(stage));
-    return;
-  }
   for (;;) {
-    on_wait_("the steady state", clock.steady_now() - begin, drill_.steady_within);
-    stage.message = why_not_steady();
-    stage.took = clock.steady_now() - begin;
-    if (stage.message.empty()) {
-      stage.outcome = Outcome::kPassed;
-      stage.message = "every check holds";
-      break;
-    }
-    if (clock.steady_now() - begin >= drill_.steady_within) {
-      if (report_.exit == Exit::kDone) report_.exit = Exit::kPersists;
-      break;
-    }
-    if (clock.sleep_for(kPoll, context_.stop()) == Clock::Wake::kStopped) {
+    if (context_.stop().stop_requested()) {
+      stage.outcome = Outcome::kFailed;
       stage.message = "interrupted";
       break;
     }
+    on_wait_("the steady state", clock.steady_now() - begin, drill_.steady_within);
+    const Look look = look_at_steady();
+    stage.outcome = look.outcome();
+    stage.message = look.message;
+    stage.took = clock.steady_now() - begin;
+    if (look.is == Is::kThere) break;
+    if (stage.took >= drill_.steady_within) {
+      if (look.is == Is::kNotYet && report_.exit == Exit::kDone) report_.exit = Exit::kPersists;
+      break;
+    }
+    clock.sleep_for(kPoll, context_.stop());
   }
   end_stage(std::move(stage));
 }

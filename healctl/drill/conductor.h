@@ -20,7 +20,7 @@ namespace heal::ctl {
 /// One stage of a drill and how it ended.
 struct DrillStage {
   std::string name;  ///< steady, inject, alert, decision, heal, resolved, untouched, revert, steady again
-  enum class Outcome { kPassed, kFailed, kSkipped } outcome = Outcome::kSkipped;
+  enum class Outcome { kPassed, kFailed, kUnknown } outcome = Outcome::kFailed;  ///< kUnknown: could not find out
   std::string message;
   std::optional<Duration> at;  ///< since the fault, by the service's own record
   std::optional<Duration> limit;
@@ -34,6 +34,9 @@ struct DrillReport {
   std::map<std::string, Duration> times;
   Exit exit = Exit::kDone;
 };
+
+/// More incidents than a drill follows.
+inline constexpr std::size_t kMostIncidents = 1000;
 
 /// An incident in one line, for a stage's message.
 std::string told(const Incident& incident);
@@ -55,15 +58,22 @@ class Conductor {
 
  private:
   enum class Next { kGoOn, kEnd };
-  /// One look: true when what is waited for has come, an Error that says why not yet. `fatal` ends the waiting.
+  /// What one look at something saw.
   struct Look {
-    bool is_there = false;
-    bool is_fatal = false;
+    enum class Is {
+      kThere,
+      kNotYet,
+      kNever,    ///< it will not come any more
+      kUnknown,  ///< whoever knows could not be asked
+    } is = Is::kNotYet;
     std::string message;
+
+    static Look unknown(const Error& error) { return {Is::kUnknown, error.str()}; }
+    DrillStage::Outcome outcome() const;
   };
 
   Next steady();
-  Next check_target_idle(DrillStage& stage);
+  Next look_at_open(DrillStage& stage);
   Next inject(bool only_ask);
   Next alert();
   Next decision();
@@ -74,21 +84,24 @@ class Conductor {
   void revert();
   void steady_again();
 
+  using Is = Look::Is;
+
   Next wait_for(const std::string& name, const std::string& what, Duration limit, const std::function<Look()>& look);
   /// Returns when the service's event stream tells something, after a second of silence, or at a stop.
   Clock::Wake wait_for_news(Duration left);
   Next end_stage(DrillStage stage);
-  std::string why_not_steady();
-  std::string why_not(const DrillCheck& check);
-  Result<bool> holds(const DrillCheck& check);
-  std::string why_stop();
+  Look look_at_steady();
+  Look look_at(const DrillCheck& check);
+  /// kNotYet: the drill goes on.
+  Look look_for_stop();
   Result<std::vector<PromSample>> query(const std::string& expression);
   Look look_for_incident();
+  Look look_at_others();
   std::string where_it_went(const std::vector<Incident>& all) const;
   Result<Story> story();
   bool may_come_again(const Incident& incident);
   Duration since_fault(WallTime time) const { return time - injected_at_; }
-  Result<bool> is_undone(ServiceClient& service);
+  Look look_at_lease(ServiceClient& service);
 
   Context& context_;
   const Drill& drill_;
@@ -101,8 +114,9 @@ class Conductor {
   WallTime began_at_{}, injected_at_{};
   SteadyTime injected_steady_{}, stop_asked_at_{};
   std::string incident_id_;
-  std::set<std::string> passed_over_;  ///< incidents that ended before anything was done
-  std::string last_event_;             ///< of the stream that was followed
+  std::vector<std::string> open_before_;  ///< incidents of others that were not over when the drill began
+  std::set<std::string> passed_over_;     ///< incidents that ended before anything was done
+  std::string last_event_;                ///< of the stream that was followed
 };
 
 }  // namespace heal::ctl

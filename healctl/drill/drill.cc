@@ -167,6 +167,10 @@ void check_times(const Value& root, const Drill& drill) {
 
 }  // namespace
 
+bool DrillCheck::fits(double value) const {
+  return !compared || playbook::compare(value, compared->first, compared->second);
+}
+
 std::string DrillCheck::str() const {
   if (kind == Kind::kHttp) return "GET " + address;
   if (!compared) return "promql " + address;

@@ -19,9 +19,10 @@ struct DrillCheck {
   enum class Kind { kHttp, kPromql } kind = Kind::kHttp;
   std::string address;               ///< URL or query
   std::vector<std::int64_t> status;  ///< kHttp; empty: 2xx
-  /// kPromql: how every sample compares; absent: that there is one at all.
+  /// kPromql: how every sample compares (of a condition to stop: any sample); absent: that there is one at all.
   std::optional<std::pair<playbook::Comparison, double>> compared;
 
+  bool fits(double value) const;
   std::string str() const;
 };
 

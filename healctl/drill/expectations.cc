@@ -16,6 +16,20 @@ bool is_given_up(IncidentState state) {
   return state != IncidentState::kClosed && (is_terminal(state) || state == IncidentState::kEscalated);
 }
 
+std::string touched(const Incident& incident) {
+  return fmt::format("{} was acted on as well: {}", incident.target ? incident.target->str() : incident.name,
+                     told(incident));
+}
+
+/// Also when it was begun before: `acted_at` is the first time only.
+bool is_acted_on_since(const Story& story, WallTime since) {
+  const auto& acted_at = story.incident.times.acted_at;
+  if (!acted_at) return false;
+  return *acted_at >= since || std::any_of(story.timeline.begin(), story.timeline.end(), [&](const TimelineEntry& one) {
+    return one.kind == "step_intent" && one.at >= since;
+  });
+}
+
 }  // namespace
 
 std::string Conductor::where_it_went(const std::vector<Incident>& all) const {
@@ -26,27 +40,27 @@ std::string Conductor::where_it_went(const std::vector<Incident>& all) const {
 }
 
 Conductor::Look Conductor::look_for_incident() {
-  auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, 50});
-  if (!page) return {false, false, page.error().str()};
+  auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, kMostIncidents});
+  if (!page) return Look::unknown(page.error());
   std::reverse(page->incidents.begin(), page->incidents.end());
   for (const Incident& incident : page->incidents) {
     if (!incident.target || *incident.target != drill_.target || passed_over_.contains(incident.id)) continue;
     if (drill_.alerts.empty()) {
       incident_id_ = incident.id;
       report_.times.try_emplace("detect", since_fault(incident.times.detected_at.value_or(injected_at_)));
-      return {true, false, fmt::format("{} began incident {}", incident.name, incident.id)};
+      return {Is::kThere, fmt::format("{} began incident {}", incident.name, incident.id)};
     }
     const auto whole = fetch_story(context_.service(), incident.id);
-    if (!whole) return {false, false, whole.error().str()};
+    if (!whole) return Look::unknown(whole.error());
     for (const Episode& episode : whole->episodes) {
       if (std::find(drill_.alerts.begin(), drill_.alerts.end(), episode.name) == drill_.alerts.end()) continue;
       incident_id_ = incident.id;
       report_.times.try_emplace("detect", since_fault(incident.times.detected_at.value_or(episode.received_at)));
       report_.times.try_emplace("alert", since_fault(episode.received_at));
-      return {true, false, fmt::format("{} reached the service: incident {}", episode.name, incident.id)};
+      return {Is::kThere, fmt::format("{} reached the service: incident {}", episode.name, incident.id)};
     }
   }
-  return {false, false, where_it_went(page->incidents)};
+  return {Is::kNotYet, where_it_went(page->incidents)};
 }
 
 Conductor::Next Conductor::alert() {
@@ -76,7 +90,7 @@ Conductor::Next Conductor::decision() {
   const std::string what = fmt::format("decision \"{}\"", drill_.decision);
   return wait_for("decision", what, drill_.decision_within, [this]() -> Look {
     const auto whole = story();
-    if (!whole) return {false, false, whole.error().str()};
+    if (!whole) return Look::unknown(whole.error());
     const Incident& incident = whole->incident;
     std::vector<std::string> decisions;
     for (const TimelineEntry& entry : whole->timeline) {
@@ -86,12 +100,14 @@ Conductor::Next Conductor::decision() {
         report_.times["decision"] = report_.times["decide"] = since_fault(entry.at);
         const bool is_chosen = !drill_.playbook || *drill_.playbook == incident.playbook;
         const std::string wrong = is_chosen ? "" : fmt::format(", not {}", *drill_.playbook);
-        return {is_chosen, !is_chosen, fmt::format("{} by playbook {}{}", decision, incident.playbook, wrong)};
+        return {is_chosen ? Is::kThere : Is::kNever,
+                fmt::format("{} by playbook {}{}", decision, incident.playbook, wrong)};
       }
       decisions.push_back(std::move(decision));
     }
     const bool is_over = is_terminal(incident.state) && !may_come_again(incident);
-    return {false, is_over, decisions.empty() ? told(incident) : fmt::format("decided: {}", decisions.back())};
+    return {is_over ? Is::kNever : Is::kNotYet,
+            decisions.empty() ? told(incident) : fmt::format("decided: {}", decisions.back())};
   });
 }
 
@@ -101,9 +117,10 @@ Conductor::Next Conductor::no_heal() {
   return wait_for("heal", "that nothing is done", limit, [this, limit]() -> Look {
     const bool is_over = context_.clock().steady_now() >= injected_steady_ + limit;
     const auto whole = story();
-    if (!whole) return {false, false, whole.error().str()};
-    if (whole->incident.times.acted_at) return {false, true, "it was acted on, which must not happen"};
-    return {is_over, false, is_over ? "nothing was done, as expected" : "nothing was done yet"};
+    if (!whole) return Look::unknown(whole.error());
+    if (whole->incident.times.acted_at) return {Is::kNever, "it was acted on, which must not happen"};
+    if (!is_over) return {Is::kNotYet, "nothing was done yet"};
+    return {Is::kThere, "nothing was done, as expected"};
   });
 }
 
@@ -111,13 +128,13 @@ Conductor::Next Conductor::heal() {
   if (drill_.heal == Drill::Heal::kNever) return no_heal();
   return wait_for("heal", "a verified heal", drill_.heal_within, [this]() -> Look {
     const auto whole = story();
-    if (!whole) return {false, false, whole.error().str()};
+    if (!whole) return Look::unknown(whole.error());
     const Incident& incident = whole->incident;
     if (incident.times.acted_at) report_.times["act"] = since_fault(*incident.times.acted_at);
     const bool is_over = is_given_up(incident.state) && !may_come_again(incident);
-    if (!incident.times.verified_at || is_over) return {false, is_over, told(incident)};
+    if (!incident.times.verified_at || is_over) return {is_over ? Is::kNever : Is::kNotYet, told(incident)};
     report_.times["heal"] = report_.times["verify"] = since_fault(*incident.times.verified_at);
-    return {true, false, incident.message};
+    return {Is::kThere, incident.message};
   });
 }
 
@@ -125,33 +142,40 @@ Conductor::Next Conductor::resolved() {
   if (!drill_.resolved_within) return Next::kGoOn;
   return wait_for("resolved", "the alert to resolve", *drill_.resolved_within, [this]() -> Look {
     const auto whole = story();
-    if (!whole) return {false, false, whole.error().str()};
-    if (!whole->incident.times.resolved_at) return {false, false, "it fires still"};
+    if (!whole) return Look::unknown(whole.error());
+    if (!whole->incident.times.resolved_at) return {Is::kNotYet, "it fires still"};
     report_.times["resolved"] = report_.times["resolve"] = since_fault(*whole->incident.times.resolved_at);
-    return {true, false, "every alert of the incident has resolved"};
+    return {Is::kThere, "every alert of the incident has resolved"};
   });
 }
 
-Conductor::Next Conductor::untouched() {
-  DrillStage stage{"untouched", Outcome::kPassed, "nothing else was touched", std::nullopt, std::nullopt, {}};
-  const auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, 200});
-  if (!page) {
-    stage.outcome = Outcome::kFailed;
-    stage.message = page.error().str();
-    return end_stage(std::move(stage));
-  }
+/// Of those that the service has heard of since the fault, and of those that were open before: they may have waited for
+/// something, and be acted on now.
+Conductor::Look Conductor::look_at_others() {
+  const auto page = list_incidents(context_.service(), {{}, "", "", injected_at_, kMostIncidents});
+  if (!page) return Look::unknown(page.error());
   for (const Incident& incident : page->incidents) {
+    if (!incident.times.acted_at) continue;
     const bool is_ours = incident.target && *incident.target == drill_.target;
-    const bool is_expected = is_ours && drill_.heal == Drill::Heal::kExpected;
-    if (is_expected || !incident.times.acted_at) continue;
-    stage.outcome = Outcome::kFailed;
-    if (is_ours) {
-      stage.message = fmt::format("it was acted on, which must not happen: {}", told(incident));
-      continue;
-    }
-    stage.message = fmt::format("{} was acted on as well: {}", incident.target ? incident.target->str() : incident.name,
-                                told(incident));
+    if (!is_ours) return {Is::kNever, touched(incident)};
+    if (drill_.heal == Drill::Heal::kNever)
+      return {Is::kNever, fmt::format("it was acted on, which must not happen: {}", told(incident))};
   }
+  for (const std::string& id : open_before_) {
+    const auto whole = fetch_story(context_.service(), id);
+    if (!whole) return Look::unknown(whole.error());
+    if (is_acted_on_since(*whole, injected_at_)) return {Is::kNever, touched(whole->incident)};
+  }
+  if (page->has_more)
+    return {Is::kUnknown, fmt::format("there were more than {} incidents: not all were looked at", kMostIncidents)};
+  return {Is::kThere, "nothing else was touched"};
+}
+
+Conductor::Next Conductor::untouched() {
+  DrillStage stage{"untouched", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
+  const Look look = look_at_others();
+  stage.outcome = look.outcome();
+  stage.message = look.message;
   return end_stage(std::move(stage));
 }
 

@@ -22,7 +22,7 @@ inline constexpr Duration kAlertStep = 15s;
 Result<AlertHistory> fetch_alerts(Context& context, const std::string& prometheus, WallTime from, WallTime to);
 
 /// As if each had been told to the service: what fires at one container at the same time is one incident, of which
-/// nothing was decided. The Watchdog is left out.
+/// nothing was decided. Oldest first; the Watchdog is left out.
 std::vector<Story> stories_of(const AlertHistory& history);
 
 }  // namespace heal::ctl

@@ -21,6 +21,8 @@ using rehearsal::TimedHappening;
 constexpr Duration kBefore = 1s;
 constexpr Duration kApart = 2min;
 
+using Engines = std::vector<std::string>;
+
 bool is_from_schedule(const Episode& episode) {
   return episode.source == remedy::words::kSchedule;
 }
@@ -35,17 +37,29 @@ bool is_from_docker(const Episode& episode) {
   return episode.source == remedy::words::kDocker;
 }
 
-/// The container that it is about: the incident's target, or what the alert names.
-std::optional<TargetId> container_of(const Story& story) {
+/// The container that it is about: the incident's target, or what the alert names. No alert names an engine: it is of
+/// the only one.
+std::optional<TargetId> container_of(const Story& story, const Engines& engines) {
   if (story.incident.target) {
     if (story.incident.target->kind != "container") return std::nullopt;
     return story.incident.target;
   }
   for (const Episode& episode : story.episodes) {
     const std::string name(label_value(episode.labels, "container"));
-    if (!name.empty()) return TargetId{"container", "local", name};
+    if (!name.empty()) return TargetId{"container", engines.size() == 1 ? engines.front() : "local", name};
   }
   return std::nullopt;
+}
+
+/// The engine of its container when there is none of this name; "" otherwise.
+std::string missing_engine(const Story& story, const Engines& engines) {
+  const auto container = container_of(story, engines);
+  const bool is_there = !container || std::find(engines.begin(), engines.end(), container->engine) != engines.end();
+  return is_there ? "" : container->engine;
+}
+
+bool is_played(const Story& story, const Engines& engines) {
+  return !is_left_out(story) && missing_engine(story, engines).empty();
 }
 
 WallTime begin_of(const Story& story) {
@@ -68,8 +82,8 @@ class Timeline {
  public:
   Timeline(WallTime began_at, Mends mends) : began_at_(began_at), mends_(mends) {}
 
-  void take(const Story& story) {
-    if (const auto container = container_of(story)) trouble(story, *container);
+  void take(const Story& story, const std::optional<TargetId>& container) {
+    if (container) trouble(story, *container);
     for (const Episode& episode : story.episodes) {
       if (is_from_docker(episode) || is_from_schedule(episode)) continue;
       events_.push_back({episode.received_at, {episode.labels, episode.annotations}, true});
@@ -153,13 +167,55 @@ bool is_about(const rehearsal::ObservedIncident& seen, const ReplayedIncident& r
   return container ? seen.target.ends_with("/" + container->name) : seen.alert == row.alert;
 }
 
+/// What was seen of the row's trouble and of no other's; nullptr when there is none.
+class Seen {
+ public:
+  Seen(const std::vector<rehearsal::ObservedIncident>& all, WallTime began_at)
+      : all_(all), is_taken_(all.size()), began_at_(began_at) {}
+
+  const rehearsal::ObservedIncident* take(const ReplayedIncident& row, const std::optional<TargetId>& container) {
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const auto detected = all_[i].times.find("detected");
+      if (is_taken_[i] || !is_about(all_[i], row, container) || detected == all_[i].times.end()) continue;
+      const Duration apart = began_at_ + detected->second - row.at;
+      if (apart > kApart || apart < -kApart) continue;
+      is_taken_[i] = true;
+      return &all_[i];
+    }
+    return nullptr;
+  }
+
+ private:
+  const std::vector<rehearsal::ObservedIncident>& all_;
+  std::vector<bool> is_taken_;
+  const WallTime began_at_;
+};
+
+ReplayedIncident recorded(const Story& story, const Engines& engines) {
+  const Incident& incident = story.incident;
+  const auto decisions = decisions_of(story);
+  ReplayedIncident row;
+  row.id = incident.id;
+  row.alert = incident.name;
+  row.target = incident.target ? incident.target->str() : "";
+  row.at = begin_of(story);
+  row.playbook_then = incident.playbook;
+  row.then = told(incident.playbook, decisions);
+  row.missing_engine = missing_engine(story, engines);
+  row.can_be_told = row.missing_engine.empty() && !hangs_on_groups(decisions);
+  row.acted_then = incident.times.acted_at.has_value();
+  row.now = "not seen";
+  return row;
+}
+
 }  // namespace
 
-rehearsal::TestCase replay_of(const std::vector<Story>& stories, Mends mends, WallTime& began_at) {
+rehearsal::TestCase replay_of(const std::vector<Story>& stories, Mends mends, const Engines& engines,
+                              WallTime& began_at) {
   began_at = WallTime::max();
   WallTime last = WallTime::min();
   for (const Story& story : stories) {
-    if (is_left_out(story)) continue;
+    if (!is_played(story, engines)) continue;
     began_at = std::min(began_at, begin_of(story) - 1min);
     last = std::max(last, end_of(story));
   }
@@ -170,9 +226,9 @@ rehearsal::TestCase replay_of(const std::vector<Story>& stories, Mends mends, Wa
   Timeline timeline(began_at, mends);
   std::map<std::string, rehearsal::CastContainer> cast;
   for (const Story& story : stories) {
-    if (is_left_out(story)) continue;
-    timeline.take(story);
-    const auto container = container_of(story);
+    if (!is_played(story, engines)) continue;
+    const auto container = container_of(story, engines);
+    timeline.take(story, container);
     if (!container) continue;
     auto& one = cast[container->str()];
     one.engine = container->engine;
@@ -188,41 +244,23 @@ rehearsal::TestCase replay_of(const std::vector<Story>& stories, Mends mends, Wa
   return out;
 }
 
-std::vector<ReplayedIncident> compare_replay(const std::vector<Story>& stories, WallTime began_at,
-                                             const std::vector<rehearsal::ObservedIncident>& seen) {
-  std::vector<bool> is_taken(seen.size());
+std::vector<ReplayedIncident> compare_replay(const std::vector<Story>& stories, const Engines& engines,
+                                             WallTime began_at, const std::vector<rehearsal::ObservedIncident>& seen) {
+  Seen all(seen, began_at);
   std::vector<ReplayedIncident> out;
   std::vector<const Story*> oldest_first;
-  for (const Story& story : stories)
-    oldest_first.push_back(&story);
+  for (const Story& story : stories) {
+    if (!is_left_out(story)) oldest_first.push_back(&story);
+  }
   std::stable_sort(oldest_first.begin(), oldest_first.end(),
                    [](const Story* a, const Story* b) { return begin_of(*a) < begin_of(*b); });
-  for (const Story* each : oldest_first) {
-    const Story& story = *each;
-    if (is_left_out(story)) continue;
-    const Incident& incident = story.incident;
-    ReplayedIncident row;
-    row.id = incident.id;
-    row.alert = incident.name;
-    row.target = incident.target ? incident.target->str() : "";
-    row.at = begin_of(story);
-    row.playbook_then = incident.playbook;
-    const auto decisions = decisions_of(story);
-    row.then = told(incident.playbook, decisions);
-    row.can_be_told = !hangs_on_groups(decisions);
-    row.acted_then = incident.times.acted_at.has_value();
-    row.now = "not seen";
-    for (std::size_t i = 0; i < seen.size(); ++i) {
-      const auto detected = seen[i].times.find("detected");
-      if (is_taken[i] || !is_about(seen[i], row, container_of(story)) || detected == seen[i].times.end()) continue;
-      const Duration apart = began_at + detected->second - row.at;
-      if (apart > kApart || apart < -kApart) continue;
-      is_taken[i] = true;
-      if (row.target.empty()) row.target = seen[i].target;
-      row.playbook_now = seen[i].playbook;
-      row.now = told(seen[i].playbook, seen[i].decisions);
-      row.acted_now = seen[i].times.contains("acted");
-      break;
+  for (const Story* story : oldest_first) {
+    ReplayedIncident row = recorded(*story, engines);
+    if (const auto* now = all.take(row, container_of(*story, engines)); now != nullptr) {
+      if (row.target.empty()) row.target = now->target;
+      row.playbook_now = now->playbook;
+      row.now = told(now->playbook, now->decisions);
+      row.acted_now = now->times.contains("acted");
     }
     if (!row.can_be_told) row.now = "cannot be told";
     out.push_back(std::move(row));

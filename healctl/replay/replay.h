@@ -16,7 +16,9 @@ struct ReplayedIncident {
   std::string then, now;                    ///< playbook and decisions; "not seen" when nothing begins today
   std::string playbook_then, playbook_now;  ///< "" for none
   bool acted_then = false, acted_now = false;
-  /// False when it hung on the container's group (in_flight, population): the record does not say who else is in it.
+  std::string missing_engine;  ///< of its container, where heal.yml has none of this name: it was not played
+  /// False of those, and when it hung on the container's group (in_flight, population): the record does not say who
+  /// else is in it.
   bool can_be_told = true;
 
   /// With what another policy decides of the same trouble, instead of with the record.
@@ -38,11 +40,13 @@ enum class Mends {
 
 /// The recorded incidents as a timeline for the engine. Assumed: each container was in the inventory unless the record
 /// says that it was not; its trouble lasted until it was healed by an action (then any restart mends it), or until its
-/// alerts resolved. What people asked for and what schedules saw is left out. `began_at` is when the timeline begins.
-rehearsal::TestCase replay_of(const std::vector<Story>& stories, Mends mends, WallTime& began_at);
+/// alerts resolved; that a container of which only an alert tells is of the only engine. What people asked for, what
+/// schedules saw, and what is of none of the `engines` is left out. `began_at` is when the timeline begins.
+rehearsal::TestCase replay_of(const std::vector<Story>& stories, Mends mends, const std::vector<std::string>& engines,
+                              WallTime& began_at);
 
 /// The record beside what came of the replay, oldest first.
-std::vector<ReplayedIncident> compare_replay(const std::vector<Story>& stories, WallTime began_at,
-                                             const std::vector<rehearsal::ObservedIncident>& seen);
+std::vector<ReplayedIncident> compare_replay(const std::vector<Story>& stories, const std::vector<std::string>& engines,
+                                             WallTime began_at, const std::vector<rehearsal::ObservedIncident>& seen);
 
 }  // namespace heal::ctl

@@ -132,4 +132,10 @@ std::vector<std::string> state_names() {
   return names;
 }
 
+std::vector<std::string> open_state_names() {
+  std::vector<std::string> names = state_names();
+  std::erase_if(names, [](const std::string& name) { return is_terminal(*parse_incident_state(name)); });
+  return names;
+}
+
 }  // namespace heal::ctl

@@ -44,7 +44,8 @@ Result<Story> fetch_story(ServiceClient& service, const std::string& id);
 /// What scripts are told about an incident in this state; nullopt while it goes on by itself.
 std::optional<Exit> exit_of(const Incident& incident);
 
-/// The names of all states.
+/// The names of all states, and of those in which an incident is not over.
 std::vector<std::string> state_names();
+std::vector<std::string> open_state_names();
 
 }  // namespace heal::ctl

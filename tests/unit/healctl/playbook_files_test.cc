@@ -129,6 +129,11 @@ TEST_CASE("lint exits 0 with nothing found, 3 with findings, and leaves out what
   CHECK(found.err == "1 finding\n");
   // The same heal.yml twice is the same finding twice, and is told once.
   CHECK(files.playbook("lint", {"heal.yml", "heal.yml"}, rules) == found);
+  files.folder.write("eu.yml", "groups: [{name: web, rules: [{alert: WebDown, expr: sum(x)}]}]\n");
+  std::vector<std::string> with_label{"--rules", files.folder.file("eu.yml")};
+  CHECK(files.playbook("lint", {"heal.yml"}, with_label).exit == Exit::kLint);
+  with_label.insert(with_label.end(), {"--external-label", "container=web"});
+  CHECK(files.playbook("lint", {"heal.yml"}, with_label) == Ran{Exit::kDone, "", "nothing found\n"});
   auto skipping = rules;
   skipping.insert(skipping.end(), {"--skip", "unanswered-alert"});
   CHECK(files.playbook("lint", {"heal.yml"}, skipping) == Ran{Exit::kDone, "", "nothing found\n"});

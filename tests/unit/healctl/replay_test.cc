@@ -14,14 +14,15 @@ namespace {
 /// A service that remembers one incident: nginx hung, was restarted, and its alert resolved.
 class ReplayBench {
  public:
-  explicit ReplayBench(const std::string& mode, const std::string& name = "replay") {
+  explicit ReplayBench(const std::string& mode, const std::string& name = "replay",
+                       const std::string& engine = "local") {
     folder_ = std::filesystem::temp_directory_path() / (name + "-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_ / "playbooks");
-    std::ofstream(folder_ / "heal.yml") << R"(version: 1
-engines: {local: {unix: /run/docker.sock}}
-alertmanagers: [{url: "http://alertmanager:9093"}]
-routes: [{match: ['alertname="NginxDown"'], playbook: restart-container, target: "container/local/{{ labels.container }}"}]
-)";
+    std::ofstream(folder_ / "heal.yml")
+        << "version: 1\nengines: {" << engine << ": {unix: /run/docker.sock}}\n"
+        << "alertmanagers: [{url: \"http://alertmanager:9093\"}]\n"
+        << "routes: [{match: ['alertname=\"NginxDown\"'], playbook: restart-container, target: \"container/" << engine
+        << "/{{ labels.container }}\"}]\n";
     std::ofstream(folder_ / "playbooks/restart.yml")
         << "version: 1\nplaybook: restart-container\nmode: " << mode
         << "\nsteps: [{name: go, docker.restart: {}}]\nverify: {all: [{check: health}]}\nescalate: [page]\n";
@@ -170,6 +171,10 @@ TEST_CASE("alerts that Prometheus remembers are played through a policy, and thr
   CHECK(ran.err == "3 troubles, acted on 2\n");
   CHECK(ran.exit == Exit::kDone);
 
+  ran = replay.run({"--prometheus", "http://prom:9090", "--since", "1d", "--limit", "1"});
+  CHECK(ran.err == "only the newest 1: --limit gives more\n1 trouble, acted on 1\n");
+  CHECK_THAT(ran.out, Catch::Contains("2030-01-02T02:04:05Z") && !Catch::Contains("2030-01-02T01:"));
+
   const ReplayBench other("shadow", "other");
   ran = replay.run({"--prometheus", "http://prom:9090", "--since", "1d", "--against", other.heal_yml()});
   CHECK(ran.exit == Exit::kLint);
@@ -178,6 +183,31 @@ TEST_CASE("alerts that Prometheus remembers are played through a policy, and thr
 2030-01-02T01:04:05Z  container/local/nginx  NginxDown  restart-container: shadow mode  restart-container: allow
 2030-01-02T02:04:05Z  container/local/nginx  NginxDown  restart-container: shadow mode  restart-container: allow
 )");
+}
+
+TEST_CASE("an alert's container is of the only engine, whatever its name is") {
+  ReplayBench replay("auto", "replay", "main");
+  replay.bench.http.on("GET", "http://prom:9090/*",
+                       [](const auto&) { return HttpAnswer::of(200, alerts_of_the_day()); });
+  const auto ran = replay.run({"--prometheus", "http://prom:9090", "--since", "1d"});
+  CHECK(ran.err == "3 troubles, acted on 2\n");
+  CHECK_THAT(ran.out, Catch::Contains("container/main/nginx"));
+}
+
+TEST_CASE("an incident of an engine that heal.yml has not is left out, and that is said") {
+  ReplayBench replay("shadow", "replay", "main");
+  auto ran = replay.run({});
+  CHECK(ran.exit == Exit::kDone);
+  CHECK(ran.err == replay.heal_yml() +
+                       ": there is no engine \"local\": 1 left out\n"
+                       "0 of 1 decided otherwise, 1 cannot be told; acted on 1 then, 0 now\n");
+  CHECK_THAT(ran.out, Catch::Contains("restart-container: allow  cannot be told"));
+
+  // Also when only the other heal.yml has not: nothing can be said of a difference.
+  ReplayBench both("auto", "both");
+  ran = both.run({"--against", replay.heal_yml()});
+  CHECK(ran.exit == Exit::kDone);
+  CHECK_THAT(ran.err, Catch::EndsWith("0 of 1 decided otherwise, 1 cannot be told; acted on 0 then, 1 now\n"));
 }
 
 TEST_CASE("an alert is compared with what came of its container, and one of no container with what has its name") {
@@ -202,7 +232,8 @@ TEST_CASE("an alert is compared with what came of its container, and one of no c
     return seen;
   };
   const auto rows = compare_replay(
-      {story_about("Slow", {{"container", "web"}}), story_about("DiskFull", {}), story_about("HostDown", {})}, then,
+      {story_about("Slow", {{"container", "web"}}), story_about("DiskFull", {}), story_about("HostDown", {})},
+      {"local"}, then,
       {seen_as("HostDown", "", "unmatched route"), seen_as("Slow", "container/local/other", "hold pauses"),
        seen_as("Broken", "container/local/web", "allow"), seen_as("DiskFull", "", "unmatched inventory")});
   REQUIRE(rows.size() == 3);

@@ -121,10 +121,40 @@ TEST_CASE("lint compares alerting rules with routes and templates") {
           "rules.yml:9:16: unanswered-alert: no route takes alert DiskFull: nothing is healed by it"});
 }
 
+TEST_CASE("alerts have the external labels of their Prometheus, unless they have others of these names") {
+  const auto with = [](const std::string& rule, const Labels& external) {
+    auto rules = rules_of("groups: [{name: g, rules: [{alert: WebDown, " + rule + "}]}]");
+    rules.at(0).add_external(external);
+    return rules;
+  };
+  Bundle bundle = bundle_of({book("restart", kVerify)});
+  bundle.config.routes.pop_back();
+  bundle.config.routes[0].match = Matcher::parse_list(R"(cluster="eu")").value();
+  const auto found_in = [&](const std::vector<AlertRule>& rules) {
+    std::vector<std::string> out;
+    for (const Finding& one : lint(bundle, rules))
+      out.push_back(one.rule);
+    return out;
+  };
+  using Names = std::vector<std::string>;
+  const std::string aggregated = "expr: sum by (container) (x)";
+  CHECK(found_in(with(aggregated, {})) == Names{"unanswered-alert"});
+  CHECK(found_in(with(aggregated, {{"cluster", "eu"}})) == Names{});
+  CHECK(found_in(with(aggregated, {{"cluster", "us"}})) == Names{"unanswered-alert"});
+  CHECK(found_in(with(aggregated + ", labels: {cluster: us}", {{"cluster", "eu"}})) == Names{"unanswered-alert"});
+  CHECK(found_in(with("expr: x", {{"cluster", "us"}})) == Names{});
+  CHECK(found_in(with(aggregated, {{"cluster", "eu"}, {"id", "7"}})) == Names{});
+}
+
 TEST_CASE("an expression's labels are known only where an aggregation says them") {
   const auto labels = [](const std::string& expression) {
-    const auto rules = rules_of("groups: [{name: g, rules: [{alert: A, expr: '" + expression + "'}]}]");
-    return rules.at(0).series_labels;
+    // As a block, in which line ends and comments are part of it.
+    std::string text = "groups: [{name: g, rules: [{alert: A, expr: \"";
+    for (const char c : expression) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    return rules_of(text + "\"}]}]").at(0).series_labels;
   };
   using Names = std::vector<std::string>;
   CHECK(labels("sum by (a, b) (rate(x[5m])) > 1") == Names{"a", "b"});
@@ -134,6 +164,15 @@ TEST_CASE("an expression's labels are known only where an aggregation says them"
   CHECK(labels("up == 0") == std::nullopt);
   CHECK(labels("sum by (a) (x) * on (a) group_left(b) y") == std::nullopt);
   CHECK(labels("sum by (a) (x) or up") == std::nullopt);
+  CHECK(labels("sum by (a) (x)\nor\nup") == std::nullopt);
+  CHECK(labels("sum by (a) (x) or(up)") == std::nullopt);
+  CHECK(labels("sum by (a) (x) > 1 OR up") == std::nullopt);
+  CHECK(labels("sum by (a) (x) * on (a)\ngroup_left\ny") == std::nullopt);
+  CHECK(labels("sum by (a) (x) @ 1") == std::nullopt);
+  CHECK(labels("sum by (a) (x)\n# or not\n> 1") == Names{"a"});
+  CHECK(labels("sum by (a) (x) > scalar(y{z=\" or \"})") == Names{"a"});
+  CHECK(labels("# the sum (of all)\nSUM(x # (each\n) # of\nBY (a)") == Names{"a"});
+  CHECK(labels("max(x{y=`\\`}) by (a)") == Names{"a"});
 }
 
 }  // namespace

@@ -1,0 +1,233 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/healctl/drill_bench.h"
+
+namespace heal::ctl {
+namespace {
+
+TEST_CASE("a stop condition that becomes true ends the drill and undoes the fault") {
+  DrillBench drill;
+  drill.alert_after = 20s;
+  drill.stop_after = 6s;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK(drill.reverted);
+  CHECK(ran.out.find("the stop condition is true: promql vector(0) > 1") != std::string::npos);
+}
+
+TEST_CASE("one sample is enough to stop a drill, and one that is no number leaves nobody knowing") {
+  struct Case {
+    const char* name;
+    std::vector<const char*> values;
+    Exit exit;
+  };
+  const auto c = GENERATE(values<Case>({{"none", {}, Exit::kDone},
+                                        {"all below", {"0.05", "0"}, Exit::kDone},
+                                        {"one above", {"0.9", "0.0"}, Exit::kFailed},
+                                        {"one above, one NaN", {"NaN", "0.9"}, Exit::kFailed},
+                                        {"one NaN", {"0.0", "NaN"}, Exit::kUnreachable}}));
+  CAPTURE(c.name);
+  std::string text = kDrill;
+  const std::string query = "{promql: 'vector(0) > 1'}";
+  DrillBench drill(text.replace(text.find(query), query.size(), "{promql: error_ratio, gt: 0.1}"));
+  Json result = Json::array();
+  for (const char* value : c.values)
+    result.push_back({{"metric", Json::object()}, {"value", Json::array({1, value})}});
+  const std::string answer =
+      dump(Json{{"status", "success"}, {"data", {{"resultType", "vector"}, {"result", result}}}});
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query*",
+                      [answer](const auto&) { return HttpAnswer::of(200, answer); });
+  CHECK(drill.run().exit == c.exit);
+  CHECK(drill.fault_at.has_value() == (c.exit == Exit::kDone));
+}
+
+TEST_CASE("a stop condition that cannot be asked is a stop") {
+  DrillBench drill;
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query*",
+                      [](const auto&) { return HttpAnswer::of(500, "no"); });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(!drill.fault_at);
+  CHECK(ran.out.find("the stop condition cannot be asked") != std::string::npos);
+}
+
+/// What nobody can be asked about after the fault, and so says nothing of how it ended.
+HttpAnswer refused() {
+  return HttpAnswer::failing(make_error(ErrorCode::kUnreachable, "connection refused"));
+}
+
+TEST_CASE("a service that cannot be reached while the drill waits leaves open what came of the fault") {
+  DrillBench drill;
+  drill.alert_after.reset();
+  drill.heal_after.reset();
+  drill.on_look = [&] {
+    if (!drill.fault_at) return;
+    drill.bench.http.on("GET", std::string(Bench::kApi) + "/incidents*", [](const auto&) { return refused(); });
+  };
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK(drill.reverted);
+  CHECK_THAT(ran.err, Catch::Contains("alert         unknown  not within 30s: ") && Catch::Contains("refused"));
+}
+
+TEST_CASE("a fault of which nobody says that it is undone leaves the drill's end open") {
+  DrillBench drill;
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [](const auto&) { return refused(); });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_THAT(ran.err, Catch::Contains("revert        unknown  ") &&
+                          Catch::Contains("the service goes on, at the latest when the lease ends after 3m"));
+}
+
+TEST_CASE("a lease that the service has forgotten is not taken for a fault that is undone, unless it comes back") {
+  DrillBench drill;
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults/revert", [](const auto&) {
+    return HttpAnswer::of(404, R"({"error":{"code":"not_found","message":"no fault 01J8FAULT"}})");
+  });
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults",
+                      [](const auto&) { return HttpAnswer::of(200, R"({"faults":[]})"); });
+  auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK_THAT(ran.err, Catch::Contains("revert        failed  the service knows lease 01J8FAULT no more: whether the "
+                                      "fault is undone cannot be told (POST "));
+
+  DrillBench found;
+  int looks = 0;
+  found.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    return HttpAnswer::of(200, ++looks < 5 ? R"({"faults":[]})" : found.leases());
+  });
+  ran = found.run();
+  CHECK(ran.exit == Exit::kDone);
+  CHECK(looks == 5);
+}
+
+/// The drill above, whose steady state is what Prometheus says.
+std::string steady_by_query() {
+  std::string text = kDrill;
+  const std::string check = R"({http: "http://nginx:8080/healthz"})";
+  return text.replace(text.find(check), check.size(), "{promql: up, is: 1}");
+}
+
+TEST_CASE("a Prometheus that cannot be asked whether all is well again is no problem that persists, and no good end") {
+  DrillBench drill(steady_by_query());
+  const auto up = [](const char* value) {
+    return HttpAnswer::of(200, std::string(R"({"status":"success","data":{"resultType":"vector","result":[)") +
+                                   R"({"metric":{},"value":[1,")" + value + R"("]}]}})");
+  };
+  HttpAnswer afterwards = refused();
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=up",
+                      [&](const auto&) { return drill.reverted ? afterwards : up("1"); });
+  auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_THAT(ran.err, Catch::Contains("steady again  unknown  promql up == 1: connection refused"));
+  drill.fault_at.reset();
+  drill.reverted = false;
+  afterwards = up("0");
+  CHECK(drill.run().exit == Exit::kPersists);
+}
+
+TEST_CASE("a service that refuses connections after the drill is the problem that persists") {
+  DrillBench drill;
+  drill.bench.http.on("GET", "http://nginx:8080/healthz",
+                      [&](const auto&) { return drill.reverted ? refused() : HttpAnswer::of(200); });
+  CHECK(drill.run().exit == Exit::kPersists);
+}
+
+TEST_CASE("nothing is broken where the steady state does not hold") {
+  DrillBench drill;
+  drill.bench.http.on("GET", "http://nginx:8080/healthz", [](const auto&) { return HttpAnswer::of(500); });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK(!drill.fault_at);
+  CHECK(ran.out.find("GET http://nginx:8080/healthz: does not hold") != std::string::npos);
+}
+
+TEST_CASE("a heal of anything else fails the drill") {
+  DrillBench drill;
+  drill.touches_another = true;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK(ran.out.find("container/local/other was acted on as well") != std::string::npos);
+  CHECK(drill.reverted);
+}
+
+TEST_CASE("an incident of another target that waited before the fault and is acted on during the drill fails it") {
+  DrillBench drill;
+  drill.waiting = healed_incident();
+  drill.waiting->id = "01J8ZQ4T9M5V6W7X8Y9ZWA1T1N";
+  drill.waiting->target = TargetId{"container", "local", "other"};
+  drill.waiting->state = IncidentState::kHeld;
+  SECTION("as its first action") {
+    drill.waiting->times.acted_at.reset();
+    drill.on_look = [&] {
+      if (drill.fault_at) drill.waiting->times.acted_at = drill.bench.clock.now();
+    };
+    CHECK_THAT(drill.run().err, Catch::Contains("untouched     failed  container/local/other was acted on as well"));
+  }
+  SECTION("once more") {
+    drill.on_look = [&] {
+      if (!drill.fault_at || !drill.waiting_timeline.empty()) return;
+      TimelineEntry step = moved_to(*drill.waiting, IncidentState::kExecuting, 1, "restart");
+      step.kind = "step_intent";
+      step.at = *drill.fault_at + 1s;
+      drill.waiting_timeline = {step};
+    };
+    CHECK_THAT(drill.run().err, Catch::Contains("untouched     failed  container/local/other was acted on as well"));
+  }
+  SECTION("before, but not since") {
+    CHECK(drill.run().exit == Exit::kDone);
+  }
+  CHECK(drill.reverted);
+}
+
+TEST_CASE("nothing is broken while the target has an incident that is not over") {
+  DrillBench drill;
+  drill.waiting = healed_incident();
+  drill.waiting->state = IncidentState::kHeld;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK(!drill.fault_at);
+  CHECK_THAT(ran.err, Catch::Contains("container/local/nginx has an open incident already: "));
+}
+
+TEST_CASE("more incidents than can be looked at leave open what else was touched") {
+  DrillBench drill;
+  std::vector<Incident> many(200, healed_incident());
+  for (Incident& one : many)
+    one.times.acted_at.reset();
+  std::size_t page = 0;
+  drill.on_look = [&] {
+    if (!drill.fault_at || drill.bench.clock.now() < *drill.fault_at + 8s) return;
+    drill.bench.http.on("GET", std::string(Bench::kApi) + "/incidents?*", [&](const auto&) {
+      return HttpAnswer::of(200, list_of(many, "page" + std::to_string(++page)));
+    });
+  };
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_THAT(ran.err, Catch::Contains("untouched     unknown  there were more than 1000 incidents"));
+  CHECK(page == 5);
+}
+
+TEST_CASE("an answer to the injection that is lost is undone all the same") {
+  DrillBench drill;
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    drill.fault_at = drill.bench.clock.now();
+    return HttpAnswer::failing(make_error(ErrorCode::kTimeout, "no answer"));
+  });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnknown);
+  CHECK(drill.reverted);
+}
+
+TEST_CASE("a fault that the service refuses exits 4, and there is nothing to undo") {
+  DrillBench drill;
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults", [](const auto&) {
+    return HttpAnswer::of(403, R"({"error":{"code":"refused","message":"heal.simulate is not allow"}})");
+  });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kRefused);
+  CHECK(!drill.reverted);
+}
+
+}  // namespace
+}  // namespace heal::ctl
