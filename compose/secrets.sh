@@ -33,18 +33,23 @@ bcrypt() {  # the bcrypt hash of the first line of a file, by the C library's ow
     print $hash;' "$1"
 }
 
-{
-  echo "# Made by compose/secrets.sh. Users of heal-webhook; what each may do stands in heal.yml."
-  echo "basic_auth_users:"
-  printf '  alertmanager: "%s"\n' "$(bcrypt "$secrets/ingest_password")"
-  printf '  prometheus: "%s"\n' "$(bcrypt "$secrets/viewer_password")"
-  printf '  operator: "%s"\n' "$(bcrypt "$secrets/operator_password")"
-} >"$secrets/webhook/web.config.yml.new"
+alertmanager=$(bcrypt "$secrets/ingest_password")
+prometheus=$(bcrypt "$secrets/viewer_password")
+operator=$(bcrypt "$secrets/operator_password")
+cat >"$secrets/webhook/web.config.yml.new" <<EOF
+# Made by compose/secrets.sh. Users of heal-webhook; what each may do stands in heal.yml.
+basic_auth_users:
+  alertmanager: "$alertmanager"
+  prometheus: "$prometheus"
+  operator: "$operator"
+EOF
 chmod 644 "$secrets/webhook/web.config.yml.new"
 mv "$secrets/webhook/web.config.yml.new" "$secrets/webhook/web.config.yml"
 
 if [ -z "${HEAL_SECRETS:-}" ]; then
   socket=${HEAL_DOCKER_SOCKET:-/var/run/docker.sock}
   [ -S "$socket" ] || { echo "error: $socket is not a socket; is Docker running?" >&2; exit 1; }
-  printf 'DOCKER_GID=%s\n' "$(stat -L -c %g "$socket")" >"$here/.env"
+  gid=${DOCKER_GID:-$(stat -L -c %g "$socket")} ||
+    { echo "error: no group of $socket is known; say it: DOCKER_GID=... compose/secrets.sh" >&2; exit 1; }
+  echo "DOCKER_GID=$gid" >"$here/.env"
 fi
