@@ -2,6 +2,8 @@
 # Makes what the stack needs and the repository must not hold:
 #   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook; grafana_password, of its admin
 #   compose/secrets/webhook/web.config.yml              the same users with bcrypt hashes, for heal-webhook
+#   compose/secrets/healctl.yml                         for healctl --config.file: user operator, and the stack's addresses, whose
+#                                                       ports are those of docker-compose.yml's variables
 #   compose/.env                                        DOCKER_GID, the group that owns the Docker socket
 # Keeps passwords that exist. To change one: empty its file (do not remove it: containers hold it), and run this again.
 # HEAL_SECRETS names another folder; then no .env is written.
@@ -45,6 +47,16 @@ basic_auth_users:
 EOF
 chmod 644 "$secrets/webhook/web.config.yml.new"
 mv "$secrets/webhook/web.config.yml.new" "$secrets/webhook/web.config.yml"
+
+cat >"$secrets/healctl.yml" <<EOF
+server: http://127.0.0.1:${WEBHOOK_PORT:-9095}
+username: operator
+password_file: operator_password
+alertmanager: http://127.0.0.1:${ALERTMANAGER_PORT:-9093}
+prometheus: http://127.0.0.1:${PROMETHEUS_PORT:-9090}
+exporter: http://127.0.0.1:${EXPORTER_PORT:-9115}
+EOF
+chmod 644 "$secrets/healctl.yml"
 
 if [ -z "${HEAL_SECRETS:-}" ]; then
   socket=${HEAL_DOCKER_SOCKET:-/var/run/docker.sock}

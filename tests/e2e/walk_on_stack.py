@@ -33,11 +33,6 @@ class Walk(unittest.TestCase):
             (self.tree / place).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / place).symlink_to(real)
         shutil.copytree(self.stack.work / "secrets", self.tree / "compose/secrets")
-        ports = self.stack.ports
-        (self.tree / "compose/secrets/healctl.yml").write_text("".join(
-            f"{key}: {value}\n" for key, value in (("server", f"http://127.0.0.1:{ports['WEBHOOK_PORT']}"), ("username", "operator"),
-                                                   ("password_file", "operator_password"),
-                                                   ("prometheus", f"http://127.0.0.1:{ports['PROMETHEUS_PORT']}"))))
         (self.tree / "nginx.conf").write_text(NGINX)
         self.walk = walk.Walk(e2e.ROOT)
         self.assertEqual([], self.walk.check())

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import unittest
 
+import yaml
+
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 HASH = r'"\$2b\$10\$.{53}"'
 
@@ -53,6 +55,13 @@ class Secrets(InAFolder):
         self.assertRegex(self.written(), rf"\nbasic_auth_users:\n  alertmanager: {HASH}\n  prometheus: {HASH}\n  operator: {HASH}\n$")
         self.assertEqual(f"DOCKER_GID={os.getgid()}\n", self.env.read_text())
         self.assertEqual(4, len({path.read_text() for path in self.secrets.glob("*_password")}))
+
+    def test_healctl_is_told_the_addresses_of_the_stack_that_these_variables_start(self):
+        self.run_it(WEBHOOK_PORT="9195")
+        settings = yaml.safe_load((self.secrets / "healctl.yml").read_text())
+        self.assertEqual({"server": "http://127.0.0.1:9195", "username": "operator", "password_file": "operator_password",
+                          "alertmanager": "http://127.0.0.1:9093", "prometheus": "http://127.0.0.1:9090",
+                          "exporter": "http://127.0.0.1:9115"}, settings)
 
     def test_a_password_stays_until_its_file_is_emptied(self):
         self.run_it()
