@@ -2,9 +2,10 @@
 # Makes what the stack needs and the repository must not hold:
 #   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook; grafana_password, of its admin
 #   compose/secrets/webhook/web.config.yml              the same users with bcrypt hashes, for heal-webhook
-#   compose/secrets/healctl.yml                         for healctl --config.file: user operator, and the stack's addresses, whose
-#                                                       ports are those of docker-compose.yml's variables
-#   compose/.env                                        DOCKER_GID, the group that owns the Docker socket
+#   compose/secrets/healctl.yml                         for compose/healctl: user operator, and the stack's addresses, whose ports
+#                                                       are those of docker-compose.yml's variables
+#   compose/.env                                        DOCKER_GID, the group that owns the Docker socket; the project, which
+#                                                       is the same by hand and by demo.sh
 # Keeps passwords that exist. To change one: empty its file (do not remove it: containers hold it), and run this again.
 # HEAL_SECRETS names another folder; then no .env is written.
 set -euo pipefail
@@ -63,5 +64,5 @@ if [ -z "${HEAL_SECRETS:-}" ]; then
   [ -S "$socket" ] || { echo "error: $socket is not a socket; is Docker running?" >&2; exit 1; }
   gid=${DOCKER_GID:-$(stat -L -c %g "$socket")} ||
     { echo "error: no group of $socket is known; say it: DOCKER_GID=... compose/secrets.sh" >&2; exit 1; }
-  echo "DOCKER_GID=$gid" >"$here/.env"
+  printf '%s\n' "DOCKER_GID=$gid" COMPOSE_PROJECT_NAME=promheal >"$here/.env"
 fi

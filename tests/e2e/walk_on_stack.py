@@ -33,6 +33,7 @@ class Walk(unittest.TestCase):
             (self.tree / place).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / place).symlink_to(real)
         shutil.copytree(self.stack.work / "secrets", self.tree / "compose/secrets")
+        shutil.copy(e2e.ROOT / "compose/healctl", self.tree / "compose")
         (self.tree / "nginx.conf").write_text(NGINX)
         self.walk = walk.Walk(e2e.ROOT)
         self.assertEqual([], self.walk.check())

@@ -53,7 +53,7 @@ class Secrets(InAFolder):
         done = self.run_it()
         self.assertEqual((0, ""), (done.returncode, done.stdout + done.stderr))
         self.assertRegex(self.written(), rf"\nbasic_auth_users:\n  alertmanager: {HASH}\n  prometheus: {HASH}\n  operator: {HASH}\n$")
-        self.assertEqual(f"DOCKER_GID={os.getgid()}\n", self.env.read_text())
+        self.assertEqual(f"DOCKER_GID={os.getgid()}\nCOMPOSE_PROJECT_NAME=promheal\n", self.env.read_text())
         self.assertEqual(4, len({path.read_text() for path in self.secrets.glob("*_password")}))
 
     def test_healctl_is_told_the_addresses_of_the_stack_that_these_variables_start(self):
@@ -85,7 +85,44 @@ class Secrets(InAFolder):
         self.assertIn("say it: DOCKER_GID=... compose/secrets.sh", done.stderr)
         self.assertFalse(self.env.exists())
         self.assertEqual(0, self.run_it("stat", DOCKER_GID="7").returncode)
-        self.assertEqual("DOCKER_GID=7\n", self.env.read_text())
+        self.assertIn("DOCKER_GID=7\n", self.env.read_text())
+
+
+class Healctl(InAFolder):
+    """compose/healctl runs what there is, with the stack's settings."""
+
+    def setUp(self):
+        super().setUp()
+        self.secrets = self.folder / "compose/secrets"
+        self.secrets.mkdir(parents=True)
+        shutil.copy(ROOT / "compose/healctl", self.folder / "compose")
+        self.program("bin/docker")
+
+    def program(self, path):
+        """One that says its name and what it was given."""
+        program = self.folder / path
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text('#!/bin/sh\necho "$(basename "$0") $*"\nexit 8\n')
+        program.chmod(0o755)
+
+    def run_it(self, *arguments):
+        return subprocess.run([self.folder / "compose/healctl", *arguments], capture_output=True, text=True, check=False,
+                              cwd=self.folder, stdin=subprocess.DEVNULL, env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}"})
+
+    def test_without_settings_it_says_who_makes_them(self):
+        done = self.run_it("doctor")
+        self.assertEqual((1, ""), (done.returncode, done.stdout))
+        self.assertIn("run compose/secrets.sh", done.stderr)
+
+    def test_the_program_of_the_release_build_comes_first_and_the_image_has_it_too(self):
+        (self.secrets / "healctl.yml").touch()
+        done = self.run_it("incidents", "list")
+        self.assertEqual(8, done.returncode)
+        self.assertRegex(done.stdout, r"^docker run .* -v (.*):/mnt:ro -w /mnt .* promheal:local healctl "
+                                      r"--config.file=/run/heal/healctl.yml incidents list\n$")
+        self.program("build/release/bin/healctl")
+        done = self.run_it("incidents", "list")
+        self.assertEqual((8, f"healctl --config.file={self.secrets}/healctl.yml incidents list\n"), (done.returncode, done.stdout))
 
 
 class Installing(InAFolder):

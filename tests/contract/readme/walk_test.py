@@ -29,6 +29,7 @@ class NewcomersWalk(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.tree)
         for folder in COPIED:
             shutil.copytree(ROOT / folder, self.tree / folder)
+        shutil.copy(ROOT / "compose/healctl", self.tree / "compose")
         (self.tree / "build/release").mkdir(parents=True)
         (self.tree / "build/release/bin").symlink_to(PROGRAMS)
         (self.tree / "compose/secrets").mkdir()
