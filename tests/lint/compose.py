@@ -157,6 +157,13 @@ def breaches(documents):
             yield f"{name}: listed as one without a health check, and there is no such service"
 
 
+def unnamed(packages, dockerfile):
+    """Libraries that we are built with, and that the image's own build has only as somebody else's dependency."""
+    section = packages.split("# [build]")[1].split("\n# [")[0]
+    libraries = re.findall(r"(?m)^(\S+-dev)\b", section)
+    return [f"Dockerfile: {name} is not named" for name in libraries if name not in dockerfile.split()]
+
+
 def tool():
     if shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0:
         return ["docker", "compose"]
@@ -180,6 +187,7 @@ def main(root):
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
     found = list(dict.fromkeys(breaches(documents)))
     found += [problem for name in texts for problem in shape(name, documents[name], texts[name])]
+    found += unnamed((pathlib.Path(root) / "tests/packages.txt").read_text(), (folder / "Dockerfile").read_text())
     profiles = ",".join(sorted({each for service in merged(documents.values()).values() for each in service.get("profiles", [])}))
     for names in ((BASE,), (BASE, MORE)):
         done = config(root, names, profiles, DOCKER_GID="999")

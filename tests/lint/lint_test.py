@@ -148,6 +148,10 @@ class Compose(unittest.TestCase):
                          self.changed("heal-webhook", lambda service: service.pop("build")))
         self.assertEqual(["mail: no build, and no registry has its image"], self.changed("mail", lambda service: service.pop("profiles")))
 
+    def test_a_library_that_the_image_has_by_chance_is_found(self):
+        packages = "# [engine]\nx-dev # no\n\n# [build]\ng++ # yes\na-dev # yes\nb-dev # yes\n\n# [lint]\ny-dev\n"
+        self.assertEqual(["Dockerfile: b-dev is not named"], compose.unnamed(packages, "RUN apt-get install a-dev libb-dev"))
+
     def test_what_one_of_the_two_composes_does_not_take_is_found(self):
         def shape(text):
             return list(compose.shape("a.yml", yaml.safe_load(text), text))
