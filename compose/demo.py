@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SETTINGS = ROOT / "compose/secrets/healctl.yml"
+HEALCTL = ROOT / "compose/healctl"
 PASSWORD = ROOT / "compose/secrets/operator_password"
 TARGET = "container/local/nginx"
 STAGE_LIMIT = 60
@@ -84,17 +84,8 @@ def wait_for(what, probe, limit=STAGE_LIMIT, every=0.1):
 
 # --- healctl
 
-def healctl_command():
-    binary = ROOT / "build/release/bin/healctl"
-    if binary.exists():
-        return [str(binary), f"--config.file={SETTINGS}"]
-    return ["docker", "run", "--rm", "--network", "host", "-v", f"{SETTINGS}:/run/heal/healctl.yml:ro",
-            "-v", f"{PASSWORD}:/run/heal/operator_password:ro", os.environ.get("HEAL_IMAGE", "promheal:local"),
-            "healctl", "--config.file=/run/heal/healctl.yml"]
-
-
 def healctl(*args):
-    done = subprocess.run([*healctl_command(), *args], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run([HEALCTL, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise Stuck(f"healctl {' '.join(args)} exited {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -285,7 +276,7 @@ def addresses(identity):
     for name, address in (("nginx", NGINX), ("heal-webhook", f"{WEBHOOK}/metrics   user operator"), ("heal-exporter", EXPORTER),
                           ("Prometheus", PROMETHEUS + "/alerts"), ("Alertmanager", ALERTMANAGER)):
         print(f"  {name:<14} {address}")
-    print(f"\n  alias healctl={shlex.quote(shlex.join(healctl_command()))}")
+    print(f"\n  alias healctl={shlex.quote(str(HEALCTL))}")
     print(f"  healctl incidents show {identity}")
     print("  healctl doctor")
     print("  compose/demo.sh --watch --fault pause    break it again, in another way")

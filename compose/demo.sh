@@ -47,19 +47,6 @@ set_and_keep() {  # set_and_keep NAME VALUE
   printf '%s=%s\n' "$1" "$2" >>"$settings"
 }
 
-# For healctl --config.file=compose/secrets/healctl.yml.
-write_healctl_settings() {
-  cat >compose/secrets/healctl.yml <<EOF
-server: http://127.0.0.1:$WEBHOOK_PORT
-username: operator
-password_file: operator_password
-alertmanager: http://127.0.0.1:$ALERTMANAGER_PORT
-prometheus: http://127.0.0.1:$PROMETHEUS_PORT
-exporter: http://127.0.0.1:$EXPORTER_PORT
-EOF
-  chmod 644 compose/secrets/healctl.yml
-}
-
 load_settings() {
   local line
   while IFS= read -r line; do export "${line?}"; done <"$settings"
@@ -107,12 +94,11 @@ start() {
   mkdir -p compose/secrets
   chmod 700 compose/secrets
   build_programs
-  compose/secrets.sh
-  stack down -v --remove-orphans >/dev/null 2>&1 || true
+  DOCKER_GID=0 stack down -v --remove-orphans >/dev/null 2>&1 || true
   : >"$settings"
   choose_ports
+  compose/secrets.sh
   choose_images
-  write_healctl_settings
   say "starting the stack"
   quietly "the stack did not start" up -d --no-build
 }
@@ -123,7 +109,7 @@ case $what in
     [ ! -f "$settings" ] || load_settings
     say "removing the stack"
     quietly "the stack was not removed" down -v --remove-orphans
-    rm -f "$settings" compose/secrets/healctl.yml
+    rm -f "$settings"
     say "its containers, networks and volumes are gone; images and programs are kept"
     [ ! -s "$HEAL_STATE_DIR/dockerd.pid" ] || note "dockerd, started by a script of ours, still runs: kill $(cat "$HEAL_STATE_DIR/dockerd.pid")"
     ;;

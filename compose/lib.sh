@@ -56,18 +56,17 @@ _apt_install() {
   apt-get install "${options[@]}" "$@" || { apt-get update && apt-get install "${options[@]}" "$@"; }
 }
 
-# Debian's way of saying "install, but start nothing": a policy-rc.d that answers 101, put away afterwards.
-_without_services() {
-  local policy=/usr/sbin/policy-rc.d ours='' status=0
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-    ours=1
+# Debian's way of saying "install, but start nothing": a policy-rc.d that answers 101, put away afterwards, however it ends.
+POLICY_RC=/usr/sbin/policy-rc.d
+_without_services() (
+  if [ ! -e "$POLICY_RC" ]; then
+    trap 'rm -f "$POLICY_RC"' EXIT
+    trap 'exit 130' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY_RC"
+    chmod 755 "$POLICY_RC"
   fi
-  "$@" || status=$?
-  [ -z "$ours" ] || rm -f "$policy"
-  return "$status"
-}
+  "$@"
+)
 
 docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 

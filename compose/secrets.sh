@@ -2,7 +2,10 @@
 # Makes what the stack needs and the repository must not hold:
 #   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook; grafana_password, of its admin
 #   compose/secrets/webhook/web.config.yml              the same users with bcrypt hashes, for heal-webhook
-#   compose/.env                                        DOCKER_GID, the group that owns the Docker socket
+#   compose/secrets/healctl.yml                         for compose/healctl: user operator, and the stack's addresses, whose ports
+#                                                       are those of docker-compose.yml's variables
+#   compose/.env                                        DOCKER_GID, the group that owns the Docker socket; the project, which
+#                                                       is the same by hand and by demo.sh
 # Keeps passwords that exist. To change one: empty its file (do not remove it: containers hold it), and run this again.
 # HEAL_SECRETS names another folder; then no .env is written.
 set -euo pipefail
@@ -33,18 +36,33 @@ bcrypt() {  # the bcrypt hash of the first line of a file, by the C library's ow
     print $hash;' "$1"
 }
 
-{
-  echo "# Made by compose/secrets.sh. Users of heal-webhook; what each may do stands in heal.yml."
-  echo "basic_auth_users:"
-  printf '  alertmanager: "%s"\n' "$(bcrypt "$secrets/ingest_password")"
-  printf '  prometheus: "%s"\n' "$(bcrypt "$secrets/viewer_password")"
-  printf '  operator: "%s"\n' "$(bcrypt "$secrets/operator_password")"
-} >"$secrets/webhook/web.config.yml.new"
+alertmanager=$(bcrypt "$secrets/ingest_password")
+prometheus=$(bcrypt "$secrets/viewer_password")
+operator=$(bcrypt "$secrets/operator_password")
+cat >"$secrets/webhook/web.config.yml.new" <<EOF
+# Made by compose/secrets.sh. Users of heal-webhook; what each may do stands in heal.yml.
+basic_auth_users:
+  alertmanager: "$alertmanager"
+  prometheus: "$prometheus"
+  operator: "$operator"
+EOF
 chmod 644 "$secrets/webhook/web.config.yml.new"
 mv "$secrets/webhook/web.config.yml.new" "$secrets/webhook/web.config.yml"
+
+cat >"$secrets/healctl.yml" <<EOF
+server: http://127.0.0.1:${WEBHOOK_PORT:-9095}
+username: operator
+password_file: operator_password
+alertmanager: http://127.0.0.1:${ALERTMANAGER_PORT:-9093}
+prometheus: http://127.0.0.1:${PROMETHEUS_PORT:-9090}
+exporter: http://127.0.0.1:${EXPORTER_PORT:-9115}
+EOF
+chmod 644 "$secrets/healctl.yml"
 
 if [ -z "${HEAL_SECRETS:-}" ]; then
   socket=${HEAL_DOCKER_SOCKET:-/var/run/docker.sock}
   [ -S "$socket" ] || { echo "error: $socket is not a socket; is Docker running?" >&2; exit 1; }
-  printf 'DOCKER_GID=%s\n' "$(stat -L -c %g "$socket")" >"$here/.env"
+  gid=${DOCKER_GID:-$(stat -L -c %g "$socket")} ||
+    { echo "error: no group of $socket is known; say it: DOCKER_GID=... compose/secrets.sh" >&2; exit 1; }
+  printf '%s\n' "DOCKER_GID=$gid" COMPOSE_PROJECT_NAME=promheal >"$here/.env"
 fi

@@ -2,7 +2,7 @@ include(GNUInstallDirs)
 install(TARGETS heal-exporter heal-webhook healctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# Units of systemd and the user that they run as. Made while installing: --prefix says then where the programs are.
+# Units of systemd and the users that they run as. Made while installing: --prefix says then where the programs are.
 set(units ${PROJECT_SOURCE_DIR}/exporter/systemd/heal-exporter ${PROJECT_SOURCE_DIR}/webhook/systemd/heal-webhook
           ${PROJECT_SOURCE_DIR}/webhook/systemd/heal-actuator)
 install(CODE "

@@ -154,6 +154,8 @@ def test_rules_name_metrics_that_exist(*pages):
             bare = re.sub(r'"[^"]*"', '""', expr)
             named = set(re.findall(r"\b(?:heal|probe)_[a-z_]+", bare))
             assert named <= there, f"{path}: nobody exposes {sorted(named - there)}"
+            for pattern in re.findall(r'__name__=~"([^"]*)"', expr):
+                assert any(re.fullmatch(pattern, name) for name in there), f"{path}: nobody exposes {pattern}"
 
 
 def test_readmes_name_metrics_that_exist(*pages):

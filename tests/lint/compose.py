@@ -4,6 +4,7 @@ Usage: compose.py ROOT. Prints one line per breach and exits 1 if there is any. 
 there. To add a service: give it what its neighbours have; what cannot have a health check is listed below, with the reason.
 """
 
+import itertools
 import os
 import pathlib
 import re
@@ -64,6 +65,18 @@ def health(name, service):
         yield "no health check (a list that begins with CMD)"
 
 
+def builds(services):
+    """What of our images `up --build` would pull, or build twice as two things."""
+    runs = [(name, IMAGE.fullmatch(str(service.get("image"))), service.get("build"), service.get("profiles"))
+            for name, service in services.items()]
+    for name, image, build, profiles in runs:
+        if image and OURS.fullmatch(image[2]) and not build and not profiles:
+            yield f"{name}: no build, and no registry has its image"
+    for (name, image, build, _), (other, its_image, its_build, _) in itertools.combinations(runs, 2):
+        if image and its_image and build and its_build and (image[0] == its_image[0]) != (build == its_build):
+            yield f"{name} and {other}: {'one image, and two builds' if build != its_build else 'two images, and one build'}"
+
+
 def secrets(service):
     environment = service.get("environment") or {}
     pairs = environment.items() if isinstance(environment, dict) else [str(each).partition("=")[::2] for each in environment]
@@ -113,14 +126,18 @@ def shape(name, document, text):
 
 
 def merged(documents):
-    """Services as Compose sees them with both files: of a list that both have, all."""
+    """Services as Compose sees them with both files: of a list or mapping that both have, all."""
     out = {}
     for document in documents:
         for name, settings in document["services"].items():
             service = out.setdefault(name, {})
             for key, value in settings.items():
-                both = isinstance(value, list) and isinstance(service.get(key), list) and key not in ("command", "entrypoint")
-                service[key] = service[key] + [each for each in value if each not in service[key]] if both else value
+                old = service.get(key)
+                if isinstance(value, list) and isinstance(old, list) and key not in ("command", "entrypoint"):
+                    value = old + [each for each in value if each not in old]
+                elif isinstance(value, dict) and isinstance(old, dict):
+                    value = old | value
+                service[key] = value
     return out
 
 
@@ -134,9 +151,17 @@ def breaches(documents):
             for found in (confinement(name, service), health(name, service), secrets(service), references(name, service, names, services)):
                 for problem in found:
                     yield f"{name}: {problem}"
+        yield from builds(services)
     for name in NO_HEALTHCHECK:
         if name not in services:
             yield f"{name}: listed as one without a health check, and there is no such service"
+
+
+def unnamed(packages, dockerfile):
+    """Libraries that we are built with, and that the image's own build has only as somebody else's dependency."""
+    section = packages.split("# [build]")[1].split("\n# [")[0]
+    libraries = re.findall(r"(?m)^(\S+-dev)\b", section)
+    return [f"Dockerfile: {name} is not named" for name in libraries if name not in dockerfile.split()]
 
 
 def tool():
@@ -162,6 +187,7 @@ def main(root):
     documents = {name: yaml.safe_load(text) for name, text in texts.items()}
     found = list(dict.fromkeys(breaches(documents)))
     found += [problem for name in texts for problem in shape(name, documents[name], texts[name])]
+    found += unnamed((pathlib.Path(root) / "tests/packages.txt").read_text(), (folder / "Dockerfile").read_text())
     profiles = ",".join(sorted({each for service in merged(documents.values()).values() for each in service.get("profiles", [])}))
     for names in ((BASE,), (BASE, MORE)):
         done = config(root, names, profiles, DOCKER_GID="999")

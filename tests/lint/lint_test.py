@@ -140,6 +140,18 @@ class Compose(unittest.TestCase):
     def test_a_service_that_the_second_file_weakens_is_found(self):
         self.assertEqual(["nginx: its root can be written to"], self.changed("nginx", lambda service: service.update(read_only=False)))
 
+    def test_an_image_of_ours_that_would_be_pulled_or_be_two_things_is_found(self):
+        self.assertEqual(["heal-actuator and heal-webhook: one image, and two builds",
+                          "heal-exporter and heal-webhook: one image, and two builds"],
+                         sorted(self.changed("heal-webhook", lambda service: service.update(image="${HEAL_IMAGE:-promheal:local}"))))
+        self.assertEqual([f"{pair}: two images, and one build" for pair in ("heal-actuator and heal-webhook", "heal-exporter and heal-webhook")],
+                         self.changed("heal-webhook", lambda service: service.pop("build")))
+        self.assertEqual(["mail: no build, and no registry has its image"], self.changed("mail", lambda service: service.pop("profiles")))
+
+    def test_a_library_that_the_image_has_by_chance_is_found(self):
+        packages = "# [engine]\nx-dev # no\n\n# [build]\ng++ # yes\na-dev # yes\nb-dev # yes\n\n# [lint]\ny-dev\n"
+        self.assertEqual(["Dockerfile: b-dev is not named"], compose.unnamed(packages, "RUN apt-get install a-dev libb-dev"))
+
     def test_what_one_of_the_two_composes_does_not_take_is_found(self):
         def shape(text):
             return list(compose.shape("a.yml", yaml.safe_load(text), text))

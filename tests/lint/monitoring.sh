@@ -44,5 +44,6 @@ routes people alertname=HealFailed heal_incident=1
 routes people alertname=Any container=nginx heal_incident=1
 routes people alertname=HealNotHealed alert=ContainerDown unhealed=nginx
 routes people alertname=HealWebhookDown
+routes people alertname=HealProbeRefused service=nginx
 routes heal-webhook alertname=Watchdog
 routes people alertname=HealAlertPathDead

@@ -12,7 +12,9 @@ import subprocess
 SECTION = "Add a service of your own"
 # What each step consists of, step 0 being what stands before the first.
 STEPS = [["run"], ["run"], ["write", "add", "run", "run"], ["write", "run"], ["write", "first", "run"],
-         ["write", "run", "run"], ["write", "run", "run"]]
+         ["write", "run", "run"], ["write", "run", "run"], ["run", "run", "run", "run"]]
+# The one that takes all of it out again.
+LAST = len(STEPS) - 1
 
 
 @dataclasses.dataclass
@@ -68,7 +70,7 @@ class Walk:
         found = [[action.kind for action in self.actions if action.step == step] for step in range(len(STEPS))]
         wrong = [f"step {step} of README.md's walk should be {should}, and reads as {is_}"
                  for step, (should, is_) in enumerate(zip(STEPS, found)) if should != is_]
-        return wrong if self.actions and max(a.step for a in self.actions) == len(STEPS) - 1 else [*wrong, "other steps"]
+        return wrong if self.actions and max(a.step for a in self.actions) == LAST else [*wrong, "other steps"]
 
     def written(self, suffix=""):
         """The text of the one new file whose path ends so."""

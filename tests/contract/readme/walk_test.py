@@ -29,12 +29,14 @@ class NewcomersWalk(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.tree)
         for folder in COPIED:
             shutil.copytree(ROOT / folder, self.tree / folder)
+        shutil.copy(ROOT / "compose/healctl", self.tree / "compose")
         (self.tree / "build/release").mkdir(parents=True)
         (self.tree / "build/release/bin").symlink_to(PROGRAMS)
         (self.tree / "compose/secrets").mkdir()
         (self.tree / "compose/secrets/healctl.yml").write_text("server: http://127.0.0.1:9\n")
         self.walk = walk.Walk(ROOT)
         self.assertEqual([], self.walk.check())
+        self.succeeds("git init -q . && git add . && git -c user.name=walk -c user.email=walk@localhost commit -qm begun")
         for action in self.walk.actions:
             if action.kind != "run":
                 walk.apply(action, self.tree)
@@ -79,6 +81,12 @@ class NewcomersWalk(unittest.TestCase):
         failed = [(name, failure) for name, failure in failures.items() if failure is not None]
         self.assertEqual(["a shop that hangs is restarted and serves"], [name for name, _ in failed])
         self.assertIn("expected  restart shop\n    got       stop shop", failed[0][1].text)
+
+    def test_its_last_step_leaves_the_files_as_they_were(self):
+        self.assertIn("shop", self.succeeds("git status --short"))
+        self.succeeds(*self.commands("rm "))
+        self.succeeds(*self.commands("git "))
+        self.assertEqual("", self.succeeds("git status --short"))
 
     def test_prometheus_takes_the_rule_and_it_fires_for_the_target(self):
         self.succeeds("promtool check rules --lint=all --lint-fatal prometheus/fast/rules/*.yml")

@@ -1,0 +1,160 @@
+"""What the scripts of compose/ leave behind, also when they fail or are ended half-way.
+
+Usage: scripts_test.py ROOT [unittest's arguments]
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(sys.argv[1]).resolve()
+HASH = r'"\$2b\$10\$.{53}"'
+
+
+class InAFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heal-scripts-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+
+class Secrets(InAFolder):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "compose").mkdir()
+        shutil.copy(ROOT / "compose/secrets.sh", self.folder / "compose")
+        self.secrets, self.env = self.folder / "compose/secrets", self.folder / "compose/.env"
+        engine = socket.socket(socket.AF_UNIX)
+        self.addCleanup(engine.close)
+        engine.bind(str(self.folder / "docker.sock"))
+
+    def run_it(self, broken=None, **variables):
+        """With a program that fails instead of the one called `broken`."""
+        path = os.environ["PATH"]
+        if broken:
+            (self.folder / "bin").mkdir(exist_ok=True)
+            (self.folder / "bin" / broken).write_text("#!/bin/sh\nexit 1\n")
+            (self.folder / "bin" / broken).chmod(0o755)
+            path = f"{self.folder}/bin:{path}"
+        return subprocess.run([self.folder / "compose/secrets.sh"], capture_output=True, text=True, check=False,
+                              env={"PATH": path, "HEAL_DOCKER_SOCKET": str(self.folder / "docker.sock"), **variables})
+
+    def written(self):
+        return (self.secrets / "webhook/web.config.yml").read_text()
+
+    def test_each_user_has_a_password_and_its_hash_and_the_group_of_the_socket_is_known(self):
+        done = self.run_it()
+        self.assertEqual((0, ""), (done.returncode, done.stdout + done.stderr))
+        self.assertRegex(self.written(), rf"\nbasic_auth_users:\n  alertmanager: {HASH}\n  prometheus: {HASH}\n  operator: {HASH}\n$")
+        self.assertEqual(f"DOCKER_GID={os.getgid()}\nCOMPOSE_PROJECT_NAME=promheal\n", self.env.read_text())
+        self.assertEqual(4, len({path.read_text() for path in self.secrets.glob("*_password")}))
+
+    def test_healctl_is_told_the_addresses_of_the_stack_that_these_variables_start(self):
+        self.run_it(WEBHOOK_PORT="9195")
+        settings = yaml.safe_load((self.secrets / "healctl.yml").read_text())
+        self.assertEqual({"server": "http://127.0.0.1:9195", "username": "operator", "password_file": "operator_password",
+                          "alertmanager": "http://127.0.0.1:9093", "prometheus": "http://127.0.0.1:9090",
+                          "exporter": "http://127.0.0.1:9115"}, settings)
+
+    def test_a_password_stays_until_its_file_is_emptied(self):
+        self.run_it()
+        before = {path.name: path.read_text() for path in self.secrets.glob("*_password")}
+        (self.secrets / "viewer_password").write_text("")
+        self.run_it()
+        changed = [path.name for path in self.secrets.glob("*_password") if path.read_text() != before[path.name]]
+        self.assertEqual(["viewer_password"], changed)
+
+    def test_without_hashes_there_is_no_web_config_and_the_one_that_is_there_stays(self):
+        self.assertNotEqual(0, self.run_it("perl").returncode)
+        self.assertFalse((self.secrets / "webhook/web.config.yml").exists())
+        self.run_it()
+        before = self.written()
+        self.assertNotEqual(0, self.run_it("perl").returncode)
+        self.assertEqual(before, self.written())
+
+    def test_a_group_that_cannot_be_found_is_asked_for(self):
+        done = self.run_it("stat")
+        self.assertEqual(1, done.returncode)
+        self.assertIn("say it: DOCKER_GID=... compose/secrets.sh", done.stderr)
+        self.assertFalse(self.env.exists())
+        self.assertEqual(0, self.run_it("stat", DOCKER_GID="7").returncode)
+        self.assertIn("DOCKER_GID=7\n", self.env.read_text())
+
+
+class Healctl(InAFolder):
+    """compose/healctl runs what there is, with the stack's settings."""
+
+    def setUp(self):
+        super().setUp()
+        self.secrets = self.folder / "compose/secrets"
+        self.secrets.mkdir(parents=True)
+        shutil.copy(ROOT / "compose/healctl", self.folder / "compose")
+        self.program("bin/docker")
+
+    def program(self, path):
+        """One that says its name and what it was given."""
+        program = self.folder / path
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text('#!/bin/sh\necho "$(basename "$0") $*"\nexit 8\n')
+        program.chmod(0o755)
+
+    def run_it(self, *arguments):
+        return subprocess.run([self.folder / "compose/healctl", *arguments], capture_output=True, text=True, check=False,
+                              cwd=self.folder, stdin=subprocess.DEVNULL, env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}"})
+
+    def test_without_settings_it_says_who_makes_them(self):
+        done = self.run_it("doctor")
+        self.assertEqual((1, ""), (done.returncode, done.stdout))
+        self.assertIn("run compose/secrets.sh", done.stderr)
+
+    def test_the_program_of_the_release_build_comes_first_and_the_image_has_it_too(self):
+        (self.secrets / "healctl.yml").touch()
+        done = self.run_it("incidents", "list")
+        self.assertEqual(8, done.returncode)
+        self.assertRegex(done.stdout, r"^docker run .* -v (.*):/mnt:ro -w /mnt .* promheal:local healctl "
+                                      r"--config.file=/run/heal/healctl.yml incidents list\n$")
+        self.program("build/release/bin/healctl")
+        done = self.run_it("incidents", "list")
+        self.assertEqual((8, f"healctl --config.file={self.secrets}/healctl.yml incidents list\n"), (done.returncode, done.stdout))
+
+
+class Installing(InAFolder):
+    """The policy that keeps apt from starting services goes, whatever becomes of apt."""
+
+    def setUp(self):
+        super().setUp()
+        self.policy = self.folder / "policy-rc.d"
+
+    def begin(self, command):
+        script = f". {ROOT}/compose/lib.sh; POLICY_RC={self.policy}; _without_services {command}"
+        return subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+
+    def test_it_is_there_meanwhile_and_gone_afterwards(self):
+        said, _ = self.begin(f"sh -c '{self.policy}; echo $?; exit 3'").communicate(timeout=20)
+        self.assertEqual("101\n", said)
+        self.assertFalse(self.policy.exists())
+
+    def test_it_is_gone_after_a_signal(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number=number):
+                script = self.begin("sh -c 'echo begun; exec sleep 20'")
+                self.assertEqual("begun\n", script.stdout.readline())
+                os.killpg(script.pid, number)
+                script.communicate(timeout=10)
+                self.assertFalse(self.policy.exists())
+
+    def test_somebody_elses_stays(self):
+        self.policy.write_text("theirs")
+        self.begin("true").communicate(timeout=20)
+        self.assertEqual("theirs", self.policy.read_text())
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main(argv=[sys.argv[0], *sys.argv[2:]]))
