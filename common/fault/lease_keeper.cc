@@ -321,15 +321,20 @@ void LeaseKeeper::forget_old() {
   }
 }
 
-Result<FaultLease> LeaseKeeper::revert(const std::string& id, const std::stop_token& stop) {
+Result<std::optional<FaultLease>> LeaseKeeper::revert_if_known(const std::string& id, const std::stop_token& stop) {
   Claim claim(*this, id);
-  if (!claim.held || !claim.held->saved) return make_error(ErrorCode::kNotFound, "no fault {}", id);
-  if (is_over(claim.held->lease)) return claim.held->lease;
-  HEAL_TRY_STATUS(revert_claimed(*claim.held, stop));
-  return claim.held->lease;
+  if (!claim.held) return std::optional<FaultLease>();
+  if (!is_over(claim.held->lease)) HEAL_TRY_STATUS(revert_claimed(*claim.held, stop));
+  return std::optional(claim.held->lease);
 }
 
-Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, const std::stop_token& stop) {
+Result<FaultLease> LeaseKeeper::revert(const std::string& id, const std::stop_token& stop) {
+  HEAL_TRY(const auto lease, revert_if_known(id, stop));
+  if (!lease) return make_error(ErrorCode::kNotFound, "no fault {}", id);
+  return *lease;
+}
+
+Result<std::optional<FaultLease>> LeaseKeeper::revert_target(const TargetId& target, const std::stop_token& stop) {
   std::string wanted;
   {
     MutexLock lock(mutex_);
@@ -337,8 +342,8 @@ Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, const std:
       if (held.lease.target == target && !is_over(held.lease)) wanted = id;
     }
   }
-  if (wanted.empty()) return make_error(ErrorCode::kNotFound, "no fault is on {}", target.str());
-  return revert(wanted, stop);
+  if (wanted.empty()) return std::optional<FaultLease>();
+  return revert_if_known(wanted, stop);
 }
 
 std::vector<std::string> LeaseKeeper::unreverted(const std::optional<SteadyTime>& due_by) {

@@ -105,8 +105,8 @@ class LeaseKeeper {
   /// Undoes the fault of this lease now; nothing is done when it is undone already. Its state is `reverting` when the
   /// fault is away and must be looked at again. Errors: kNotFound; why the undo failed (it is tried again later).
   Result<FaultLease> revert(const std::string& id, const std::stop_token& stop);
-  /// The same for the fault on a target.
-  Result<FaultLease> revert_target(const TargetId& target, const std::stop_token& stop);
+  /// The same for the fault on a target; empty when none is on it. Errors: why the undo failed, kNotFound among them.
+  Result<std::optional<FaultLease>> revert_target(const TargetId& target, const std::stop_token& stop);
   /// Tries to undo all; the leases as they are then.
   std::vector<FaultLease> revert_all(const std::stop_token& stop);
   /// For the end of the service: injects nothing more (kUnavailable) and tries once to undo all, several at the same
@@ -180,6 +180,8 @@ class LeaseKeeper {
   Status undo_once(const Held& held, const std::stop_token& stop);
   /// Success when nothing of its fault is left.
   Status verify_gone(const Held& held, const std::stop_token& stop);
+  /// revert(); empty when there is no such lease.
+  Result<std::optional<FaultLease>> revert_if_known(const std::string& id, const std::stop_token& stop);
   Status revert_claimed(Held& held, const std::stop_token& stop);
   void retry_later(Held& held, const Error& error);
   std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);
