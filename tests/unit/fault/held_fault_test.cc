@@ -226,7 +226,8 @@ TEST_CASE("Alertmanager ends a silence by itself, and an undo ends it at once") 
   CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
   CHECK(silences().empty());
   site.clock.advance(1s);
-  const auto second = keeper->inject({"silence", kWeb, 30s, "ops", {{"match", "alertname=Down"}}}, {}).value();
+  const auto second =
+      keeper->inject({"silence", kWeb, 30s, "ops", {{"match", "alertname=Down,container=web"}}}, {}).value();
   site.clock.advance(30s);
   CHECK(silences().empty());
   keeper->revert_due({});
@@ -268,7 +269,11 @@ TEST_CASE("parameters that do not fit are refused with the name of fault and par
        "\"200\""},
       {"bandwidth", {{"rate", "1"}}, "fault bandwidth: rate: expected a size from 1KiB to 1GiB, as 64MiB, not \"1\""},
       {"latency", {{"delay", "2m"}}, "fault latency: delay: expected a duration from 1ms to 1m, not \"2m\""},
-      {"silence", {{"match", "a=~\"b\""}}, "fault silence: match: at least one label must have one value (name=value)"},
+      {"silence", {{"match", "alertname=Down"}}, R"(fault silence: match: expected container="web" among the labels)"},
+      {"silence", {{"match", "container=db"}}, R"(fault silence: match: expected container="web" among the labels)"},
+      {"silence",
+       {{"match", R"(container=~"web|db")"}},
+       R"(fault silence: match: expected container="web" among the labels)"},
   };
   HeldSite site;
   auto keeper = site.holding();
