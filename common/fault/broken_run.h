@@ -19,7 +19,7 @@ Status check_running(const ContainerInfo& before);
 /// The way back of the faults that end a container's process: start it, unless something did.
 class EndedProcessFault : public Fault {
  public:
-  Status check(const ContainerInfo& before) const override { return check_running(before); }
+  Status check(const ContainerInfo& before) const override;
   Status undo(const Recipe& recipe, const Site& site) const override;
   Status verify_undone(const Recipe& recipe, const Site& site) const override;
 };

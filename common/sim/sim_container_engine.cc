@@ -54,7 +54,7 @@ Result<std::vector<ContainerInfo>> SimContainerEngine::list(Deadline deadline, s
   for (const auto& [id, container] : containers_) {
     ContainerInfo brief = container.info;
     brief.pid = brief.restart_count = 0;
-    brief.oom_killed = false;
+    brief.oom_killed = brief.auto_remove = false;
     brief.error = brief.restart_policy = "";
     brief.started_at = brief.finished_at = std::nullopt;
     brief.memory_limit_bytes = std::nullopt;
@@ -266,6 +266,7 @@ Result<std::string> SimContainerEngine::create_from(const ContainerSpec& spec) {
   HEAL_TRY_STATUS(check_free(spec.name));
   Container& made = make({spec.name, spec.image, spec.labels, "no", {}, {}});
   made.spec = spec;
+  made.info.auto_remove = spec.auto_remove;
   made.info.network_mode = spec.network_mode;
   if (networks_.contains(spec.network_mode)) made.info.networks[spec.network_mode] = "{}";
   return made.info.id;

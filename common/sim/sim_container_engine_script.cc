@@ -273,7 +273,7 @@ void SimContainerEngine::end_process(Container& container, std::int64_t exit_cod
   info.finished_at = clock_.now();
   if (info.health != "none") info.health = "unhealthy";
   emit(container, "die", {{"exitCode", fmt::format("{}", exit_code)}});
-  if (container.spec && container.spec->auto_remove) {
+  if (info.auto_remove) {
     emit(container, "destroy");
     const std::string id = info.id;
     containers_.erase(id);

@@ -156,6 +156,31 @@ TEST_CASE("a fault that came into force after it was to end is undone and never 
     CHECK(entry.message.find("applied") == std::string::npos);
 }
 
+TEST_CASE("a container that removes itself when it ends is not ended: nothing could bring it back") {
+  DrillSite site;
+  ContainerSpec spec;
+  spec.name = "fleeting";
+  spec.image = "sim/image:1";
+  spec.labels = {{"heal.simulate", "allow"}};
+  REQUIRE(site.engine->run(spec, site.clock.deadline_in(5s), {}));
+  site.engine->forget_calls();
+  const TargetId target{"container", "local", "fleeting"};
+  auto keeper = site.keeper();
+  for (const char* kind : {"stop", "kill", "crash"}) {
+    CAPTURE(kind);
+    const auto refused = keeper->inject({kind, target, 30s, "ops"}, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK(
+        refused.error().str() ==
+        fmt::format("container fleeting removes itself when it ends (--rm): nothing would be left that fault {} could "
+                    "start again",
+                    kind));
+  }
+  CHECK(site.changes() == Verbs{});
+  CHECK(keeper->inject({"pause", target, 30s, "ops"}, {}));
+}
+
 TEST_CASE("a target bears one fault at a time") {
   DrillSite site;
   auto keeper = site.keeper();
