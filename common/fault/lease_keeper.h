@@ -51,6 +51,9 @@ struct LeaseOptions {
   /// How long an engine may go on with an injection whose answer we did not get: until then an undone fault is looked
   /// at again before it counts as undone.
   Duration settle = 15s;
+  /// How many faults run() undoes at the same time: an engine that hangs must not keep those on others from being
+  /// undone.
+  std::size_t undoers = 4;
   /// How often run() looks for faults whose lease is not known here: one list of each engine's containers.
   Duration look_for_marks = 15s;
   std::string own_container;  ///< the container we run in, see check_may_break()
@@ -107,7 +110,8 @@ class LeaseKeeper {
   Result<FaultLease> revert(const std::string& id, const std::stop_token& stop);
   /// The same for the fault on a target; empty when none is on it. Errors: why the undo failed, kNotFound among them.
   Result<std::optional<FaultLease>> revert_target(const TargetId& target, const std::stop_token& stop);
-  /// Tries to undo all; the leases as they are then.
+  /// Tries to undo all, several at the same time; the leases as they are then. Those that are being injected are waited
+  /// for, and undone too.
   std::vector<FaultLease> revert_all(const std::stop_token& stop);
   /// For the end of the service: injects nothing more (kUnavailable) and tries once to undo all, several at the same
   /// time, until `deadline` at the latest. What is left is undone by the next start.
@@ -116,7 +120,7 @@ class LeaseKeeper {
   /// All leases that are not reverted, and the last 100 reverted ones, by time of injection.
   std::vector<FaultLease> list();
 
-  /// Undoes what is due, until `stop`.
+  /// Undoes what is due, until `stop`, with threads of its own besides this one.
   void run(const std::stop_token& stop);
   /// One pass of run(): undoes what is due now. Gives when the next one is.
   std::optional<SteadyTime> revert_due(const std::stop_token& stop);
@@ -134,6 +138,8 @@ class LeaseKeeper {
     bool saved = false;    ///< in the store
     bool adopted = false;  ///< found by its mark: somebody else may hold it too
     bool busy = false;     ///< a thread works on it
+
+    bool is_over() const { return lease.state == FaultLease::State::kReverted; }
   };
   class Claim;
 
@@ -184,7 +190,14 @@ class LeaseKeeper {
   Result<std::optional<FaultLease>> revert_if_known(const std::string& id, const std::stop_token& stop);
   Status revert_claimed(Held& held, const std::stop_token& stop);
   void retry_later(Held& held, const Error& error);
-  std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);
+  /// With those that are being injected now: whoever undoes them waits for that.
+  std::vector<std::string> unreverted();
+  /// revert() of all, several at the same time, until `begin_by`.
+  void revert_each(const std::vector<std::string>& ids, Deadline begin_by, const std::stop_token& stop);
+  /// revert_due() again and again; `look` comes before each, and says when it wants to come again.
+  void keep_undoing(const std::stop_token& stop, const std::function<SteadyTime()>& look);
+  /// Ends the sleep of run(), which may have to do something earlier now.
+  void wake() HEAL_EXCLUDES(mutex_);
   Status save(Held& held);
   void forget_old() HEAL_REQUIRES(mutex_);
 
@@ -197,7 +210,7 @@ class LeaseKeeper {
   Duration max_ttl_ HEAL_GUARDED_BY(mutex_);
   std::optional<Deadline> closes_ HEAL_GUARDED_BY(mutex_);    // set by close()
   std::map<std::string, Held> held_ HEAL_GUARDED_BY(mutex_);  // by id
-  std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep of run()
+  std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep that run() is in
 };
 
 }  // namespace heal::fault

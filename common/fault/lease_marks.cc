@@ -94,23 +94,4 @@ bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
   return all;
 }
 
-void LeaseKeeper::run(const std::stop_token& stop) {
-  SteadyTime look_at = tools_.clock.steady_now();
-  while (!stop.stop_requested()) {
-    std::stop_source wake;
-    {
-      MutexLock lock(mutex_);
-      wake_ = wake;
-    }
-    if (tools_.engines && tools_.clock.steady_now() >= look_at) {
-      (void)adopt_marks(stop);
-      look_at = tools_.clock.steady_now() + options_.look_for_marks;
-    }
-    auto next = revert_due(stop).value_or(SteadyTime::max());
-    if (tools_.engines) next = std::min(next, look_at);
-    const std::stop_callback on_stop(stop, [&wake] { wake.request_stop(); });
-    tools_.clock.sleep_until(next, wake.get_token());
-  }
-}
-
 }  // namespace heal::fault

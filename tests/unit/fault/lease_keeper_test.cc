@@ -1,6 +1,8 @@
 #include "common/fault/lease_keeper.h"
 
+#include <future>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -350,20 +352,30 @@ TEST_CASE("all faults are undone at once when asked for") {
   CHECK(site.web().status == "running");
 }
 
-TEST_CASE("a fault that is being injected is left alone by those who undo all") {
+TEST_CASE("a fault that is being injected is undone too by those who undo all") {
   DrillSite site;
   std::unique_ptr<LeaseKeeper> keeper;
-  std::vector<FaultLease> undone{FaultLease{}};
+  std::vector<FaultLease> undone;
+  std::jthread undoing;
   auto tools = site.tools(*site.store);
-  tools.engine = [&, asked = false](const std::string&) mutable {
-    if (!std::exchange(asked, true)) undone = keeper->revert_all({});
+  tools.engine = [&, asked = std::make_shared<std::once_flag>()](const std::string&) {
+    std::call_once(*asked, [&] {
+      std::promise<void> begun;
+      undoing = std::jthread([&] {
+        begun.set_value();
+        undone = keeper->revert_all({});
+      });
+      begun.get_future().wait();
+    });
     return site.engine;
   };
   keeper = LeaseKeeper::open(std::move(tools), {}).value();
   const auto lease = keeper->inject({"pause", kWeb, {}, ""}, {}).value();
-  CHECK(undone.empty());
-  CHECK(lease.state == State::kApplied);
-  CHECK(site.web().status == "paused");
+  undoing.join();
+  REQUIRE(undone.size() == 1);
+  CHECK(undone[0].id == lease.id);
+  CHECK(undone[0].state == State::kReverted);
+  CHECK(site.web().status == "running");
 }
 
 TEST_CASE("the end of the service undoes all within its deadline, whatever the engine does, and injects no more") {
@@ -406,6 +418,64 @@ TEST_CASE("after a restart an applied fault is undone at its deadline, even if t
     auto keeper = site.keeper();
     CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 30min);
   }
+}
+
+/// A keeper that runs by a clock that stands still until the test moves it, with a container "web" on each of two
+/// engines.
+struct TwoEngines {
+  TwoEngines() {
+    SimContainer web;
+    web.name = "web";
+    web.labels = {{"heal.simulate", "allow"}};
+    near->add(web);
+    far->add(web);
+    LeaseOptions options;
+    options.on_change = [this](const FaultLease& lease) {
+      MutexLock lock(mutex);
+      states[lease.target.engine] = lease.state;
+      changed.notify_all();
+    };
+    const auto engine = [this](const std::string& name) { return name == "far" ? far : near; };
+    keeper = LeaseKeeper::open({store, clock, random, processes, engine}, options).value();
+    loop = std::jthread([this](std::stop_token stop) { keeper->run(stop); });
+  }
+  bool comes_back(const std::string& engine) {
+    MutexLock lock(mutex);
+    return changed.wait_for(mutex, 60s, [&] { return states[engine] == State::kReverted; });
+  }
+
+  FakeClock clock;
+  std::shared_ptr<SimContainerEngine> near = std::make_shared<SimContainerEngine>(clock);
+  std::shared_ptr<SimContainerEngine> far = std::make_shared<SimContainerEngine>(clock);
+  SimHostProcesses processes{*near};
+  SequenceRandom random;
+  MemoryStore store;
+  Mutex mutex;
+  CondVar changed;
+  std::map<std::string, State> states;
+  std::unique_ptr<LeaseKeeper> keeper;
+  std::jthread loop;
+};
+
+TEST_CASE("an engine that hangs does not keep the faults on another one from being undone in time") {
+  TwoEngines site;
+  REQUIRE(site.keeper->inject({"pause", {"container", "far", "web"}, 10s, ""}, {}));
+  REQUIRE(site.keeper->inject({"pause", {"container", "local", "web"}, 12s, ""}, {}));
+  site.far->set_delay("unpause", 20s);
+  site.far->forget_calls();
+  site.clock.advance(10s);
+  const auto is_asked = [&] {
+    const auto calls = site.far->calls();
+    return std::any_of(calls.begin(), calls.end(), [](const auto& call) { return call.verb == "unpause"; });
+  };
+  while (!is_asked())
+    std::this_thread::yield();
+  site.clock.wait_for_sleepers(LeaseOptions().undoers);
+  site.clock.advance(2s);
+  CHECK(site.comes_back("local"));
+  CHECK(site.far->inspect("web", site.clock.deadline_in(5s), {}).value().status == "paused");
+  site.clock.advance(18s);
+  CHECK(site.comes_back("far"));
 }
 
 TEST_CASE("the loop undoes a fault at its deadline, also one that came while it slept") {

@@ -28,7 +28,7 @@ class RunningKeeper {
     tools.engines = [] { return std::vector<std::string>{"local"}; };
     keeper = LeaseKeeper::open(std::move(tools), std::move(options)).value();
     loop_ = std::jthread([this](std::stop_token stop) { keeper->run(stop); });
-    clock.wait_for_sleepers(1);
+    clock.wait_for_sleepers(LeaseOptions().undoers);
   }
 
   void wait_for(State state) {
@@ -65,7 +65,7 @@ TEST_CASE("a fault whose ledger is lost while the keeper runs is found again, an
   running.wait_for(State::kApplied);
   CHECK(running.keeper->list() == std::vector{lease});
   CHECK(running.ledger.leases().value() == std::vector{lease});
-  running.clock.wait_for_sleepers(1);
+  running.clock.wait_for_sleepers(LeaseOptions().undoers);
   CHECK(lists(site) == 2);
   running.clock.advance(lease.deadline - running.clock.now());
   running.wait_for(State::kReverted);
