@@ -109,9 +109,9 @@ void LeaseKeeper::take_over(const FaultLease& lease, Found found) {
   held.due = held.settled = now;
   held.saved = true;
   if (lease.state == State::kApplied) {
-    // The wall clock may have jumped while we were away: never wait longer than a lease can last.
-    const Duration left = lease.deadline - tools_.clock.now();
-    held.due = now + std::clamp(left, Duration(0), options_.max_ttl);
+    // The wall clock may have jumped while we were away: never wait longer than the fault was to last.
+    const Duration whole = std::clamp(lease.deadline - lease.injected_at, Duration(0), options_.max_ttl);
+    held.due = now + std::clamp(lease.deadline - tools_.clock.now(), Duration(0), whole);
   } else {
     held.settled = now + options_.settle;
   }
@@ -138,17 +138,14 @@ Status LeaseKeeper::check_free(const TargetId& target) {
   return {};
 }
 
-Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request, Duration ttl) {
+Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request) {
   Held held;
   FaultLease& lease = held.lease;
-  lease.injected_at = tools_.clock.now();
-  lease.deadline = lease.injected_at + ttl;
-  lease.id = make_ulid(lease.injected_at, tools_.random.next(), tools_.random.next());
+  lease.id = make_ulid(tools_.clock.now(), tools_.random.next(), tools_.random.next());
   lease.kind = request.kind;
   lease.target = request.target;
   lease.owner = request.owner;
   lease.pages = request.pages;
-  held.due = tools_.clock.steady_now() + ttl;
   held.busy = true;
   MutexLock lock(mutex_);
   if (closes_) return make_error(ErrorCode::kUnavailable, "the service is stopping");
@@ -179,12 +176,16 @@ void LeaseKeeper::end_if_gone(const std::string& id, const std::stop_token& stop
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY(const Wish wish, check_request(request));
   end_healed(request.target, stop);
-  HEAL_TRY(Held reserved, reserve(request, wish.ttl));
+  HEAL_TRY(Held reserved, reserve(request));
   Claim claim(*this, std::move(reserved));
   Held& held = *claim.held;
   HEAL_TRY(const Plan planned, plan(request, wish, held.lease.id, stop));
   held.lease.original = describe(planned.before);
   held.lease.undo = planned.recipe.to_text();
+  // Only now: looking and probing may take seconds in which nothing is broken, and from here on time is measured.
+  held.lease.injected_at = tools_.clock.now();
+  held.lease.deadline = held.lease.injected_at + wish.ttl;
+  held.due = tools_.clock.steady_now() + wish.ttl;
   HEAL_TRY_STATUS(save(held));
   Status applied = apply(held, planned, stop);
   if (applied) return held.lease;

@@ -161,8 +161,8 @@ class LeaseKeeper {
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::string& lease, const std::stop_token& stop);
   /// The targets that are under a fault, or about to be, but for that of `lease`. One that was healed is under none.
   std::set<TargetId> broken_targets(const std::string& lease, const std::stop_token& stop);
-  /// A new lease in held_, not saved and busy: for the Claim that adopts it.
-  Result<Held> reserve(const FaultRequest& request, Duration ttl);
+  /// A new lease in held_, without times, not saved and busy: for the Claim that adopts it.
+  Result<Held> reserve(const FaultRequest& request);
   /// The container as it is, and what it takes to break it and to undo that.
   struct Plan {
     ContainerInfo before;

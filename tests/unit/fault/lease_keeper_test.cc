@@ -144,6 +144,18 @@ TEST_CASE("a container that ignores its signal is stopped well before the fault 
   }
 }
 
+TEST_CASE("the time of a fault begins when it is injected, not while it is looked whether it can be") {
+  DrillSite site;
+  auto keeper = site.keeper();
+  site.engine->set_delay("inspect", 8s);
+  const WallTime asked = site.clock.now();
+  const auto lease = keeper->inject({"pause", kWeb, 30s, "ops"}, {}).value();
+  CHECK(lease.injected_at == asked + 8s);
+  CHECK(lease.deadline == asked + 38s);
+  CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 30s);
+  CHECK(site.store->leases().value() == std::vector{lease});
+}
+
 TEST_CASE("a fault that came into force after it was to end is undone and never called applied") {
   DrillSite site;
   auto keeper = site.keeper();
@@ -416,7 +428,7 @@ TEST_CASE("after a restart an applied fault is undone at its deadline, even if t
   SECTION("the clock was set back by a day") {
     site.clock.set_now(site.clock.now() - 24h);
     auto keeper = site.keeper();
-    CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 30min);
+    CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 10min);
   }
 }
 
