@@ -95,6 +95,13 @@ Status wait_until_applied(const std::string& id, const Site& site) {
   }
 }
 
+/// Whether the run that was broken goes on: a later one has namespaces and processes of its own, that the fault never
+/// was in.
+Result<bool> is_same_run(const Recipe& recipe, const Site& site) {
+  HEAL_TRY(const auto found, look_at(recipe, site));
+  return found.info && found.same_run && found.info->pid == recipe.pid;
+}
+
 enum class Ending { kClean, kUnknown };
 
 /// Stops the holder of that name. Clean when it says that nothing of the fault is left; when it was killed, or there is
@@ -137,11 +144,8 @@ Status HeldFault::undo(const Recipe& recipe, const Site& site) const {
   const std::string name = holder_name(order_of(Task::kHold, kind(), recipe, site));
   HEAL_TRY(const Ending ending, end_holder(name, site));
   if (ending == Ending::kUnknown) {
-    HEAL_TRY(const auto found, look_at(recipe, site));
-    // A later run has namespaces and processes of its own, that the fault never was in.
-    const bool may_be_left =
-        found.info && found.same_run && found.info->pid == recipe.pid && !site.holder.image.empty();
-    if (may_be_left) HEAL_TRY_STATUS(run_once(Task::kSweep, kind(), recipe, site));
+    HEAL_TRY(const bool may_be_left, is_same_run(recipe, site));
+    if (may_be_left && !site.holder.image.empty()) HEAL_TRY_STATUS(run_once(Task::kSweep, kind(), recipe, site));
   }
   return remove_one(name, site);
 }
@@ -150,6 +154,8 @@ Status HeldFault::verify_undone(const Recipe& recipe, const Site& site) const {
   const std::string name = holder_name(order_of(Task::kHold, kind(), recipe, site));
   HEAL_TRY(const auto holder, find_holder(name, site));
   if (!holder) return {};
+  HEAL_TRY(const bool may_be_left, is_same_run(recipe, site));
+  if (!may_be_left) return {};
   if (is_running(*holder)) return make_error(ErrorCode::kConflict, "the holder of fault {} still runs", kind());
   return outcome_of(*holder, site);
 }

@@ -368,16 +368,20 @@ TEST_CASE("a stopped or frozen container whose ledger was wiped is found by its 
     is_found_by_its_mark(victim, network.name, kind);
 }
 
-TEST_CASE("a container that is restarted under a fault starts without it") {
+TEST_CASE("a container that is restarted under a fault starts without it, and its holder ends") {
   test::need_engine();
   Scene scene;
-  for (const Kind& kind : ways()) {
+  for (const Kind& kind : kinds()) {
     CAPTURE(kind.kind);
     auto keeper = scene.victim.keeper();
     const auto lease = keeper->inject({kind.kind, scene.victim.target(), 60s, "test", kind.params}, {}).value();
     REQUIRE(scene.victim.engine->restart(scene.victim.name(), 0s, scene.victim.soon(), {}));
     scene.served.emplace(scene.victim.look().pid);
     CHECK_FALSE(kind.is_there(scene));
+    CHECK(scene.victim.engine->wait(holder_of(lease.id), scene.victim.soon(), {}).value() == kHolderDone);
+    CHECK(scene.victim.engine->logs_tail(holder_of(lease.id), 1, 200, scene.victim.soon(), {}).value() ==
+          "undone: the container's process has ended\n");
+    CHECK(keeper->check({"cpu", scene.victim.target(), 60s, "test"}, {}));
     CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
     CHECK(scene.victim.look().running());
   }

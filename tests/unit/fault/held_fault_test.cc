@@ -87,6 +87,21 @@ TEST_CASE("a container that was started again is not touched by the sweeping of 
   CHECK(site.changes() == std::vector<std::string>{"remove"});
 }
 
+TEST_CASE("the fault of a container that was started again is over, and in nobody's way") {
+  const bool is_killed = GENERATE(false, true);
+  CAPTURE(is_killed);
+  HeldSite site;
+  auto keeper = site.holding();
+  const auto lease = keeper->inject({"bandwidth", kWeb, 30s, "ops"}, {}).value();
+  if (is_killed) REQUIRE(site.engine->kill("heal-fault-helper-" + lease.id, "KILL", site.clock.deadline_in(5s), {}));
+  site.clock.advance(1s);
+  REQUIRE(site.engine->restart("web", 1s, site.clock.deadline_in(5s), {}));
+  REQUIRE(keeper->inject({"cpu", kWeb, 30s, "ops"}, {}));
+  CHECK(keeper->list().at(0).state == State::kReverted);
+  CHECK_FALSE(site.has_holder(lease.id));
+  CHECK(site.faults() == Kinds{"cpu"});
+}
+
 TEST_CASE("a fault whose ledger was lost is found by its holder, and undone at its deadline") {
   const auto kind = GENERATE(as<std::string>(), "cpu", "loss", "stop", "pause", "partition");
   CAPTURE(kind);
