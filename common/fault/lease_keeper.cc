@@ -36,8 +36,9 @@ std::string lease_label(const FaultLease& lease) {
   return dump(Json{{"lease", to_json(lease)}, {"undo", lease.undo}, {"original", lease.original}});
 }
 
-TimelineEntry entry_of(const FaultLease& lease, WallTime now) {
-  std::string message = fmt::format("fault {} on {} {}", lease.kind, lease.target.str(), to_string(lease.state));
+TimelineEntry entry_of(const FaultLease& lease, WallTime now, std::string_view note) {
+  std::string message =
+      fmt::format("fault {} on {} {}{}", lease.kind, lease.target.str(), to_string(lease.state), note);
   if (!lease.last_error.empty()) message += ": " + lease.last_error;
   return {0, now, "", "fault", std::move(message), dump(to_json(lease))};
 }
@@ -236,8 +237,12 @@ Status LeaseKeeper::at_site(const TargetId& target, Duration left, const std::st
       {*engine, tools_.processes, tools_.clock, tools_.holder, alertmanager.get(), call_deadline(), stop, "", left});
 }
 
+Status LeaseKeeper::write(const FaultLease& lease, std::string_view note) {
+  return tools_.store.commit({PutLease{lease}, AppendEntry{entry_of(lease, tools_.clock.now(), note)}});
+}
+
 Status LeaseKeeper::save(Held& held) {
-  Status status = tools_.store.commit({PutLease{held.lease}, AppendEntry{entry_of(held.lease, tools_.clock.now())}});
+  Status status = write(held.lease);
   if (!status && !held.saved) return status;
   held.saved = true;
   {

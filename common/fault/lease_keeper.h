@@ -8,6 +8,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -125,8 +126,8 @@ class LeaseKeeper {
   /// One pass of run(): undoes what is due now. Gives when the next one is.
   std::optional<SteadyTime> revert_due(const std::stop_token& stop);
   /// Takes over the faults whose holders tell of a lease that is not known here, ends those taken over that somebody
-  /// else has undone, and removes holders that nobody needs any more. run() does it at its begin and again and again: a
-  /// ledger can be lost while it is in use. True when every engine has answered.
+  /// else has undone, and removes holders and helpers that nobody needs any more. run() does it at its begin and again
+  /// and again: a ledger can be lost while it is in use. True when every engine has answered.
   bool adopt_marks(const std::stop_token& stop);
 
  private:
@@ -177,6 +178,8 @@ class LeaseKeeper {
   Status at_site(const TargetId& target, Duration left, const std::stop_token& stop, const SiteWork& work);
   using UndoWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
   Status undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work);
+  /// Success when it is our program that runs there: anybody can give a container a label, but not our image.
+  Status check_image(const ContainerInfo& holder, const FaultLease& lease, const std::stop_token& stop);
   void adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop);
   /// Of the leases on `engine` that were found by their marks, ends those whose mark and fault are gone.
   void end_unmarked(const std::vector<ContainerInfo>& list, const std::string& engine, const std::stop_token& stop);
@@ -199,6 +202,8 @@ class LeaseKeeper {
   /// Ends the sleep of run(), which may have to do something earlier now.
   void wake() HEAL_EXCLUDES(mutex_);
   Status save(Held& held);
+  /// The lease and its entry. `note`: what the entry says besides.
+  Status write(const FaultLease& lease, std::string_view note = "");
   void forget_old() HEAL_REQUIRES(mutex_);
 
   const LeaseTools tools_;

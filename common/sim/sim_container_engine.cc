@@ -59,6 +59,7 @@ Result<std::vector<ContainerInfo>> SimContainerEngine::list(Deadline deadline, s
     brief.started_at = brief.finished_at = std::nullopt;
     brief.memory_limit_bytes = std::nullopt;
     brief.limits = {};
+    if (!container.listed_image.empty()) brief.image = container.listed_image;
     if (brief.status != "exited") brief.exit_code = 0;
     if (brief.status != "running") brief.health = "none";
     list.push_back(std::move(brief));

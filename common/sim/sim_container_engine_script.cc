@@ -108,6 +108,12 @@ void SimContainerEngine::hide(const std::string& name, Error error) {
   hidden_.insert_or_assign(name, std::move(error));
 }
 
+void SimContainerEngine::move_tag(const std::string& image) {
+  MutexLock lock(mutex_);
+  for (auto& [id, container] : containers_)
+    if (container.info.image == image) container.listed_image = "sha256:" + sha256_hex("sim image " + image);
+}
+
 void SimContainerEngine::lose_answer_of_next(const std::string& verb, Error error) {
   MutexLock lock(mutex_);
   faults_[verb].lose.push_back(std::move(error));

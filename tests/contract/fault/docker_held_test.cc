@@ -319,6 +319,24 @@ TEST_CASE("a fault whose ledger was wiped is found by its holder's label, and un
   });
 }
 
+TEST_CASE("a fault whose ledger was wiped is found after an upgrade, when the image's name stands for another one") {
+  test::need_engine();
+  BareVictim victim({});
+  MemoryStore empty;
+  LeaseTools tools = victim.tools(victim.store), next_tools = victim.tools(empty);
+  const std::string name = "heal-contract-moved:" + std::to_string(::getpid());
+  tools.holder.image = next_tools.holder.image = name;
+  REQUIRE(test::docker({"tag", test::bare_image(), name}).ok());
+  auto keeper = LeaseKeeper::open(std::move(tools), {}).value();
+  const auto lease = keeper->inject({"cpu", victim.target(), 60s, "test"}, {}).value();
+  REQUIRE(test::docker({"tag", "promheal-test/busybox:contract", name}).ok());
+  auto next = LeaseKeeper::open(std::move(next_tools), {}).value();
+  CHECK(next->adopt_marks({}));
+  CHECK(next->list() == std::vector{lease});
+  CHECK(next->revert(lease.id, {}).value().state == State::kReverted);
+  CHECK(test::docker({"rmi", name}).ok());
+}
+
 bool knows(LeaseKeeper& keeper, const FaultLease& lease, State state) {
   const auto found = keeper.list();
   return std::any_of(found.begin(), found.end(),
