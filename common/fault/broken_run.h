@@ -15,6 +15,8 @@ Result<BrokenRun> look_at(const Recipe& recipe, const Site& site);
 
 /// kConflict unless the container runs.
 Status check_running(const ContainerInfo& before);
+/// kConflict when it uses the host's network, another container's, or none.
+Status check_own_network(const ContainerInfo& before);
 
 /// The way back of the faults that end a container's process: start it, unless something did.
 class EndedProcessFault : public Fault {

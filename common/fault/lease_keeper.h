@@ -159,6 +159,8 @@ class LeaseKeeper {
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
   /// `lease`: the one that the container is to be broken under; "": none yet.
+  /// kRefused when a container that may not be broken is in the victim's network (`network_mode: container:…`).
+  Status check_companions(const ContainerInfo& victim, const FaultRequest& request, const std::stop_token& stop);
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::string& lease, const std::stop_token& stop);
   /// The targets that are under a fault, or about to be, but for that of `lease`. One that was healed is under none.
   std::set<TargetId> broken_targets(const std::string& lease, const std::stop_token& stop);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/base/text.h"
+#include "common/fault/broken_run.h"
 #include "common/fault/held_fault.h"
 #include "common/fault/kinds.h"
 #include "common/fault/protection.h"
@@ -23,12 +24,9 @@ class NetworkFault : public HeldFault {
 
   Status check(const ContainerInfo& before) const override {
     HEAL_TRY_STATUS(HeldFault::check(before));
-    const std::string& mode = before.network_mode;
-    if (mode == "host" || mode == "none" || mode.starts_with("container:") || before.networks.empty()) {
-      return make_error(ErrorCode::kConflict, "container {} has no network of its own (mode {})", before.name, mode);
-    }
-    return {};
+    return check_own_network(before);
   }
+  bool breaks_network() const override { return true; }
 };
 
 class Dependency : public NetworkFault {

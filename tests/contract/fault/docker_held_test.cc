@@ -445,6 +445,19 @@ TEST_CASE("a container without an address of its own is refused the faults of ne
   }
 }
 
+TEST_CASE("a network is not broken while somebody who has not agreed is in it") {
+  test::need_engine();
+  test::NamedNetwork network;
+  BareVictim victim({"--network", network.name});
+  const BareVictim sidecar({"--network", "container:" + victim.name(), "--label", "heal.simulate=no"}, "-sidecar");
+  for (const std::string kind : {"loss", "partition"}) {
+    const auto refused = victim.keeper()->inject({kind, victim.target(), 60s, "test"}, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK_THAT(refused.error().str(), Catch::Contains("-sidecar uses the network of " + victim.name()));
+  }
+}
+
 TEST_CASE("netem's faults are seen where the kernel has it, and are refused before anything is touched elsewhere") {
   test::need_engine();
   Scene scene;

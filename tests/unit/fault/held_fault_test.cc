@@ -168,6 +168,35 @@ TEST_CASE("what this machine cannot do is refused before anything is written or 
   CHECK(site.faults().empty());
 }
 
+TEST_CASE("a network is not broken while somebody who has not agreed is in it") {
+  HeldSite site;
+  auto keeper = site.holding();
+  SimContainer sidecar;
+  sidecar.name = "sidecar";
+  sidecar.networks = {"container:" + site.web().id};
+  site.engine->add(sidecar);
+  for (const std::string kind : {"loss", "latency", "partition"}) {
+    CAPTURE(kind);
+    const auto refused = keeper->inject({kind, kWeb, 30s, "ops"}, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK(refused.error().str() ==
+          fmt::format("fault {}: sidecar uses the network of web: container sidecar may not be broken: it has no label "
+                      "heal.simulate=allow",
+                      kind));
+  }
+  CHECK(site.store->leases().value().empty());
+  SECTION("what breaks no network is allowed") {
+    CHECK(keeper->inject({"cpu", kWeb, 30s, "ops"}, {}));
+  }
+  SECTION("who has agreed is broken with it") {
+    REQUIRE(site.engine->remove("sidecar", site.clock.deadline_in(5s), {}));
+    sidecar.labels = {{"heal.simulate", "allow"}};
+    site.engine->add(sidecar);
+    CHECK(keeper->inject({"loss", kWeb, 30s, "ops"}, {}));
+  }
+}
+
 TEST_CASE("a holder that fails leaves nothing, and says why") {
   HeldSite site;
   site.holders.break_down("loss");

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/sim/failing_store.h"
+#include "common/system/host_processes.h"
 #include "tests/unit/fault/held_site.h"
 
 namespace heal::fault {
@@ -179,6 +180,16 @@ TEST_CASE("a probe that did not answer in time is taken away all the same") {
   const auto left = site.engine->list(site.clock.deadline_in(5s), {}).value();
   CHECK(
       std::none_of(left.begin(), left.end(), [](const ContainerInfo& each) { return each.name.starts_with("heal-"); }));
+}
+
+TEST_CASE("a helper that kills and did not answer in time is taken away all the same") {
+  HeldSite site;
+  SystemHostProcesses processes{{"promheal:local"}};
+  site.engine->set_delay("wait", 1min);
+  const auto killed = processes.kill_main_process(*site.engine, site.web(), site.clock.deadline_in(5s), {});
+  REQUIRE_FALSE(killed);
+  CHECK(killed.error().code() == ErrorCode::kTimeout);
+  CHECK(site.changes() == std::vector<std::string>{"run", "wait", "remove"});
 }
 
 }  // namespace
