@@ -324,7 +324,7 @@ TEST_CASE("a fault whose ledger was wiped is found after an upgrade, when the im
   BareVictim victim({});
   MemoryStore empty;
   LeaseTools tools = victim.tools(victim.store), next_tools = victim.tools(empty);
-  const std::string name = "heal-contract-moved:" + std::to_string(::getpid());
+  const std::string name = "heal-contract-moved-" + std::to_string(::getpid()) + ":local";
   tools.holder.image = next_tools.holder.image = name;
   REQUIRE(test::docker({"tag", test::bare_image(), name}).ok());
   auto keeper = LeaseKeeper::open(std::move(tools), {}).value();

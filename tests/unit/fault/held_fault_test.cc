@@ -154,16 +154,17 @@ TEST_CASE("a holder that nobody needs any more is removed") {
 }
 
 TEST_CASE("what this machine cannot do is refused before anything is written or touched") {
-  const auto kind = GENERATE(as<std::string>(), "latency", "corrupt", "duplicate", "reorder");
+  const auto kind = GENERATE(as<std::string>(), "dependency", "unseen", "loss", "http-errors", "bandwidth", "latency",
+                             "corrupt", "duplicate", "reorder");
   CAPTURE(kind);
   HeldSite site;
   site.holders.lack(kind);
   auto keeper = site.holding();
-  const auto refused = keeper->inject({kind, kWeb, 30s, "ops"}, {});
+  const auto refused = keeper->inject({kind, kWeb, 30s, "ops", params_for(kind)}, {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == ErrorCode::kRefused);
   CHECK(refused.error().message() == "this kernel has no " + kind);
-  CHECK(keeper->check({kind, kWeb, 30s, "ops"}, {}).error().message() == refused.error().message());
+  CHECK(keeper->check({kind, kWeb, 30s, "ops", params_for(kind)}, {}).error().message() == refused.error().message());
   CHECK(site.store->leases().value().empty());
   CHECK(site.faults().empty());
 }
