@@ -27,6 +27,22 @@ Status check_running(const ContainerInfo& before) {
   return make_error(ErrorCode::kConflict, "container {} is {}, not running", before.name, before.status);
 }
 
+Status check_own_network(const ContainerInfo& before) {
+  const std::string& mode = before.network_mode;
+  const bool is_foreign = mode == "host" || mode == "none" || mode.starts_with("container:");
+  if (!is_foreign && !before.networks.empty()) return {};
+  return make_error(ErrorCode::kConflict, "container {} has no network of its own (mode {})", before.name, mode);
+}
+
+Status EndedProcessFault::check(const ContainerInfo& before) const {
+  HEAL_TRY_STATUS(check_running(before));
+  if (!before.auto_remove) return {};
+  return make_error(ErrorCode::kRefused,
+                    "container {} removes itself when it ends (--rm): nothing would be left that fault {} could start "
+                    "again",
+                    before.name, kind());
+}
+
 Status EndedProcessFault::undo(const Recipe& recipe, const Site& site) const {
   HEAL_TRY(const auto found, look_at(recipe, site));
   if (!found.info || !found.same_run || is_alive(*found.info)) return {};

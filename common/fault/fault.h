@@ -66,8 +66,10 @@ class Fault {
   /// Parameters that do not go together; `params` is complete.
   virtual Status check_params(const Params& params) const;
 
-  /// kConflict, with the reason, when this container cannot be broken this way now.
+  /// kConflict, with the reason, when this container cannot be broken this way now, kRefused when it never can.
   virtual Status check(const ContainerInfo& before) const = 0;
+  /// Whether it breaks the network that the container is in, and so all that share it.
+  virtual bool breaks_network() const { return false; }
   /// Finds out, touching nothing, what else must be known (kept in `recipe.params`), and whether it can be done here:
   /// kRefused or kNotFound with the reason when not. Comes before the lease is written.
   virtual Status resolve(const ContainerInfo& before, Recipe& recipe, const Site& site) const;

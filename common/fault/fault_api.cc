@@ -72,10 +72,8 @@ Result<Json> FaultApi::revert(std::string_view body) const {
   }
   HEAL_TRY(const std::string text, get_string(json, "target"));
   HEAL_TRY(const TargetId target, TargetId::parse(text).with_context("/target"));
-  auto lease = leases_.revert_target(target, {});
-  if (!lease.has_value() && lease.error().code() == ErrorCode::kNotFound) return fault_list_json({});
-  if (!lease.has_value()) return std::move(lease).error();
-  return fault_list_json({*lease});
+  HEAL_TRY(const auto lease, leases_.revert_target(target, {}));
+  return lease ? fault_list_json({*lease}) : fault_list_json({});
 }
 
 Result<Json> FaultApi::revert_one(const std::string& id) const {

@@ -12,6 +12,8 @@ using Task = HolderOrder::Task;
 
 constexpr Duration kLookAgain = 50ms;
 constexpr Duration kHolderGrace = 5s;
+/// For taking away a helper whose time is spent.
+constexpr Duration kCleanUpTime = 5s;
 constexpr int kLogLines = 5;
 constexpr std::size_t kLogBytes = 1000;
 
@@ -43,11 +45,15 @@ Status outcome_of(const ContainerInfo& holder, const Site& site) {
   return make_error(ErrorCode::kConflict, "the fault holder ended with {}: {}", holder.exit_code, words);
 }
 
-Status remove_one(const std::string& holder, const Site& site) {
+Status remove_by(Deadline deadline, const std::string& holder, const Site& site) {
   // Also when the caller has left: a holder that stays would be in the way of the next one.
-  auto removed = site.engine.remove(holder, site.deadline, {});
+  auto removed = site.engine.remove(holder, deadline, {});
   if (removed || removed.error().code() == ErrorCode::kNotFound) return {};
   return std::move(removed).with_context("fault holder");
+}
+
+Status remove_one(const std::string& holder, const Site& site) {
+  return remove_by(site.deadline, holder, site);
 }
 
 Status check_image(const Site& site, std::string_view kind) {
@@ -58,22 +64,22 @@ Status check_image(const Site& site, std::string_view kind) {
                     kind);
 }
 
-/// Runs a holder to its end; what it said.
+/// What a holder says that is run to its end.
+Status hear(const ContainerSpec& spec, const Site& site) {
+  HEAL_TRY(const std::string id, site.engine.run(spec, site.deadline, site.stop).with_context("fault holder"));
+  ContainerInfo ended;
+  ended.id = id;
+  HEAL_TRY(ended.exit_code, site.engine.wait(id, site.deadline, site.stop).with_context("fault holder"));
+  return outcome_of(ended, site);
+}
+
+/// Runs a holder to its end and takes it away, also when there was no answer in time; what it said.
 Status run_once(Task task, std::string_view kind, const Recipe& recipe, const Site& site) {
   const HolderOrder order = order_of(task, kind, recipe, site);
   HEAL_TRY_STATUS(remove_one(holder_name(order), site));
-  const ContainerSpec spec = holder_spec(site.holder.image, order, "", site.holder.entrypoint);
-  HEAL_TRY(const std::string id, site.engine.run(spec, site.deadline, site.stop).with_context("fault holder"));
-  const auto code = site.engine.wait(id, site.deadline, site.stop);
-  Status outcome = code ? Status() : Status(Error(code.error()).with_context("fault holder"));
-  if (code) {
-    ContainerInfo ended;
-    ended.id = id;
-    ended.exit_code = *code;
-    outcome = outcome_of(ended, site);
-  }
-  HEAL_TRY_STATUS(remove_one(id, site));
-  return outcome;
+  const Status outcome = hear(holder_spec(site.holder.image, order, "", site.holder.entrypoint), site);
+  Status removed = remove_by(site.deadline + kCleanUpTime, holder_name(order), site);
+  return outcome ? removed : outcome;
 }
 
 /// Until the holder says that the fault is in force.
@@ -93,6 +99,13 @@ Status wait_until_applied(const std::string& id, const Site& site) {
     if (site.clock.sleep_for(kLookAgain, site.stop) == Clock::Wake::kStopped)
       return make_error(ErrorCode::kCancelled, "stopped while the fault was injected");
   }
+}
+
+/// Whether the run that was broken goes on: a later one has namespaces and processes of its own, that the fault never
+/// was in.
+Result<bool> is_same_run(const Recipe& recipe, const Site& site) {
+  HEAL_TRY(const auto found, look_at(recipe, site));
+  return found.info && found.same_run && found.info->pid == recipe.pid;
 }
 
 enum class Ending { kClean, kUnknown };
@@ -137,11 +150,8 @@ Status HeldFault::undo(const Recipe& recipe, const Site& site) const {
   const std::string name = holder_name(order_of(Task::kHold, kind(), recipe, site));
   HEAL_TRY(const Ending ending, end_holder(name, site));
   if (ending == Ending::kUnknown) {
-    HEAL_TRY(const auto found, look_at(recipe, site));
-    // A later run has namespaces and processes of its own, that the fault never was in.
-    const bool may_be_left =
-        found.info && found.same_run && found.info->pid == recipe.pid && !site.holder.image.empty();
-    if (may_be_left) HEAL_TRY_STATUS(run_once(Task::kSweep, kind(), recipe, site));
+    HEAL_TRY(const bool may_be_left, is_same_run(recipe, site));
+    if (may_be_left && !site.holder.image.empty()) HEAL_TRY_STATUS(run_once(Task::kSweep, kind(), recipe, site));
   }
   return remove_one(name, site);
 }
@@ -150,6 +160,8 @@ Status HeldFault::verify_undone(const Recipe& recipe, const Site& site) const {
   const std::string name = holder_name(order_of(Task::kHold, kind(), recipe, site));
   HEAL_TRY(const auto holder, find_holder(name, site));
   if (!holder) return {};
+  HEAL_TRY(const bool may_be_left, is_same_run(recipe, site));
+  if (!may_be_left) return {};
   if (is_running(*holder)) return make_error(ErrorCode::kConflict, "the holder of fault {} still runs", kind());
   return outcome_of(*holder, site);
 }

@@ -25,8 +25,9 @@ class HeldFault : public Fault {
   bool needs_mark() const override { return false; }
 
  protected:
-  /// The kind that a holder that touches nothing is asked about before the lease is written. The mark: whether holders
-  /// can be run here at all; what is not there yet (an image) is then no fault that cannot be undone.
+  /// The kind that a holder that touches nothing is asked about before the lease is written. The mark, unless a kind
+  /// says otherwise: whether holders can be run here at all; what is not there yet (an image) is then no fault that
+  /// cannot be undone.
   virtual std::string_view probed_as() const;
 
  private:

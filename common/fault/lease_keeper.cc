@@ -1,14 +1,12 @@
 #include "common/fault/lease_keeper.h"
 
 #include <algorithm>
-#include <atomic>
-#include <system_error>
-#include <thread>
 #include <tuple>
 #include <utility>
 
 #include "common/base/ids.h"
 #include "common/fault/held_fault.h"
+#include "common/fault/lease_claim.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 
@@ -17,11 +15,6 @@ namespace {
 
 using State = FaultLease::State;
 constexpr std::size_t kRevertedKept = 100;
-constexpr std::size_t kMostAtOnce = 16;
-
-bool is_over(const FaultLease& lease) {
-  return lease.state == State::kReverted;
-}
 
 /// Whether the engine may have got the call, or still be at it, although it failed.
 bool is_outcome_unknown(const Error& error) {
@@ -43,56 +36,64 @@ std::string lease_label(const FaultLease& lease) {
   return dump(Json{{"lease", to_json(lease)}, {"undo", lease.undo}, {"original", lease.original}});
 }
 
-TimelineEntry entry_of(const FaultLease& lease, WallTime now) {
-  std::string message = fmt::format("fault {} on {} {}", lease.kind, lease.target.str(), to_string(lease.state));
+TimelineEntry entry_of(const FaultLease& lease, WallTime now, std::string_view note) {
+  std::string message =
+      fmt::format("fault {} on {} {}{}", lease.kind, lease.target.str(), to_string(lease.state), note);
   if (!lease.last_error.empty()) message += ": " + lease.last_error;
   return {0, now, "", "fault", std::move(message), dump(to_json(lease))};
 }
 
 }  // namespace
 
-/// The right to work on one lease, on a copy; what became of it is put back by save(). Ends with this.
-class LeaseKeeper::Claim {
- public:
-  /// Waits while another thread works on it. Empty when there is no such lease.
-  Claim(LeaseKeeper& keeper, const std::string& id) : keeper_(keeper) {
+LeaseKeeper::Claim::Claim(LeaseKeeper& keeper, const std::string& id) : keeper_(keeper) {
+  MutexLock lock(keeper_.mutex_);
+  auto found = keeper_.held_.find(id);
+  while (found != keeper_.held_.end() && found->second.busy) {
+    keeper_.changed_.wait(keeper_.mutex_);
+    found = keeper_.held_.find(id);
+  }
+  if (found != keeper_.held_.end()) take(found->second);
+}
+
+LeaseKeeper::Claim::Claim(LeaseKeeper& keeper, SteadyTime due_by) : keeper_(keeper) {
+  MutexLock lock(keeper_.mutex_);
+  Held* first = nullptr;
+  for (auto& [id, each] : keeper_.held_) {
+    if (each.busy || each.is_over() || each.due > due_by) continue;
+    if (first == nullptr || each.due < first->due) first = &each;
+  }
+  if (first != nullptr) take(*first);
+}
+
+void LeaseKeeper::Claim::take(Held& kept) {
+  kept.busy = true;
+  held = kept;
+}
+
+LeaseKeeper::Claim::~Claim() {
+  if (!held) return;
+  {
     MutexLock lock(keeper_.mutex_);
-    auto found = keeper_.held_.find(id);
-    while (found != keeper_.held_.end() && found->second.busy) {
-      keeper_.changed_.wait(keeper_.mutex_);
-      found = keeper_.held_.find(id);
+    const auto found = keeper_.held_.find(held->lease.id);
+    if (found->second.saved) {
+      found->second = *held;
+      found->second.busy = false;
+    } else {
+      keeper_.held_.erase(found);
     }
-    if (found == keeper_.held_.end()) return;
-    found->second.busy = true;
-    held = found->second;
+    keeper_.changed_.notify_all();
   }
-  /// Takes over what reserve() gave, which nobody else can have claimed.
-  Claim(LeaseKeeper& keeper, Held reserved) : held(std::move(reserved)), keeper_(keeper) {}
-  ~Claim() {
-    if (!held) return;
-    std::stop_source wake;
-    {
-      MutexLock lock(keeper_.mutex_);
-      const auto found = keeper_.held_.find(held->lease.id);
-      if (found->second.saved) {
-        found->second = *held;
-        found->second.busy = false;
-      } else {
-        keeper_.held_.erase(found);
-      }
-      keeper_.changed_.notify_all();
-      wake = keeper_.wake_;
-    }
-    wake.request_stop();
+  keeper_.wake();
+}
+
+void LeaseKeeper::wake() {
+  std::stop_source sleep;
+  {
+    MutexLock lock(mutex_);
+    sleep = std::exchange(wake_, std::stop_source());
   }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-
-  std::optional<Held> held;
-
- private:
-  LeaseKeeper& keeper_;
-};
+  sleep.request_stop();
+}
 
 Result<std::unique_ptr<LeaseKeeper>> LeaseKeeper::open(LeaseTools tools, LeaseOptions options) {
   HEAL_TRY(const auto leases, tools.store.leases());
@@ -109,9 +110,9 @@ void LeaseKeeper::take_over(const FaultLease& lease, Found found) {
   held.due = held.settled = now;
   held.saved = true;
   if (lease.state == State::kApplied) {
-    // The wall clock may have jumped while we were away: never wait longer than a lease can last.
-    const Duration left = lease.deadline - tools_.clock.now();
-    held.due = now + std::clamp(left, Duration(0), options_.max_ttl);
+    // The wall clock may have jumped while we were away: never wait longer than the fault was to last.
+    const Duration whole = std::clamp(lease.deadline - lease.injected_at, Duration(0), options_.max_ttl);
+    held.due = now + std::clamp(lease.deadline - tools_.clock.now(), Duration(0), whole);
   } else {
     held.settled = now + options_.settle;
   }
@@ -120,7 +121,8 @@ void LeaseKeeper::take_over(const FaultLease& lease, Found found) {
     MutexLock lock(mutex_);
     held_.emplace(lease.id, std::move(held));
   }
-  if (!is_over(lease) && options_.on_change) options_.on_change(lease);
+  wake();
+  if (lease.state != State::kReverted && options_.on_change) options_.on_change(lease);
 }
 
 void LeaseKeeper::set_max_ttl(Duration ttl) {
@@ -130,24 +132,21 @@ void LeaseKeeper::set_max_ttl(Duration ttl) {
 
 Status LeaseKeeper::check_free(const TargetId& target) {
   for (const auto& [id, held] : held_) {
-    if (held.lease.target == target && !is_over(held.lease)) {
+    if (held.lease.target == target && !held.is_over()) {
       return make_error(ErrorCode::kConflict, "fault {} ({}) is on {} already", id, held.lease.kind, target.str());
     }
   }
   return {};
 }
 
-Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request, Duration ttl) {
+Result<LeaseKeeper::Held> LeaseKeeper::reserve(const FaultRequest& request) {
   Held held;
   FaultLease& lease = held.lease;
-  lease.injected_at = tools_.clock.now();
-  lease.deadline = lease.injected_at + ttl;
-  lease.id = make_ulid(lease.injected_at, tools_.random.next(), tools_.random.next());
+  lease.id = make_ulid(tools_.clock.now(), tools_.random.next(), tools_.random.next());
   lease.kind = request.kind;
   lease.target = request.target;
   lease.owner = request.owner;
   lease.pages = request.pages;
-  held.due = tools_.clock.steady_now() + ttl;
   held.busy = true;
   MutexLock lock(mutex_);
   if (closes_) return make_error(ErrorCode::kUnavailable, "the service is stopping");
@@ -161,7 +160,7 @@ void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop
   {
     MutexLock lock(mutex_);
     for (const auto& [id, held] : held_) {
-      if (held.saved && held.lease.target == target && !is_over(held.lease)) ids.push_back(id);
+      if (held.saved && held.lease.target == target && !held.is_over()) ids.push_back(id);
     }
   }
   for (const std::string& id : ids)
@@ -170,7 +169,7 @@ void LeaseKeeper::end_healed(const TargetId& target, const std::stop_token& stop
 
 void LeaseKeeper::end_if_gone(const std::string& id, const std::stop_token& stop) {
   Claim claim(*this, id);
-  if (!claim.held || !claim.held->saved || is_over(claim.held->lease)) return;
+  if (!claim.held || !claim.held->saved || claim.held->is_over()) return;
   // Only what is gone already: an undo here would end a fault that somebody still wants.
   if (verify_gone(*claim.held, stop)) (void)revert_claimed(*claim.held, stop);
 }
@@ -178,12 +177,16 @@ void LeaseKeeper::end_if_gone(const std::string& id, const std::stop_token& stop
 Result<FaultLease> LeaseKeeper::inject(const FaultRequest& request, const std::stop_token& stop) {
   HEAL_TRY(const Wish wish, check_request(request));
   end_healed(request.target, stop);
-  HEAL_TRY(Held reserved, reserve(request, wish.ttl));
+  HEAL_TRY(Held reserved, reserve(request));
   Claim claim(*this, std::move(reserved));
   Held& held = *claim.held;
   HEAL_TRY(const Plan planned, plan(request, wish, held.lease.id, stop));
   held.lease.original = describe(planned.before);
   held.lease.undo = planned.recipe.to_text();
+  // Only now: looking and probing may take seconds in which nothing is broken, and from here on time is measured.
+  held.lease.injected_at = tools_.clock.now();
+  held.lease.deadline = held.lease.injected_at + wish.ttl;
+  held.due = tools_.clock.steady_now() + wish.ttl;
   HEAL_TRY_STATUS(save(held));
   Status applied = apply(held, planned, stop);
   if (applied) return held.lease;
@@ -234,66 +237,12 @@ Status LeaseKeeper::at_site(const TargetId& target, Duration left, const std::st
       {*engine, tools_.processes, tools_.clock, tools_.holder, alertmanager.get(), call_deadline(), stop, "", left});
 }
 
-Status LeaseKeeper::undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work) {
-  const Fault* fault = find_fault(held.lease.kind);
-  if (fault == nullptr) return make_error(ErrorCode::kInternal, "unknown fault \"{}\"", held.lease.kind);
-  HEAL_TRY(const Recipe recipe, Recipe::parse(held.lease.undo).with_context("undo recipe"));
-  return at_site(held.lease.target, 0s, stop, [&](const Site& site) { return work(*fault, recipe, site); });
-}
-
-Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) {
-  return undo_work(held, stop, [&](const Fault& fault, const Recipe& recipe, const Site& site) -> Status {
-    HEAL_TRY_STATUS(fault.undo(recipe, site));
-    HEAL_TRY_STATUS(fault.verify_undone(recipe, site));
-    const bool is_marked = fault.needs_mark() && !site.holder.image.empty();
-    return is_marked ? remove_holder(held.lease.id, site) : Status();
-  });
-}
-
-Status LeaseKeeper::verify_gone(const Held& held, const std::stop_token& stop) {
-  return undo_work(held, stop, [](const Fault& fault, const Recipe& recipe, const Site& site) {
-    return fault.verify_undone(recipe, site);
-  });
-}
-
-Status LeaseKeeper::revert_claimed(Held& held, const std::stop_token& stop) {
-  if (held.lease.state == State::kIntended || held.lease.state == State::kApplied) {
-    held.lease.state = State::kReverting;
-    // Undoing must not depend on the disk: without this line the undo is only repeated after a restart.
-    (void)save(held);
-  }
-  Status undone = undo_once(held, stop);
-  if (!undone) {
-    retry_later(held, undone.error());
-    return undone;
-  }
-  if (tools_.clock.steady_now() < held.settled) {
-    held.due = held.settled;
-    return {};
-  }
-  const FaultLease before = held.lease;
-  held.lease.state = State::kReverted;
-  held.lease.reverted_at = tools_.clock.now();
-  held.lease.last_error.clear();
-  Status saved = save(held);
-  if (saved || (options_.is_ledger_lost && options_.is_ledger_lost())) return {};
-  held.lease = before;
-  retry_later(held, saved.error());
-  return saved;
-}
-
-void LeaseKeeper::retry_later(Held& held, const Error& error) {
-  held.retry = held.retry == Duration(0) ? options_.first_retry : std::min(held.retry * 2, options_.max_retry);
-  held.due = tools_.clock.steady_now() + held.retry;
-  const std::string text = error.str();
-  if (held.lease.state == State::kRevertFailed && held.lease.last_error == text) return;
-  held.lease.state = State::kRevertFailed;
-  held.lease.last_error = text;
-  (void)save(held);
+Status LeaseKeeper::write(const FaultLease& lease, std::string_view note) {
+  return tools_.store.commit({PutLease{lease}, AppendEntry{entry_of(lease, tools_.clock.now(), note)}});
 }
 
 Status LeaseKeeper::save(Held& held) {
-  Status status = tools_.store.commit({PutLease{held.lease}, AppendEntry{entry_of(held.lease, tools_.clock.now())}});
+  Status status = write(held.lease);
   if (!status && !held.saved) return status;
   held.saved = true;
   {
@@ -309,81 +258,16 @@ Status LeaseKeeper::save(Held& held) {
 
 void LeaseKeeper::forget_old() {
   // Ids begin with their time: the first ones are the oldest.
-  const auto over =
-      std::count_if(held_.begin(), held_.end(), [](const auto& each) { return is_over(each.second.lease); });
+  const auto over = std::count_if(held_.begin(), held_.end(), [](const auto& each) { return each.second.is_over(); });
   auto surplus = static_cast<std::size_t>(over) > kRevertedKept ? static_cast<std::size_t>(over) - kRevertedKept : 0;
   for (auto it = held_.begin(); it != held_.end() && surplus > 0;) {
-    if (!is_over(it->second.lease) || it->second.busy) {
+    if (!it->second.is_over() || it->second.busy) {
       ++it;
       continue;
     }
     it = held_.erase(it);
     --surplus;
   }
-}
-
-Result<FaultLease> LeaseKeeper::revert(const std::string& id, const std::stop_token& stop) {
-  Claim claim(*this, id);
-  if (!claim.held || !claim.held->saved) return make_error(ErrorCode::kNotFound, "no fault {}", id);
-  if (is_over(claim.held->lease)) return claim.held->lease;
-  HEAL_TRY_STATUS(revert_claimed(*claim.held, stop));
-  return claim.held->lease;
-}
-
-Result<FaultLease> LeaseKeeper::revert_target(const TargetId& target, const std::stop_token& stop) {
-  std::string wanted;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [id, held] : held_) {
-      if (held.lease.target == target && !is_over(held.lease)) wanted = id;
-    }
-  }
-  if (wanted.empty()) return make_error(ErrorCode::kNotFound, "no fault is on {}", target.str());
-  return revert(wanted, stop);
-}
-
-std::vector<std::string> LeaseKeeper::unreverted(const std::optional<SteadyTime>& due_by) {
-  std::vector<std::string> ids;
-  MutexLock lock(mutex_);
-  for (const auto& [id, held] : held_) {
-    // What is not saved is being injected now, and has touched nothing yet.
-    if (!held.saved || is_over(held.lease)) continue;
-    if (!due_by || (!held.busy && held.due <= *due_by)) ids.push_back(id);
-  }
-  return ids;
-}
-
-std::vector<FaultLease> LeaseKeeper::revert_all(const std::stop_token& stop) {
-  std::vector<FaultLease> leases;
-  for (const std::string& id : unreverted(std::nullopt)) {
-    (void)revert(id, stop);
-    MutexLock lock(mutex_);
-    if (const auto found = held_.find(id); found != held_.end()) leases.push_back(found->second.lease);
-  }
-  return leases;
-}
-
-void LeaseKeeper::close(Deadline deadline) {
-  std::vector<std::string> ids;  // with those that are being injected now: they are waited for
-  {
-    MutexLock lock(mutex_);
-    closes_ = deadline;
-    for (const auto& [id, held] : held_) {
-      if (!is_over(held.lease)) ids.push_back(id);
-    }
-  }
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < ids.size() && tools_.clock.steady_now() < deadline; i = next++)
-      (void)revert(ids[i], {});
-  };
-  std::vector<std::jthread> threads;
-  try {
-    for (std::size_t i = 1; i < std::min(ids.size(), kMostAtOnce); ++i)
-      threads.emplace_back(work);
-  } catch (const std::system_error&) {  // no thread to spare: fewer at a time
-  }
-  work();
 }
 
 std::vector<FaultLease> LeaseKeeper::list() {
@@ -398,18 +282,6 @@ std::vector<FaultLease> LeaseKeeper::list() {
     return std::tie(a.injected_at, a.id) < std::tie(b.injected_at, b.id);
   });
   return leases;
-}
-
-std::optional<SteadyTime> LeaseKeeper::revert_due(const std::stop_token& stop) {
-  for (const std::string& id : unreverted(tools_.clock.steady_now()))
-    (void)revert(id, stop);
-  std::optional<SteadyTime> next;
-  MutexLock lock(mutex_);
-  for (const auto& [id, held] : held_) {
-    if (is_over(held.lease) || held.busy) continue;
-    if (!next || held.due < *next) next = held.due;
-  }
-  return next;
 }
 
 }  // namespace heal::fault

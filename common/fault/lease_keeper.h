@@ -8,6 +8,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/mutex.h"
@@ -51,6 +52,9 @@ struct LeaseOptions {
   /// How long an engine may go on with an injection whose answer we did not get: until then an undone fault is looked
   /// at again before it counts as undone.
   Duration settle = 15s;
+  /// How many faults run() undoes at the same time: an engine that hangs must not keep those on others from being
+  /// undone.
+  std::size_t undoers = 4;
   /// How often run() looks for faults whose lease is not known here: one list of each engine's containers.
   Duration look_for_marks = 15s;
   std::string own_container;  ///< the container we run in, see check_may_break()
@@ -105,9 +109,10 @@ class LeaseKeeper {
   /// Undoes the fault of this lease now; nothing is done when it is undone already. Its state is `reverting` when the
   /// fault is away and must be looked at again. Errors: kNotFound; why the undo failed (it is tried again later).
   Result<FaultLease> revert(const std::string& id, const std::stop_token& stop);
-  /// The same for the fault on a target.
-  Result<FaultLease> revert_target(const TargetId& target, const std::stop_token& stop);
-  /// Tries to undo all; the leases as they are then.
+  /// The same for the fault on a target; empty when none is on it. Errors: why the undo failed, kNotFound among them.
+  Result<std::optional<FaultLease>> revert_target(const TargetId& target, const std::stop_token& stop);
+  /// Tries to undo all, several at the same time; the leases as they are then. Those that are being injected are waited
+  /// for, and undone too.
   std::vector<FaultLease> revert_all(const std::stop_token& stop);
   /// For the end of the service: injects nothing more (kUnavailable) and tries once to undo all, several at the same
   /// time, until `deadline` at the latest. What is left is undone by the next start.
@@ -116,13 +121,13 @@ class LeaseKeeper {
   /// All leases that are not reverted, and the last 100 reverted ones, by time of injection.
   std::vector<FaultLease> list();
 
-  /// Undoes what is due, until `stop`.
+  /// Undoes what is due, until `stop`, with threads of its own besides this one.
   void run(const std::stop_token& stop);
   /// One pass of run(): undoes what is due now. Gives when the next one is.
   std::optional<SteadyTime> revert_due(const std::stop_token& stop);
   /// Takes over the faults whose holders tell of a lease that is not known here, ends those taken over that somebody
-  /// else has undone, and removes holders that nobody needs any more. run() does it at its begin and again and again: a
-  /// ledger can be lost while it is in use. True when every engine has answered.
+  /// else has undone, and removes holders and helpers that nobody needs any more. run() does it at its begin and again
+  /// and again: a ledger can be lost while it is in use. True when every engine has answered.
   bool adopt_marks(const std::stop_token& stop);
 
  private:
@@ -134,6 +139,8 @@ class LeaseKeeper {
     bool saved = false;    ///< in the store
     bool adopted = false;  ///< found by its mark: somebody else may hold it too
     bool busy = false;     ///< a thread works on it
+
+    bool is_over() const { return lease.state == FaultLease::State::kReverted; }
   };
   class Claim;
 
@@ -152,11 +159,13 @@ class LeaseKeeper {
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
   /// `lease`: the one that the container is to be broken under; "": none yet.
+  /// kRefused when a container that may not be broken is in the victim's network (`network_mode: container:…`).
+  Status check_companions(const ContainerInfo& victim, const FaultRequest& request, const std::stop_token& stop);
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::string& lease, const std::stop_token& stop);
   /// The targets that are under a fault, or about to be, but for that of `lease`. One that was healed is under none.
   std::set<TargetId> broken_targets(const std::string& lease, const std::stop_token& stop);
-  /// A new lease in held_, not saved and busy: for the Claim that adopts it.
-  Result<Held> reserve(const FaultRequest& request, Duration ttl);
+  /// A new lease in held_, without times, not saved and busy: for the Claim that adopts it.
+  Result<Held> reserve(const FaultRequest& request);
   /// The container as it is, and what it takes to break it and to undo that.
   struct Plan {
     ContainerInfo before;
@@ -171,6 +180,8 @@ class LeaseKeeper {
   Status at_site(const TargetId& target, Duration left, const std::stop_token& stop, const SiteWork& work);
   using UndoWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
   Status undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work);
+  /// Success when it is our program that runs there: anybody can give a container a label, but not our image.
+  Status check_image(const ContainerInfo& holder, const FaultLease& lease, const std::stop_token& stop);
   void adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop);
   /// Of the leases on `engine` that were found by their marks, ends those whose mark and fault are gone.
   void end_unmarked(const std::vector<ContainerInfo>& list, const std::string& engine, const std::stop_token& stop);
@@ -180,10 +191,21 @@ class LeaseKeeper {
   Status undo_once(const Held& held, const std::stop_token& stop);
   /// Success when nothing of its fault is left.
   Status verify_gone(const Held& held, const std::stop_token& stop);
+  /// revert(); empty when there is no such lease.
+  Result<std::optional<FaultLease>> revert_if_known(const std::string& id, const std::stop_token& stop);
   Status revert_claimed(Held& held, const std::stop_token& stop);
   void retry_later(Held& held, const Error& error);
-  std::vector<std::string> unreverted(const std::optional<SteadyTime>& due_by);
+  /// With those that are being injected now: whoever undoes them waits for that.
+  std::vector<std::string> unreverted();
+  /// revert() of all, several at the same time, until `begin_by`.
+  void revert_each(const std::vector<std::string>& ids, Deadline begin_by, const std::stop_token& stop);
+  /// revert_due() again and again; `look` comes before each, and says when it wants to come again.
+  void keep_undoing(const std::stop_token& stop, const std::function<SteadyTime()>& look);
+  /// Ends the sleep of run(), which may have to do something earlier now.
+  void wake() HEAL_EXCLUDES(mutex_);
   Status save(Held& held);
+  /// The lease and its entry. `note`: what the entry says besides.
+  Status write(const FaultLease& lease, std::string_view note = "");
   void forget_old() HEAL_REQUIRES(mutex_);
 
   const LeaseTools tools_;
@@ -195,7 +217,7 @@ class LeaseKeeper {
   Duration max_ttl_ HEAL_GUARDED_BY(mutex_);
   std::optional<Deadline> closes_ HEAL_GUARDED_BY(mutex_);    // set by close()
   std::map<std::string, Held> held_ HEAL_GUARDED_BY(mutex_);  // by id
-  std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep of run()
+  std::stop_source wake_ HEAL_GUARDED_BY(mutex_);             // ends the sleep that run() is in
 };
 
 }  // namespace heal::fault

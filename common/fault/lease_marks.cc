@@ -14,6 +14,8 @@ using State = FaultLease::State;
 
 /// An engine that does not answer must not keep the faults on the others from being undone.
 constexpr Duration kListTime = 5s;
+/// Nobody waits as long for a helper that is to say something and end.
+constexpr Duration kHelperAge = 5min;
 
 /// The lease that a holder's label tells of. It was in force, whatever state it was written in.
 Result<FaultLease> lease_of(const ContainerInfo& holder) {
@@ -28,18 +30,41 @@ Result<FaultLease> lease_of(const ContainerInfo& holder) {
   return lease;
 }
 
+bool is_helper(const ContainerInfo& container) {
+  return label_value(container.labels, "heal.role") == kHelperRole;
+}
+
 bool is_holder(const ContainerInfo& container) {
-  return label_value(container.labels, "heal.role") == kHelperRole &&
-         !label_value(container.labels, kLeaseLabel).empty();
+  return is_helper(container) && !label_value(container.labels, kLeaseLabel).empty();
+}
+
+/// Whoever asked it was killed before it took it away.
+bool is_abandoned(const ContainerInfo& container, WallTime now) {
+  return is_helper(container) && !is_holder(container) && !container.running() && container.created_at &&
+         now - *container.created_at > kHelperAge;
+}
+
+/// The image's name without tag and digest: after an upgrade the holders from before are ours, too.
+std::string_view repository(std::string_view image) {
+  image = image.substr(0, image.find('@'));
+  const auto slash = image.rfind('/');
+  return image.substr(0, image.find(':', slash == std::string_view::npos ? 0 : slash));
 }
 
 }  // namespace
 
+Status LeaseKeeper::check_image(const ContainerInfo& holder, const FaultLease& lease, const std::stop_token& stop) {
+  return at_site(lease.target, 0s, stop, [&](const Site& site) -> Status {
+    // A list shows the image's id once its name stands for another one.
+    HEAL_TRY(const ContainerInfo whole, site.engine.inspect(holder.id, site.deadline, site.stop));
+    if (repository(whole.image) == repository(tools_.holder.image)) return {};
+    return make_error(ErrorCode::kRefused, "container {} is of image {}", whole.name, whole.image);
+  });
+}
+
 void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop) {
-  const auto lease = lease_of(holder);
-  // Anybody can give a container a label, but not our image: what it says must fit where it was found, all the same.
-  const bool is_good = lease && find_fault(lease->kind) != nullptr && lease->target.engine == engine &&
-                       holder.image == tools_.holder.image;
+  auto lease = lease_of(holder);
+  const bool is_good = lease && find_fault(lease->kind) != nullptr && lease->target.engine == engine;
   if (!is_good) return;
   bool is_over = false;
   {
@@ -48,11 +73,13 @@ void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, 
     if (found != held_.end() && found->second.lease.state != State::kReverted) return;
     is_over = found != held_.end();
   }
+  if (!check_image(holder, *lease, stop)) return;
   if (is_over) {
     (void)at_site(lease->target, 0s, stop, [&](const Site& site) { return remove_holder(lease->id, site); });
     return;
   }
-  (void)tools_.store.commit({PutLease{*lease}});
+  // Undoing must not depend on the disk: what cannot be written is shown, and done all the same.
+  if (const Status written = write(*lease, ", as its holder says"); !written) lease->last_error = written.error().str();
   take_over(*lease, Found::kByMark);
 }
 
@@ -88,29 +115,11 @@ bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
     if (!list) continue;
     for (const ContainerInfo& container : *list) {
       if (is_holder(container)) adopt(container, name, stop);
+      if (is_abandoned(container, tools_.clock.now())) (void)engine->remove(container.id, deadline, stop);
     }
     end_unmarked(*list, name, stop);
   }
   return all;
-}
-
-void LeaseKeeper::run(const std::stop_token& stop) {
-  SteadyTime look_at = tools_.clock.steady_now();
-  while (!stop.stop_requested()) {
-    std::stop_source wake;
-    {
-      MutexLock lock(mutex_);
-      wake_ = wake;
-    }
-    if (tools_.engines && tools_.clock.steady_now() >= look_at) {
-      (void)adopt_marks(stop);
-      look_at = tools_.clock.steady_now() + options_.look_for_marks;
-    }
-    auto next = revert_due(stop).value_or(SteadyTime::max());
-    if (tools_.engines) next = std::min(next, look_at);
-    const std::stop_callback on_stop(stop, [&wake] { wake.request_stop(); });
-    tools_.clock.sleep_until(next, wake.get_token());
-  }
 }
 
 }  // namespace heal::fault

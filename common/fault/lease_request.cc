@@ -40,12 +40,31 @@ Result<std::shared_ptr<ContainerEngine>> LeaseKeeper::engine_of(const TargetId& 
   return engine;
 }
 
+Status LeaseKeeper::check_companions(const ContainerInfo& victim, const FaultRequest& request,
+                                     const std::stop_token& stop) {
+  HEAL_TRY(const auto engine, engine_of(request.target));
+  HEAL_TRY(const auto all, engine->list(call_deadline(), stop));
+  for (const ContainerInfo& each : all) {
+    const bool is_companion =
+        each.network_mode == "container:" + victim.id || each.network_mode == "container:" + victim.name;
+    // A holder whose fault is over is no service that anybody would miss.
+    const bool is_helper = label_value(each.labels, "heal.role") == kHelperRole;
+    const bool is_stopped = each.status == "exited" || each.status == "created" || each.status == "dead";
+    if (!is_companion || is_helper || is_stopped) continue;
+    HEAL_TRY_STATUS(check_may_break(each, options_.own_container, request.in_production)
+                        .with_context("fault {}: {} uses the network of {}", request.kind, each.name, victim.name));
+  }
+  return {};
+}
+
 Result<ContainerInfo> LeaseKeeper::find_victim(const FaultRequest& request, const std::string& lease,
                                                const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(request.target));
   HEAL_TRY(auto info, engine->inspect(request.target.name, call_deadline(), stop));
   HEAL_TRY_STATUS(check_may_break(info, options_.own_container, request.in_production));
-  HEAL_TRY_STATUS(find_fault(request.kind)->check(info));
+  const Fault& fault = *find_fault(request.kind);
+  HEAL_TRY_STATUS(fault.check(info));
+  if (fault.breaks_network()) HEAL_TRY_STATUS(check_companions(info, request, stop));
   if (tools_.check_group && request.blast_radius == BlastRadius::kKeepTo)
     HEAL_TRY_STATUS(tools_.check_group(request.target, info, broken_targets(lease, stop), stop));
   return info;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/base/text.h"
+#include "common/fault/broken_run.h"
 #include "common/fault/held_fault.h"
 #include "common/fault/kinds.h"
 #include "common/fault/protection.h"
@@ -23,12 +24,13 @@ class NetworkFault : public HeldFault {
 
   Status check(const ContainerInfo& before) const override {
     HEAL_TRY_STATUS(HeldFault::check(before));
-    const std::string& mode = before.network_mode;
-    if (mode == "host" || mode == "none" || mode.starts_with("container:") || before.networks.empty()) {
-      return make_error(ErrorCode::kConflict, "container {} has no network of its own (mode {})", before.name, mode);
-    }
-    return {};
+    return check_own_network(before);
   }
+  bool breaks_network() const override { return true; }
+
+ protected:
+  /// Needs parts of the kernel that some leave out.
+  std::string_view probed_as() const override { return kind(); }
 };
 
 class Dependency : public NetworkFault {
@@ -135,43 +137,31 @@ class HttpErrors : public NetworkFault {
                       percent("of the new connections that are answered so", "100")}) {}
 };
 
-/// Needs a part of the kernel that many leave out, so that it is asked before anything is touched.
-class NetemFault : public NetworkFault {
- public:
-  using NetworkFault::NetworkFault;
-
- protected:
-  std::string_view probed_as() const override { return kind(); }
-};
-
 ParamSpec delay(std::string_view name, std::string_view help, std::string_view fallback, std::int64_t least) {
   return {name, help, Type::kDuration, fallback, least, 60'000, {}, false};
-}
-
-template <typename Kind>
-void add(std::vector<std::unique_ptr<const Fault>>& faults, std::string_view kind, std::string_view summary,
-         std::vector<ParamSpec> params) {
-  faults.push_back(std::make_unique<Kind>(kind, summary, std::move(params)));
 }
 
 }  // namespace
 
 std::vector<std::unique_ptr<const Fault>> make_network_faults() {
   std::vector<std::unique_ptr<const Fault>> faults;
+  const auto add = [&](std::string_view kind, std::string_view summary, std::vector<ParamSpec> params) {
+    faults.push_back(std::make_unique<NetworkFault>(kind, summary, std::move(params)));
+  };
   faults.push_back(std::make_unique<Dependency>());
   faults.push_back(std::make_unique<Unseen>());
-  add<NetworkFault>(faults, "loss", "packets of it are lost",
-                    {percent("of the packets", "30"),
-                     {"direction", "as the container sees it", Type::kWord, "in", 0, 0, {"in", "out", "both"}, false}});
+  add("loss", "packets of it are lost",
+      {percent("of the packets", "30"),
+       {"direction", "as the container sees it", Type::kWord, "in", 0, 0, {"in", "out", "both"}, false}});
   faults.push_back(std::make_unique<HttpErrors>());
-  add<NetworkFault>(faults, "bandwidth", "what it sends is slowed down",
-                    {{"rate", "bytes per second", Type::kSize, "64KiB", 1024, std::int64_t{1} << 30, {}, false}});
-  add<NetemFault>(faults, "latency", "what it sends arrives later",
-                  {delay("delay", "of each packet", "200ms", 1), delay("jitter", "more or less than that", "0ms", 0)});
-  add<NetemFault>(faults, "corrupt", "packets that it sends have a wrong bit", {percent("of the packets", "10")});
-  add<NetemFault>(faults, "duplicate", "packets that it sends arrive twice", {percent("of the packets", "10")});
-  add<NetemFault>(faults, "reorder", "packets that it sends overtake each other",
-                  {percent("of the packets that are not delayed", "25"), delay("delay", "of the others", "50ms", 1)});
+  add("bandwidth", "what it sends is slowed down",
+      {{"rate", "bytes per second", Type::kSize, "64KiB", 1024, std::int64_t{1} << 30, {}, false}});
+  add("latency", "what it sends arrives later",
+      {delay("delay", "of each packet", "200ms", 1), delay("jitter", "more or less than that", "0ms", 0)});
+  add("corrupt", "packets that it sends have a wrong bit", {percent("of the packets", "10")});
+  add("duplicate", "packets that it sends arrive twice", {percent("of the packets", "10")});
+  add("reorder", "packets that it sends overtake each other",
+      {percent("of the packets that are not delayed", "25"), delay("delay", "of the others", "50ms", 1)});
   return faults;
 }
 

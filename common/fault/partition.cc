@@ -23,12 +23,9 @@ class Partition : public Fault {
 
   Status check(const ContainerInfo& before) const override {
     HEAL_TRY_STATUS(check_running(before));
-    const std::string& mode = before.network_mode;
-    if (mode == "host" || mode == "none" || mode.starts_with("container:") || before.networks.empty()) {
-      return make_error(ErrorCode::kConflict, "container {} has no network of its own (mode {})", before.name, mode);
-    }
-    return {};
+    return check_own_network(before);
   }
+  bool breaks_network() const override { return true; }
 
   Status inject(const ContainerInfo& before, const Recipe& /*recipe*/, const Site& site) const override {
     for (const auto& [network, endpoint] : before.networks)

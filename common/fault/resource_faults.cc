@@ -58,9 +58,9 @@ std::vector<std::unique_ptr<const Fault>> make_resource_faults() {
                  0,
                  {},
                  false},
-       whole("leave_percent",
-             "of the file system that stays free; never less than 10 and 1 GiB of the engine's own disk", "5", 99),
-       size("size", "at most that much; 256MiB on the engine's own disk when not given", 64 * kGiB)});
+       whole("leave_percent", "of the file system that stays free; never less than 10 and 1 GiB where it is no tmpfs",
+             "5", 99),
+       size("size", "at most that much; 256MiB when not given and it is no tmpfs", 64 * kGiB)});
   return faults;
 }
 

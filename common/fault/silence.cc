@@ -34,8 +34,8 @@ class SilenceFault : public Fault {
   std::string_view summary() const override { return "Alertmanager tells nobody of its alerts"; }
   const std::vector<ParamSpec>& params() const override {
     static const std::vector<ParamSpec> kParams{{"match",
-                                                 "the alerts' labels, as Alertmanager has matchers; when not given "
-                                                 "container=\"NAME\"",
+                                                 "the alerts' labels, as Alertmanager has matchers, "
+                                                 "container=\"NAME\" among them; when not given that alone",
                                                  Type::kText,
                                                  "",
                                                  0,
@@ -48,18 +48,18 @@ class SilenceFault : public Fault {
     if (params.count("match") == 0) return {};
     const auto matchers = Matcher::parse_list(params.at("match"));
     if (!matchers) return make_error(ErrorCode::kInvalid, "fault silence: match: {}", matchers.error().message());
-    const bool is_narrow = std::any_of(matchers->begin(), matchers->end(),
-                                       [](const Matcher& each) { return each.op() == Matcher::Op::kEqual; });
-    if (is_narrow) return {};
-    return make_error(ErrorCode::kInvalid, "fault silence: match: at least one label must have one value (name=value)");
+    return {};
   }
   Status check(const ContainerInfo& /*before*/) const override { return {}; }
   bool needs_mark() const override { return false; }
   Status resolve(const ContainerInfo& before, Recipe& recipe, const Site& site) const override {
     HEAL_TRY(AlertmanagerApi * api, api_of(site));
-    if (recipe.params.count("match") == 0) {
-      HEAL_TRY(const Matcher matcher, Matcher::create("container", Matcher::Op::kEqual, before.name));
-      recipe.params["match"] = matcher.str();
+    HEAL_TRY(const Matcher its_own, Matcher::create("container", Matcher::Op::kEqual, before.name));
+    const std::string& match = recipe.params.try_emplace("match", its_own.str()).first->second;
+    HEAL_TRY(const auto matchers, Matcher::parse_list(match));
+    // All others' alerts must go on being told: only this container has agreed to be broken.
+    if (std::find(matchers.begin(), matchers.end(), its_own) == matchers.end()) {
+      return make_error(ErrorCode::kInvalid, "fault silence: match: expected {} among the labels", its_own.str());
     }
     return api->ready(site.deadline, site.stop).with_context("Alertmanager");
   }

@@ -49,6 +49,7 @@ struct ContainerInfo {
   std::string error;  ///< what the engine says went wrong at the last start
   std::int64_t restart_count = 0;
   std::string restart_policy;  ///< no, always, unless-stopped, on-failure
+  bool auto_remove = false;    ///< the engine removes it when it ends (`--rm`)
   std::optional<WallTime> created_at, started_at, finished_at;
   std::string network_mode;
   /// Network name → endpoint settings, an opaque JSON object for reconnecting.

@@ -19,7 +19,7 @@ struct FaultLease {
   std::string kind;  ///< stop, kill, crash, pause, partition
   TargetId target;
   State state = State::kIntended;  ///< intended after a restart counts as applied
-  WallTime injected_at{};
+  WallTime injected_at{};          ///< just before it was touched
   WallTime deadline{};
   std::string owner;       ///< who asked
   std::string original;    ///< JSON: the container's identity and state before

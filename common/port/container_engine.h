@@ -33,7 +33,8 @@ class ContainerEngine {
   virtual Result<Version> version(Deadline deadline, std::stop_token stop) = 0;
 
   /// All containers, also stopped ones. The engine's list knows less than inspect(): pid, oom_killed, error,
-  /// restart_count, restart_policy, started_at, finished_at, memory_limit_bytes and limits keep their defaults.
+  /// restart_count, restart_policy, auto_remove, started_at, finished_at, memory_limit_bytes and limits keep their
+  /// defaults.
   virtual Result<std::vector<ContainerInfo>> list(Deadline deadline, std::stop_token stop) = 0;
   virtual Result<ContainerInfo> inspect(const std::string& container, Deadline deadline, std::stop_token stop) = 0;
   /// kConflict when the container is not running: the engine would answer with zeros.

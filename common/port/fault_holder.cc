@@ -114,6 +114,8 @@ ContainerSpec holder_spec(const std::string& image, const HolderOrder& order, co
     case Place::kNetwork:
       spec.cap_add = {"NET_ADMIN"};
       if (order.task != Task::kProbe) spec.network_mode = "container:" + order.container;
+      // A network namespace outlives the container as long as the holder is in it: only the process tells of its end.
+      if (order.task == Task::kHold) spec.pid_mode = "host";
       break;
   }
   return spec;

@@ -49,8 +49,8 @@ inline constexpr int kHolderRefused = 4;  ///< the same, and nothing was touched
 
 /// The name of the container that holds this lease's fault.
 std::string holder_name(const HolderOrder& order);
-/// The container: only what the kind needs (a namespace of the broken container, or the host's processes and control
-/// groups), one capability at most, no network of its own. Whoever filters an engine's API lets exactly this pass.
+/// The container: only what the kind needs (the broken container's network, the host's processes, its control groups),
+/// one capability at most, no network of its own. Whoever filters an engine's API lets exactly this pass.
 /// `lease_text` becomes kLeaseLabel.
 ContainerSpec holder_spec(const std::string& image, const HolderOrder& order, const std::string& lease_text,
                           const std::vector<std::string>& program = kHolderProgram);

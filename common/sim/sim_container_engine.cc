@@ -54,11 +54,12 @@ Result<std::vector<ContainerInfo>> SimContainerEngine::list(Deadline deadline, s
   for (const auto& [id, container] : containers_) {
     ContainerInfo brief = container.info;
     brief.pid = brief.restart_count = 0;
-    brief.oom_killed = false;
+    brief.oom_killed = brief.auto_remove = false;
     brief.error = brief.restart_policy = "";
     brief.started_at = brief.finished_at = std::nullopt;
     brief.memory_limit_bytes = std::nullopt;
     brief.limits = {};
+    if (!container.listed_image.empty()) brief.image = container.listed_image;
     if (brief.status != "exited") brief.exit_code = 0;
     if (brief.status != "running") brief.health = "none";
     list.push_back(std::move(brief));
@@ -266,6 +267,7 @@ Result<std::string> SimContainerEngine::create_from(const ContainerSpec& spec) {
   HEAL_TRY_STATUS(check_free(spec.name));
   Container& made = make({spec.name, spec.image, spec.labels, "no", {}, {}});
   made.spec = spec;
+  made.info.auto_remove = spec.auto_remove;
   made.info.network_mode = spec.network_mode;
   if (networks_.contains(spec.network_mode)) made.info.networks[spec.network_mode] = "{}";
   return made.info.id;

@@ -77,6 +77,8 @@ class SimContainerEngine : public ContainerEngine {
   void lose_answer_of_next(const std::string& verb, Error error);
   /// Every inspect of container `name` fails with `error` from now on; lists still show it.
   void hide(const std::string& name, Error error);
+  /// `image` stands for another image from now on: lists show what was made of it before by its id.
+  void move_tag(const std::string& image);
   /// Every call of `verb` takes this long from now on.
   void set_delay(const std::string& verb, Duration delay);
   /// Called after each start of a container, without a lock held: for what a healed service does then.
@@ -141,6 +143,7 @@ class SimContainerEngine : public ContainerEngine {
     ContainerStats stats;
     std::vector<LogLine> log;
     std::optional<ContainerSpec> spec;  ///< of one made by run()
+    std::string listed_image;           ///< what lists call its image, once the name stands for another
     bool stopped_by_hand = false;
   };
   struct Faults {

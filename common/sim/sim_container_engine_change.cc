@@ -83,7 +83,7 @@ Result<std::string> SimContainerEngine::clone(const std::string& container, cons
   HEAL_TRY(auto call, enter({"clone", container, name}, deadline, std::move(stop)));
   MutexLock lock(mutex_);
   HEAL_TRY(const Container* found, require(container));
-  if (found->spec && found->spec->auto_remove) {
+  if (found->info.auto_remove) {
     return make_error(ErrorCode::kConflict, "container {} removes itself when it ends, it cannot be made anew",
                       found->info.name);
   }

@@ -108,6 +108,12 @@ void SimContainerEngine::hide(const std::string& name, Error error) {
   hidden_.insert_or_assign(name, std::move(error));
 }
 
+void SimContainerEngine::move_tag(const std::string& image) {
+  MutexLock lock(mutex_);
+  for (auto& [id, container] : containers_)
+    if (container.info.image == image) container.listed_image = "sha256:" + sha256_hex("sim image " + image);
+}
+
 void SimContainerEngine::lose_answer_of_next(const std::string& verb, Error error) {
   MutexLock lock(mutex_);
   faults_[verb].lose.push_back(std::move(error));
@@ -273,7 +279,7 @@ void SimContainerEngine::end_process(Container& container, std::int64_t exit_cod
   info.finished_at = clock_.now();
   if (info.health != "none") info.health = "unhealthy";
   emit(container, "die", {{"exitCode", fmt::format("{}", exit_code)}});
-  if (container.spec && container.spec->auto_remove) {
+  if (info.auto_remove) {
     emit(container, "destroy");
     const std::string id = info.id;
     containers_.erase(id);

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kFullId = 64;
 constexpr std::size_t kShortId = 12;
+/// For taking away a helper whose time is spent.
+constexpr Duration kCleanUpTime = 5s;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 /// The first run of exactly 64 hex digits in `text`.
@@ -30,6 +32,15 @@ std::string find_full_id(std::string_view text) {
 bool belongs_to(std::int64_t pid, const std::string& container_id) {
   return container_id.size() == kFullId &&
          read_small_file(fmt::format("/proc/{}/cgroup", pid)).find(container_id) != std::string::npos;
+}
+
+/// What a helper says that is run to its end.
+Status hear(ContainerEngine& engine, const ContainerSpec& spec, Deadline deadline, const std::stop_token& stop) {
+  HEAL_TRY(const std::string id, engine.run(spec, deadline, stop).with_context("fault helper"));
+  HEAL_TRY(const std::int64_t code, engine.wait(id, deadline, stop).with_context("fault helper"));
+  if (code == 0) return {};
+  const auto words = engine.logs_tail(id, 5, 500, deadline, stop).value_or("");
+  return make_error(ErrorCode::kConflict, "fault helper ended with {}: {}", code, printable(trim(words)));
 }
 
 }  // namespace
@@ -70,14 +81,10 @@ Status SystemHostProcesses::kill_by_helper(ContainerEngine& engine, const Contai
                       container.pid, container.name);
   }
   const ContainerSpec spec = kill_helper_spec(helper_.image, container.id, container.pid, helper_.entrypoint);
-  HEAL_TRY(const std::string id, engine.run(spec, deadline, stop).with_context("fault helper"));
-  const auto code = engine.wait(id, deadline, stop);
-  const auto words = code && *code != 0 ? engine.logs_tail(id, 5, 500, deadline, stop) : Result<std::string>("");
-  // Also when the caller has left: a helper that stays would be in the way of the next one.
-  (void)engine.remove(id, deadline, {});
-  if (!code) return Error(code.error()).with_context("fault helper");
-  if (*code == 0) return {};
-  return make_error(ErrorCode::kConflict, "fault helper ended with {}: {}", *code, printable(trim(words.value_or(""))));
+  Status outcome = hear(engine, spec, deadline, stop);
+  // Also when the caller has left, or was not answered: a helper that stays would be in the way of the next one.
+  (void)engine.remove(spec.name, deadline + kCleanUpTime, {});
+  return outcome;
 }
 
 std::string own_container_id() {

@@ -87,6 +87,8 @@ Status read_host_config(const Json& root, ContainerInfo& info) {
   HEAL_TRY(const Json* host, get_object(root, "HostConfig"));
   HEAL_TRY(const auto mode, get_optional_string(*host, "NetworkMode", "/HostConfig"));
   info.network_mode = mode.value_or("");
+  HEAL_TRY(const auto auto_remove, get_optional_bool(*host, "AutoRemove", "/HostConfig"));
+  info.auto_remove = auto_remove.value_or(false);
   HEAL_TRY(const auto memory, get_optional_int(*host, "Memory", "/HostConfig"));
   if (memory.value_or(0) > 0) info.memory_limit_bytes = memory;
   HEAL_TRY_STATUS(read_limits(*host, info.limits));

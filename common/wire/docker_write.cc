@@ -61,6 +61,7 @@ Result<std::vector<std::string>> strings_in(const Json& object, std::string_view
 std::string write_docker_inspect(const ContainerInfo& container) {
   Json host{{"NetworkMode", container.network_mode},
             {"RestartPolicy", Json{{"Name", container.restart_policy}}},
+            {"AutoRemove", container.auto_remove},
             {"Memory", container.memory_limit_bytes.value_or(0)},
             {"MemorySwap", container.limits.memory_swap_bytes.value_or(0)},
             {"NanoCpus", container.limits.nano_cpus.value_or(0)},

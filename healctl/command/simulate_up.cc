@@ -31,10 +31,6 @@ class SimulateUp final : public Command {
       return show_what_would_end(context, [this](const FaultLease& lease) { return lease.target.str() == target_; });
     }
     const auto answer = context.service().post("/faults/revert", Json{{"target", target_}, {"by", asker(context)}});
-    if (!answer && answer.error().code() == ErrorCode::kNotFound) {
-      context.say("no fault is active there");
-      return Exit::kDone;
-    }
     if (!answer) return context.fail(answer.error(), Purpose::kChange);
     return report_reverted(context, *answer, "POST /faults/revert");
   }

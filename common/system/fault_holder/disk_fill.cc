@@ -27,11 +27,6 @@ std::int64_t bytes(std::uint64_t blocks, std::uint64_t size) {
   return static_cast<std::int64_t>(blocks * size);
 }
 
-/// Whether both show the same file system: what an overlay shows is the one under it.
-bool are_same(const struct statvfs& a, const struct statvfs& b) {
-  return a.f_blocks == b.f_blocks && a.f_files == b.f_files && a.f_frsize == b.f_frsize;
-}
-
 /// A file without a name in the container's file system: its space comes back when we end, however we do.
 class DiskFill : public HeldThing {
  public:
@@ -45,11 +40,11 @@ class DiskFill : public HeldThing {
     }
     HEAL_TRY_STATUS(open_folder(path));
     struct statvfs there {};
-    struct statvfs own {};
     struct statfs kind {};
-    if (::fstatvfs(folder_.get(), &there) != 0 || ::fstatfs(folder_.get(), &kind) != 0 || ::statvfs("/", &own) != 0)
+    if (::fstatvfs(folder_.get(), &there) != 0 || ::fstatfs(folder_.get(), &kind) != 0)
       return errno_error(errno, "look at the file system of " + path);
-    return plan(path, there, kind.f_type == OVERLAYFS_SUPER_MAGIC || are_same(there, own));
+    // A disk may be the engine's, the host's or another container's too; nothing that can be asked says that it is not.
+    return plan(path, there, kind.f_type != TMPFS_MAGIC);
   }
 
   Result<std::string> begin() override {
@@ -94,7 +89,7 @@ class DiskFill : public HeldThing {
     const std::int64_t total = bytes(there.f_blocks, there.f_frsize);
     const std::int64_t free = bytes(there.f_bavail, there.f_frsize);
     std::int64_t leave = std::max(total / 100 * setting_number(order_, "leave_percent", 5), kMiB / 4);
-    // What the engine and all containers live on must never run full.
+    // What the engine, the machine or others live on must never run full.
     if (is_shared) leave = std::max({leave, total / 100 * kSharedPercent, kSharedFloor});
     bytes_ = setting_number(order_, "size", is_shared ? kSharedSize : free);
     bytes_ = std::min(bytes_, free - leave);

@@ -48,9 +48,9 @@ std::unique_ptr<HeldThing> make_thing(const HolderOrder& order) {
   return nullptr;
 }
 
-/// Whether the broken container's processes have pids that are theirs here too.
-bool sees_processes(const HolderOrder& order) {
-  return order.kind == "cpu" || order.kind == "memory" || order.kind == "pids" || order.kind == "disk";
+/// What a mark stands for outlives the container's process, which may have ended before it.
+bool ends_with_process(const HolderOrder& order) {
+  return order.kind != kMarkKind;
 }
 
 /// Becomes readable at the end of the fault's time, by a clock that nobody can set and that runs while the machine
@@ -78,10 +78,12 @@ ScopedFd stop_signals() {
 class Ends {
  public:
   explicit Ends(const HolderOrder& order) : signals_(stop_signals()), timer_(end_timer(order.left)) {
-    if (sees_processes(order)) process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, order.pid, 0)));
+    if (ends_with_process(order)) process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, order.pid, 0)));
   }
 
-  bool are_good(const HolderOrder& order) const { return signals_ && timer_ && (process_ || !sees_processes(order)); }
+  bool are_good(const HolderOrder& order) const {
+    return signals_ && timer_ && (process_ || !ends_with_process(order));
+  }
 
   /// Blocks; which it was.
   std::string_view wait() const {

@@ -174,7 +174,7 @@ TEST_CASE("a paused container that was restarted by a heal is left alone") {
   REQUIRE(keeper->inject({"pause", victim.target(), {}, ""}, {}));
   REQUIRE(victim.engine->restart(victim.look().id, 0s, victim.soon(), {}));
   const ContainerInfo healed = victim.look();
-  CHECK(keeper->revert_target(victim.target(), {}).value().state == State::kReverted);
+  CHECK(keeper->revert_target(victim.target(), {}).value()->state == State::kReverted);
   CHECK(victim.look().started_at == healed.started_at);
   CHECK(victim.look().running());
 }

@@ -319,6 +319,24 @@ TEST_CASE("a fault whose ledger was wiped is found by its holder's label, and un
   });
 }
 
+TEST_CASE("a fault whose ledger was wiped is found after an upgrade, when the image's name stands for another one") {
+  test::need_engine();
+  BareVictim victim({});
+  MemoryStore empty;
+  LeaseTools tools = victim.tools(victim.store), next_tools = victim.tools(empty);
+  const std::string name = "heal-contract-moved-" + std::to_string(::getpid()) + ":local";
+  tools.holder.image = next_tools.holder.image = name;
+  REQUIRE(test::docker({"tag", test::bare_image(), name}).ok());
+  auto keeper = LeaseKeeper::open(std::move(tools), {}).value();
+  const auto lease = keeper->inject({"cpu", victim.target(), 60s, "test"}, {}).value();
+  REQUIRE(test::docker({"tag", "promheal-test/busybox:contract", name}).ok());
+  auto next = LeaseKeeper::open(std::move(next_tools), {}).value();
+  CHECK(next->adopt_marks({}));
+  CHECK(next->list() == std::vector{lease});
+  CHECK(next->revert(lease.id, {}).value().state == State::kReverted);
+  CHECK(test::docker({"rmi", name}).ok());
+}
+
 bool knows(LeaseKeeper& keeper, const FaultLease& lease, State state) {
   const auto found = keeper.list();
   return std::any_of(found.begin(), found.end(),
@@ -368,16 +386,20 @@ TEST_CASE("a stopped or frozen container whose ledger was wiped is found by its 
     is_found_by_its_mark(victim, network.name, kind);
 }
 
-TEST_CASE("a container that is restarted under a fault starts without it") {
+TEST_CASE("a container that is restarted under a fault starts without it, and its holder ends") {
   test::need_engine();
   Scene scene;
-  for (const Kind& kind : ways()) {
+  for (const Kind& kind : kinds()) {
     CAPTURE(kind.kind);
     auto keeper = scene.victim.keeper();
     const auto lease = keeper->inject({kind.kind, scene.victim.target(), 60s, "test", kind.params}, {}).value();
     REQUIRE(scene.victim.engine->restart(scene.victim.name(), 0s, scene.victim.soon(), {}));
     scene.served.emplace(scene.victim.look().pid);
     CHECK_FALSE(kind.is_there(scene));
+    CHECK(scene.victim.engine->wait(holder_of(lease.id), scene.victim.soon(), {}).value() == kHolderDone);
+    CHECK(scene.victim.engine->logs_tail(holder_of(lease.id), 1, 200, scene.victim.soon(), {}).value() ==
+          "undone: the container's process has ended\n");
+    CHECK(keeper->check({"cpu", scene.victim.target(), 60s, "test"}, {}));
     CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
     CHECK(scene.victim.look().running());
   }
@@ -420,6 +442,19 @@ TEST_CASE("a container without an address of its own is refused the faults of ne
     REQUIRE_FALSE(refused);
     CHECK(refused.error().message() ==
           fmt::format("container {} has no network of its own (mode none)", victim.name()));
+  }
+}
+
+TEST_CASE("a network is not broken while somebody who has not agreed is in it") {
+  test::need_engine();
+  test::NamedNetwork network;
+  BareVictim victim({"--network", network.name});
+  const BareVictim sidecar({"--network", "container:" + victim.name(), "--label", "heal.simulate=no"}, "-sidecar");
+  for (const std::string kind : {"loss", "partition"}) {
+    const auto refused = victim.keeper()->inject({kind, victim.target(), 60s, "test"}, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK_THAT(refused.error().str(), Catch::Contains("-sidecar uses the network of " + victim.name()));
   }
 }
 

@@ -303,10 +303,31 @@ TEST_CASE("run makes a container that can be waited for and removed") {
   CHECK(info.status == "running");
   CHECK(info.labels == spec.labels);
   CHECK(info.network_mode == "none");
+  CHECK_FALSE(info.auto_remove);
   CHECK(code_of(engine.run(spec, fixture->soon(), {})) == "conflict");
   CHECK(engine.kill(*id, "KILL", fixture->soon(), {}).has_value());
   CHECK(engine.wait(*id, fixture->soon(), {}).value() == 137);
   CHECK(code_of(engine.remove(*id, fixture->soon(), {})) == "ok");
+  CHECK(code_of(engine.inspect(*id, fixture->soon(), {})) == "not_found");
+}
+
+TEST_CASE("a container that removes itself says so while it runs, and is gone when it was killed") {
+  const EngineKind kind = engine_kind();
+  CAPTURE(kind.name);
+  const auto fixture = kind.make();
+  ContainerEngine& engine = fixture->engine();
+  ContainerSpec spec;
+  spec.name = "heal-contract-fleeting";
+  spec.image = "promheal-test/busybox:contract";
+  spec.command = {"/bin/sleep", "1000"};
+  (void)engine.remove(spec.name, fixture->soon(), {});
+  const auto id = engine.run(spec, fixture->soon(), {});
+  REQUIRE(code_of(id) == "ok");
+  CHECK(engine.inspect(*id, fixture->soon(), {}).value().auto_remove);
+  CHECK(engine.kill(*id, "KILL", fixture->soon(), {}).has_value());
+  const Deadline deadline = fixture->soon();
+  while (code_of(engine.inspect(*id, deadline, {})) == "ok") {
+  }
   CHECK(code_of(engine.inspect(*id, fixture->soon(), {})) == "not_found");
 }
 

@@ -58,7 +58,7 @@ struct DrillSite {
   std::vector<std::string> changes() {
     std::vector<std::string> verbs;
     for (const SimEngineCall& call : engine->calls()) {
-      if (call.verb != "inspect") verbs.push_back(call.verb);
+      if (call.verb != "inspect" && call.verb != "list") verbs.push_back(call.verb);
     }
     return verbs;
   }

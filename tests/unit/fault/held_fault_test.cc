@@ -87,6 +87,21 @@ TEST_CASE("a container that was started again is not touched by the sweeping of 
   CHECK(site.changes() == std::vector<std::string>{"remove"});
 }
 
+TEST_CASE("the fault of a container that was started again is over, and in nobody's way") {
+  const bool is_killed = GENERATE(false, true);
+  CAPTURE(is_killed);
+  HeldSite site;
+  auto keeper = site.holding();
+  const auto lease = keeper->inject({"bandwidth", kWeb, 30s, "ops"}, {}).value();
+  if (is_killed) REQUIRE(site.engine->kill("heal-fault-helper-" + lease.id, "KILL", site.clock.deadline_in(5s), {}));
+  site.clock.advance(1s);
+  REQUIRE(site.engine->restart("web", 1s, site.clock.deadline_in(5s), {}));
+  REQUIRE(keeper->inject({"cpu", kWeb, 30s, "ops"}, {}));
+  CHECK(keeper->list().at(0).state == State::kReverted);
+  CHECK_FALSE(site.has_holder(lease.id));
+  CHECK(site.faults() == Kinds{"cpu"});
+}
+
 TEST_CASE("a fault whose ledger was lost is found by its holder, and undone at its deadline") {
   const auto kind = GENERATE(as<std::string>(), "cpu", "loss", "stop", "pause", "partition");
   CAPTURE(kind);
@@ -139,18 +154,48 @@ TEST_CASE("a holder that nobody needs any more is removed") {
 }
 
 TEST_CASE("what this machine cannot do is refused before anything is written or touched") {
-  const auto kind = GENERATE(as<std::string>(), "latency", "corrupt", "duplicate", "reorder");
+  const auto kind = GENERATE(as<std::string>(), "dependency", "unseen", "loss", "http-errors", "bandwidth", "latency",
+                             "corrupt", "duplicate", "reorder");
   CAPTURE(kind);
   HeldSite site;
   site.holders.lack(kind);
   auto keeper = site.holding();
-  const auto refused = keeper->inject({kind, kWeb, 30s, "ops"}, {});
+  const auto refused = keeper->inject({kind, kWeb, 30s, "ops", params_for(kind)}, {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == ErrorCode::kRefused);
   CHECK(refused.error().message() == "this kernel has no " + kind);
-  CHECK(keeper->check({kind, kWeb, 30s, "ops"}, {}).error().message() == refused.error().message());
+  CHECK(keeper->check({kind, kWeb, 30s, "ops", params_for(kind)}, {}).error().message() == refused.error().message());
   CHECK(site.store->leases().value().empty());
   CHECK(site.faults().empty());
+}
+
+TEST_CASE("a network is not broken while somebody who has not agreed is in it") {
+  HeldSite site;
+  auto keeper = site.holding();
+  SimContainer sidecar;
+  sidecar.name = "sidecar";
+  sidecar.networks = {"container:" + site.web().id};
+  site.engine->add(sidecar);
+  for (const std::string kind : {"loss", "latency", "partition"}) {
+    CAPTURE(kind);
+    const auto refused = keeper->inject({kind, kWeb, 30s, "ops"}, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK(refused.error().str() ==
+          fmt::format("fault {}: sidecar uses the network of web: container sidecar may not be broken: it has no label "
+                      "heal.simulate=allow",
+                      kind));
+  }
+  CHECK(site.store->leases().value().empty());
+  SECTION("what breaks no network is allowed") {
+    CHECK(keeper->inject({"cpu", kWeb, 30s, "ops"}, {}));
+  }
+  SECTION("who has agreed is broken with it") {
+    REQUIRE(site.engine->remove("sidecar", site.clock.deadline_in(5s), {}));
+    sidecar.labels = {{"heal.simulate", "allow"}};
+    site.engine->add(sidecar);
+    CHECK(keeper->inject({"loss", kWeb, 30s, "ops"}, {}));
+  }
 }
 
 TEST_CASE("a holder that fails leaves nothing, and says why") {
@@ -226,7 +271,8 @@ TEST_CASE("Alertmanager ends a silence by itself, and an undo ends it at once") 
   CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
   CHECK(silences().empty());
   site.clock.advance(1s);
-  const auto second = keeper->inject({"silence", kWeb, 30s, "ops", {{"match", "alertname=Down"}}}, {}).value();
+  const auto second =
+      keeper->inject({"silence", kWeb, 30s, "ops", {{"match", "alertname=Down,container=web"}}}, {}).value();
   site.clock.advance(30s);
   CHECK(silences().empty());
   keeper->revert_due({});
@@ -268,7 +314,11 @@ TEST_CASE("parameters that do not fit are refused with the name of fault and par
        "\"200\""},
       {"bandwidth", {{"rate", "1"}}, "fault bandwidth: rate: expected a size from 1KiB to 1GiB, as 64MiB, not \"1\""},
       {"latency", {{"delay", "2m"}}, "fault latency: delay: expected a duration from 1ms to 1m, not \"2m\""},
-      {"silence", {{"match", "a=~\"b\""}}, "fault silence: match: at least one label must have one value (name=value)"},
+      {"silence", {{"match", "alertname=Down"}}, R"(fault silence: match: expected container="web" among the labels)"},
+      {"silence", {{"match", "container=db"}}, R"(fault silence: match: expected container="web" among the labels)"},
+      {"silence",
+       {{"match", R"(container=~"web|db")"}},
+       R"(fault silence: match: expected container="web" among the labels)"},
   };
   HeldSite site;
   auto keeper = site.holding();

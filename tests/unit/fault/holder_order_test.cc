@@ -42,7 +42,7 @@ TEST_CASE("a holder gets what its kind needs, and no more") {
   CHECK(disk.cap_add == std::vector<std::string>{"SYS_PTRACE"});
   CHECK_THAT(write_docker_create(disk), !Catch::Contains("Binds"));
   const ContainerSpec loss = spec_of("loss");
-  CHECK(loss.pid_mode == "");
+  CHECK(loss.pid_mode == "host");
   CHECK(loss.network_mode == "container:" + kId);
   CHECK(loss.cap_add == std::vector<std::string>{"NET_ADMIN"});
   const ContainerSpec mark = spec_of(std::string(kMarkKind));
@@ -53,7 +53,8 @@ TEST_CASE("a holder gets what its kind needs, and no more") {
 TEST_CASE("a probe is nowhere near the container") {
   HolderOrder order = order_of("latency");
   order.task = HolderOrder::Task::kProbe;
-  CHECK(holder_spec("promheal:local", order, "").network_mode == "none");
+  const ContainerSpec spec = holder_spec("promheal:local", order, "");
+  CHECK(spec.pid_mode + spec.network_mode == "none");
 }
 
 TEST_CASE("arguments that are no order are refused") {

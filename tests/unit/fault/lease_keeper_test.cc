@@ -1,6 +1,8 @@
 #include "common/fault/lease_keeper.h"
 
+#include <future>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -142,6 +144,18 @@ TEST_CASE("a container that ignores its signal is stopped well before the fault 
   }
 }
 
+TEST_CASE("the time of a fault begins when it is injected, not while it is looked whether it can be") {
+  DrillSite site;
+  auto keeper = site.keeper();
+  site.engine->set_delay("inspect", 8s);
+  const WallTime asked = site.clock.now();
+  const auto lease = keeper->inject({"pause", kWeb, 30s, "ops"}, {}).value();
+  CHECK(lease.injected_at == asked + 8s);
+  CHECK(lease.deadline == asked + 38s);
+  CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 30s);
+  CHECK(site.store->leases().value() == std::vector{lease});
+}
+
 TEST_CASE("a fault that came into force after it was to end is undone and never called applied") {
   DrillSite site;
   auto keeper = site.keeper();
@@ -154,6 +168,31 @@ TEST_CASE("a fault that came into force after it was to end is undone and never 
   const auto entries = site.store->entries_after(0, 100).value();
   for (const auto& entry : entries)
     CHECK(entry.message.find("applied") == std::string::npos);
+}
+
+TEST_CASE("a container that removes itself when it ends is not ended: nothing could bring it back") {
+  DrillSite site;
+  ContainerSpec spec;
+  spec.name = "fleeting";
+  spec.image = "sim/image:1";
+  spec.labels = {{"heal.simulate", "allow"}};
+  REQUIRE(site.engine->run(spec, site.clock.deadline_in(5s), {}));
+  site.engine->forget_calls();
+  const TargetId target{"container", "local", "fleeting"};
+  auto keeper = site.keeper();
+  for (const char* kind : {"stop", "kill", "crash"}) {
+    CAPTURE(kind);
+    const auto refused = keeper->inject({kind, target, 30s, "ops"}, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == ErrorCode::kRefused);
+    CHECK(
+        refused.error().str() ==
+        fmt::format("container fleeting removes itself when it ends (--rm): nothing would be left that fault {} could "
+                    "start again",
+                    kind));
+  }
+  CHECK(site.changes() == Verbs{});
+  CHECK(keeper->inject({"pause", target, 30s, "ops"}, {}));
 }
 
 TEST_CASE("a target bears one fault at a time") {
@@ -177,7 +216,7 @@ TEST_CASE("undoing a fault that was healed meanwhile touches nothing") {
   REQUIRE(site.engine->restart("web", 0s, site.clock.deadline_in(60s), {}));
   site.engine->forget_calls();
   const auto healed = site.web();
-  CHECK(keeper->revert_target(kWeb, {}).value().state == State::kReverted);
+  CHECK(keeper->revert_target(kWeb, {}).value()->state == State::kReverted);
   CHECK(site.changes() == Verbs{});
   CHECK(site.web().started_at == healed.started_at);
 }
@@ -189,7 +228,7 @@ TEST_CASE("what somebody stopped or paused after the heal stays so") {
   site.clock.advance(1s);
   REQUIRE(site.engine->start("web", site.clock.deadline_in(60s), {}));
   REQUIRE(site.engine->stop("web", 0s, site.clock.deadline_in(60s), {}));
-  CHECK(keeper->revert_target(kWeb, {}).value().state == State::kReverted);
+  CHECK(keeper->revert_target(kWeb, {}).value()->state == State::kReverted);
   CHECK(site.web().status == "exited");
 }
 
@@ -203,7 +242,7 @@ TEST_CASE("a container that was made anew is not under the fault") {
   anew.networks = {};
   site.engine->add(anew);
   site.engine->forget_calls();
-  CHECK(keeper->revert_target(kWeb, {}).value().state == State::kReverted);
+  CHECK(keeper->revert_target(kWeb, {}).value()->state == State::kReverted);
   CHECK(site.changes() == Verbs{});
 }
 
@@ -215,7 +254,7 @@ TEST_CASE("a fault is undone once, however often it is asked for") {
   CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
   CHECK(site.changes() == Verbs{"pause", "unpause"});
   CHECK(keeper->revert("nonsense", {}).error().str() == "no fault nonsense");
-  CHECK(keeper->revert_target(kWeb, {}).error().str() == "no fault is on container/local/web");
+  CHECK(keeper->revert_target(kWeb, {}).value() == std::nullopt);
 }
 
 TEST_CASE("an undo that fails is shown and tried again with growing pauses until it succeeds") {
@@ -256,7 +295,7 @@ TEST_CASE("one network that cannot come back does not keep the others away") {
   site.engine->fail_next("connect_network", Error(ErrorCode::kNotFound, "network back not found"));
   CHECK(keeper->revert_target(kWeb, {}).error().str() == "network back: network back not found");
   CHECK(site.web().networks.count("front") == 1);
-  CHECK(keeper->revert_target(kWeb, {}).value().state == State::kReverted);
+  CHECK(keeper->revert_target(kWeb, {}).value()->state == State::kReverted);
   CHECK(site.web().networks.size() == 2);
 }
 
@@ -325,20 +364,30 @@ TEST_CASE("all faults are undone at once when asked for") {
   CHECK(site.web().status == "running");
 }
 
-TEST_CASE("a fault that is being injected is left alone by those who undo all") {
+TEST_CASE("a fault that is being injected is undone too by those who undo all") {
   DrillSite site;
   std::unique_ptr<LeaseKeeper> keeper;
-  std::vector<FaultLease> undone{FaultLease{}};
+  std::vector<FaultLease> undone;
+  std::jthread undoing;
   auto tools = site.tools(*site.store);
-  tools.engine = [&, asked = false](const std::string&) mutable {
-    if (!std::exchange(asked, true)) undone = keeper->revert_all({});
+  tools.engine = [&, asked = std::make_shared<std::once_flag>()](const std::string&) {
+    std::call_once(*asked, [&] {
+      std::promise<void> begun;
+      undoing = std::jthread([&] {
+        begun.set_value();
+        undone = keeper->revert_all({});
+      });
+      begun.get_future().wait();
+    });
     return site.engine;
   };
   keeper = LeaseKeeper::open(std::move(tools), {}).value();
   const auto lease = keeper->inject({"pause", kWeb, {}, ""}, {}).value();
-  CHECK(undone.empty());
-  CHECK(lease.state == State::kApplied);
-  CHECK(site.web().status == "paused");
+  undoing.join();
+  REQUIRE(undone.size() == 1);
+  CHECK(undone[0].id == lease.id);
+  CHECK(undone[0].state == State::kReverted);
+  CHECK(site.web().status == "running");
 }
 
 TEST_CASE("the end of the service undoes all within its deadline, whatever the engine does, and injects no more") {
@@ -379,8 +428,66 @@ TEST_CASE("after a restart an applied fault is undone at its deadline, even if t
   SECTION("the clock was set back by a day") {
     site.clock.set_now(site.clock.now() - 24h);
     auto keeper = site.keeper();
-    CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 30min);
+    CHECK(*keeper->revert_due({}) - site.clock.steady_now() == 10min);
   }
+}
+
+/// A keeper that runs by a clock that stands still until the test moves it, with a container "web" on each of two
+/// engines.
+struct TwoEngines {
+  TwoEngines() {
+    SimContainer web;
+    web.name = "web";
+    web.labels = {{"heal.simulate", "allow"}};
+    near->add(web);
+    far->add(web);
+    LeaseOptions options;
+    options.on_change = [this](const FaultLease& lease) {
+      MutexLock lock(mutex);
+      states[lease.target.engine] = lease.state;
+      changed.notify_all();
+    };
+    const auto engine = [this](const std::string& name) { return name == "far" ? far : near; };
+    keeper = LeaseKeeper::open({store, clock, random, processes, engine}, options).value();
+    loop = std::jthread([this](std::stop_token stop) { keeper->run(stop); });
+  }
+  bool comes_back(const std::string& engine) {
+    MutexLock lock(mutex);
+    return changed.wait_for(mutex, 60s, [&] { return states[engine] == State::kReverted; });
+  }
+
+  FakeClock clock;
+  std::shared_ptr<SimContainerEngine> near = std::make_shared<SimContainerEngine>(clock);
+  std::shared_ptr<SimContainerEngine> far = std::make_shared<SimContainerEngine>(clock);
+  SimHostProcesses processes{*near};
+  SequenceRandom random;
+  MemoryStore store;
+  Mutex mutex;
+  CondVar changed;
+  std::map<std::string, State> states;
+  std::unique_ptr<LeaseKeeper> keeper;
+  std::jthread loop;
+};
+
+TEST_CASE("an engine that hangs does not keep the faults on another one from being undone in time") {
+  TwoEngines site;
+  REQUIRE(site.keeper->inject({"pause", {"container", "far", "web"}, 10s, ""}, {}));
+  REQUIRE(site.keeper->inject({"pause", {"container", "local", "web"}, 12s, ""}, {}));
+  site.far->set_delay("unpause", 20s);
+  site.far->forget_calls();
+  site.clock.advance(10s);
+  const auto is_asked = [&] {
+    const auto calls = site.far->calls();
+    return std::any_of(calls.begin(), calls.end(), [](const auto& call) { return call.verb == "unpause"; });
+  };
+  while (!is_asked())
+    std::this_thread::yield();
+  site.clock.wait_for_sleepers(LeaseOptions().undoers);
+  site.clock.advance(2s);
+  CHECK(site.comes_back("local"));
+  CHECK(site.far->inspect("web", site.clock.deadline_in(5s), {}).value().status == "paused");
+  site.clock.advance(18s);
+  CHECK(site.comes_back("far"));
 }
 
 TEST_CASE("the loop undoes a fault at its deadline, also one that came while it slept") {

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/sim/failing_store.h"
+#include "common/system/host_processes.h"
 #include "tests/unit/fault/held_site.h"
 
 namespace heal::fault {
@@ -28,7 +30,7 @@ class RunningKeeper {
     tools.engines = [] { return std::vector<std::string>{"local"}; };
     keeper = LeaseKeeper::open(std::move(tools), std::move(options)).value();
     loop_ = std::jthread([this](std::stop_token stop) { keeper->run(stop); });
-    clock.wait_for_sleepers(1);
+    clock.wait_for_sleepers(LeaseOptions().undoers);
   }
 
   void wait_for(State state) {
@@ -65,7 +67,7 @@ TEST_CASE("a fault whose ledger is lost while the keeper runs is found again, an
   running.wait_for(State::kApplied);
   CHECK(running.keeper->list() == std::vector{lease});
   CHECK(running.ledger.leases().value() == std::vector{lease});
-  running.clock.wait_for_sleepers(1);
+  running.clock.wait_for_sleepers(LeaseOptions().undoers);
   CHECK(lists(site) == 2);
   running.clock.advance(lease.deadline - running.clock.now());
   running.wait_for(State::kReverted);
@@ -97,6 +99,97 @@ TEST_CASE("a fault that was found by its mark ends with whoever holds it, and no
   CHECK(finding->adopt_marks({}));
   CHECK(finding->list().at(0).state == State::kReverted);
   CHECK(other.leases().value().at(0).state == State::kReverted);
+}
+
+std::string journal_of(Store& ledger) {
+  std::string told;
+  const auto entries = ledger.entries_after(0, 10).value();
+  for (const TimelineEntry& entry : entries)
+    told += entry.message + "\n";
+  return told;
+}
+
+TEST_CASE("a fault that was found by its mark is in the journal") {
+  HeldSite site;
+  REQUIRE(site.holding()->inject({"cpu", kWeb, 30s, "ops"}, {}));
+  MemoryStore other;
+  auto finding = site.holding(other);
+  CHECK(finding->adopt_marks({}));
+  CHECK(journal_of(other) == "fault cpu on container/local/web applied, as its holder says\n");
+}
+
+TEST_CASE("a fault that was found by its mark is undone also when it cannot be written, and says so") {
+  HeldSite site;
+  REQUIRE(site.holding()->inject({"cpu", kWeb, 30s, "ops"}, {}));
+  FailingStore full(std::make_shared<MemoryStore>());
+  full.fail_commit(1, Error(ErrorCode::kStorage, "no space left on the disk"));
+  auto finding = site.holding(full);
+  CHECK(finding->adopt_marks({}));
+  CHECK(finding->list().at(0).last_error == "no space left on the disk");
+  site.clock.advance(30s);
+  CHECK(finding->revert_due({}) == std::nullopt);
+  CHECK(site.faults().empty());
+  CHECK(full.leases().value() == finding->list());
+}
+
+TEST_CASE("a fault is found by its mark also after an upgrade") {
+  HeldSite site;
+  const auto lease = site.holding()->inject({"cpu", kWeb, 30s, "ops"}, {}).value();
+  MemoryStore other;
+  LeaseTools tools = site.tools(other);
+  tools.engines = [] { return std::vector<std::string>{"local"}; };
+  tools.holder.image = "promheal:local";
+  SECTION("whose image has the same name") {
+    site.engine->move_tag("promheal:local");
+  }
+  SECTION("whose image has another tag") {
+    tools.holder.image = "promheal:next";
+  }
+  auto finding = LeaseKeeper::open(std::move(tools), {}).value();
+  CHECK(finding->adopt_marks({}));
+  CHECK(finding->list() == std::vector{lease});
+}
+
+TEST_CASE("a helper that nobody waits for any more is removed, and no other") {
+  HeldSite site;
+  auto keeper = site.holding();
+  const auto lease = keeper->inject({"cpu", kWeb, 30min, "ops"}, {}).value();
+  HolderOrder order;
+  order.task = HolderOrder::Task::kProbe;
+  order.kind = std::string(kMarkKind);
+  order.lease = "lost";
+  order.container = site.web().id;
+  order.pid = 2;
+  REQUIRE(site.engine->run(holder_spec("promheal:local", order, ""), site.clock.deadline_in(5s), {}));
+  site.clock.advance(5min);
+  CHECK(keeper->adopt_marks({}));
+  CHECK(site.has_holder("lost-probe"));
+  site.clock.advance(1s);
+  CHECK(keeper->adopt_marks({}));
+  CHECK_FALSE(site.has_holder("lost-probe"));
+  CHECK(site.has_holder(lease.id));
+}
+
+TEST_CASE("a probe that did not answer in time is taken away all the same") {
+  HeldSite site;
+  auto keeper = site.holding();
+  site.engine->set_delay("wait", 1min);
+  const auto refused = keeper->inject({"cpu", kWeb, 30s, "ops"}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == ErrorCode::kTimeout);
+  const auto left = site.engine->list(site.clock.deadline_in(5s), {}).value();
+  CHECK(
+      std::none_of(left.begin(), left.end(), [](const ContainerInfo& each) { return each.name.starts_with("heal-"); }));
+}
+
+TEST_CASE("a helper that kills and did not answer in time is taken away all the same") {
+  HeldSite site;
+  SystemHostProcesses processes{{"promheal:local"}};
+  site.engine->set_delay("wait", 1min);
+  const auto killed = processes.kill_main_process(*site.engine, site.web(), site.clock.deadline_in(5s), {});
+  REQUIRE_FALSE(killed);
+  CHECK(killed.error().code() == ErrorCode::kTimeout);
+  CHECK(site.changes() == std::vector<std::string>{"run", "wait", "remove"});
 }
 
 }  // namespace

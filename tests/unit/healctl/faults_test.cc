@@ -30,10 +30,12 @@ std::string faults_of(std::vector<FaultLease> leases) {
   return text_of(Json{{"faults", list}});
 }
 
-TEST_CASE("simulate-up without a fault is done already") {
+TEST_CASE("simulate-up of a fault that could not be undone, for something is not found, says so and fails") {
   Bench bench;
-  bench.on("POST", "/faults/revert", 404, R"({"error":{"code":"not_found","message":"no fault on it"}})");
-  CHECK(bench.run({"simulate-up", kTarget}) == Ran{Exit::kDone, "", "no fault is active there\n"});
+  bench.on("POST", "/faults/revert", 404, R"({"error":{"code":"not_found","message":"network back not found"}})");
+  CHECK(bench.run({"simulate-up", kTarget}) ==
+        Ran{Exit::kFailed, "",
+            "healctl: error: POST http://localhost:9095/api/v1/faults/revert: network back not found\n"});
 }
 
 TEST_CASE("simulate-up --dry-run shows what it would end, and ends nothing") {

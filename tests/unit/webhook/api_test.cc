@@ -283,6 +283,19 @@ TEST_CASE("faults are injected, listed and undone through the service") {
   CHECK(parse_json(service.post("/api/v1/faults/revert", R"({"all": true})").body).value()["faults"].is_array());
 }
 
+TEST_CASE("a fault that cannot be undone, for something is not found, is not answered as no fault at all") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::string target = R"("target": "container/local/nginx")";
+  REQUIRE(service.post("/api/v1/faults", R"({"fault": "stop", )" + target + "}").status == 201);
+  service.engine->fail_next("start", Error(ErrorCode::kNotFound, "network back not found"));
+  const Reply failed = service.post("/api/v1/faults/revert", "{" + target + "}");
+  CHECK(failed.status == 404);
+  CHECK(parse_json(failed.body).value()["error"]["message"] == "network back not found");
+  CHECK(parse_json(service.post("/api/v1/faults/revert", "{" + target + "}").body).value()["faults"].size() == 1);
+  CHECK(service.post("/api/v1/faults/revert", "{" + target + "}").body == "{\"faults\":[]}\n");
+}
+
 TEST_CASE("one member of a group is broken at a time, unless a request says otherwise") {
   Service service;
   for (const char* name : {"web1", "web2", "shop"}) {

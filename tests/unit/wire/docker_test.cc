@@ -18,7 +18,8 @@ ContainerInfo sample_container() {
   info.labels = {{"heal.enable", "true"}};
   info.pid = 42;
   info.restart_count = 3;
-  info.restart_policy = "always";
+  info.restart_policy = "no";
+  info.auto_remove = true;
   info.created_at = at("2030-01-02T03:00:00Z");
   info.started_at = at("2030-01-02T03:04:05.123456789Z");
   info.network_mode = "shop_default";
@@ -35,6 +36,7 @@ TEST_CASE("a container that was written is read back, alone and in a list") {
   REQUIRE(list.size() == 1);
   info.pid = info.restart_count = 0;
   info.restart_policy = "";
+  info.auto_remove = false;
   info.started_at = std::nullopt;
   info.memory_limit_bytes = std::nullopt;
   info.limits = {};
