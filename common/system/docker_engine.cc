@@ -255,14 +255,21 @@ Status DockerEngine::connect_network(const std::string& container, const std::st
   return post_network(network, "connect", std::move(body), deadline, std::move(stop));
 }
 
+Result<std::string> DockerEngine::create(const std::string& path, std::string body, Deadline deadline,
+                                         const std::stop_token& stop) {
+  if (stop.stop_requested()) return make_error(ErrorCode::kCancelled, "stopped before a container was made");
+  // Once it was asked for it is waited for: one whose id nobody has heard would stay behind.
+  HEAL_TRY(const auto answer, call({"POST", path, std::move(body), {}}, deadline, {}));
+  return parse_docker_created(answer.body);
+}
+
 Result<std::string> DockerEngine::run(const ContainerSpec& spec, Deadline deadline, std::stop_token stop) {
   std::string path = "/containers/create";
   if (!spec.name.empty()) {
     HEAL_TRY_STATUS(check_docker_name(spec.name, "container"));
     path += "?name=" + percent_encode(spec.name);
   }
-  HEAL_TRY(const auto answer, call({"POST", path, write_docker_create(spec), {}}, deadline, stop));
-  HEAL_TRY(const auto id, parse_docker_created(answer.body));
+  HEAL_TRY(const std::string id, create(path, write_docker_create(spec), deadline, stop));
   auto started = start(id, deadline, std::move(stop));
   if (started) return id;
   // Nobody knows it yet, so nobody else would take it away. Its own time: the caller's may be over.

@@ -99,8 +99,7 @@ Result<std::string> DockerEngine::clone(const std::string& container, const std:
   HEAL_TRY(const auto inspected, call({"GET", container_path(container, "/json"), "", {}}, deadline, stop));
   HEAL_TRY(const DockerClone copy, write_docker_clone(inspected.body));
   const std::string path = "/containers/create?name=" + percent_encode(name);
-  HEAL_TRY(const auto made, call({"POST", path, copy.body, {}}, deadline, stop));
-  HEAL_TRY(std::string id, parse_docker_created(made.body));
+  HEAL_TRY(std::string id, create(path, copy.body, deadline, stop));
   for (const auto& [network, endpoint] : copy.more_networks) {
     auto connected = connect_network(id, network, endpoint, deadline, stop);
     if (connected) continue;

@@ -44,13 +44,16 @@ class Leases(unittest.TestCase):
         return self.stack.inspect("nginx")["State"]["Paused"]
 
     def holders(self):
-        return self.stack.docker("ps", "-aq", "--filter", "label=heal.fault.lease").split()
+        """Of this stack alone, by name."""
+        shown = self.stack.docker("ps", "-a", "--filter", "label=heal.fault.lease", "--format", "{{.Image}} {{.Names}}")
+        return [name for image, name in map(str.split, shown.splitlines()) if image == self.stack.image]
 
     def serves_again(self):
         e2e.wait_for("the fault to end", lambda: not self.is_paused(), FAULT_ENDS)
         e2e.wait_for("nginx to serve", self.stack.nginx_serves, FAULT_ENDS)
-        e2e.wait_for("every lease to be over", lambda: self.answers() and self.leases() == [], FAULT_ENDS)
-        e2e.wait_for("every holder to be gone", lambda: self.holders() == [], FAULT_ENDS)
+        e2e.wait_for("heal-webhook to answer", self.answers, FAULT_ENDS)
+        e2e.wait_for_none("every lease to be over", self.leases, FAULT_ENDS)
+        e2e.wait_for_none("every holder to be gone", self.holders, FAULT_ENDS)
 
     def answers(self):
         try:
@@ -101,7 +104,7 @@ class Leases(unittest.TestCase):
         self.assertEqual(1, len(holders))
         self.assertNotEqual([], self.busy(lease))
         self.kill(holders[0])
-        e2e.wait_for("its processes to be gone", lambda: self.busy(lease) == [], FAULT_ENDS)
+        e2e.wait_for_none("its processes to be gone", lambda: self.busy(lease), FAULT_ENDS)
         self.serves_again()
 
     def busy(self, lease):

@@ -90,7 +90,7 @@ class Loop(unittest.TestCase):
         mttr = (times["verified_at"] - times["detected_at"]).total_seconds()
         self.assertAlmostEqual(mttr, incident["mttr_seconds"], places=2)
         self.assertTrue(STACK.nginx_serves())
-        e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], 20)
+        e2e.wait_for_none("the alerts to end", STACK.alerts, 20)
 
     def break_and_watch(self, break_it, failed_at_known=True):
         break_it()
@@ -200,7 +200,7 @@ class Loop(unittest.TestCase):
                     self.assertIn(incident["state"], {"recovered", "closed"}, json.dumps(incident, indent=1))
                     self.assertEqual([first], [i["id"] for i in self.new_incidents()])
                     self.assertTrue(STACK.nginx_serves())
-                e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], 20)
+                e2e.wait_for_none("the alerts to end", STACK.alerts, 20)
 
     def over(self, incident_id):
         incident = STACK.incident(incident_id)

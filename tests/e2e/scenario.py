@@ -19,7 +19,7 @@ class Scenario(unittest.TestCase):
     container = "nginx"
 
     def setUp(self):
-        e2e.wait_for("a quiet stack", lambda: self.stack.alerts() == [], WITHIN)
+        e2e.wait_for_none("a quiet stack", self.stack.alerts, WITHIN)
         self.target = self.stack.target(self.container)
         e2e.wait_for("earlier incidents to be closed", self.nothing_open, WITHIN)
         self.known = {i["id"] for i in self.stack.incidents(self.target)}
@@ -27,7 +27,7 @@ class Scenario(unittest.TestCase):
 
     def tearDown(self):
         """Every scenario ends with everything clean."""
-        e2e.wait_for("the alerts to end", lambda: self.stack.alerts() == [], WITHIN)
+        e2e.wait_for_none("the alerts to end", self.stack.alerts, WITHIN)
         e2e.wait_for("the incident to be closed", self.nothing_open, WITHIN)
 
     def nothing_open(self):

@@ -62,7 +62,7 @@ class Profiles(unittest.TestCase):
     STARTED_BY = {"api": {"demo-api"}, "failover": {"onprem", "cloud", "haproxy"}, "exporters": {"nginx-exporter", "node-exporter"}}
 
     def setUp(self):
-        e2e.wait_for("a quiet stack", lambda: STACK.alerts() == [], WITHIN)
+        e2e.wait_for_none("a quiet stack", STACK.alerts, WITHIN)
 
     def incidents(self):
         return [incident["id"] for incident in STACK.webhook("/api/v1/incidents?limit=1000")[1]["incidents"]]
@@ -72,7 +72,7 @@ class Profiles(unittest.TestCase):
         """Nobody hears of what is done meanwhile."""
         silences = [STACK.silence(name) for name in names]
         yield
-        e2e.wait_for("the alerts to end", lambda: STACK.alerts() == [], WITHIN)
+        e2e.wait_for_none("the alerts to end", STACK.alerts, WITHIN)
         for end in silences:
             end()
 
@@ -81,7 +81,7 @@ class Profiles(unittest.TestCase):
         there = "|".join(STACK.prefix + name for name in names)
         with self.silenced(names):
             STACK.docker("rm", "-f", *(STACK.prefix + name for name in names))
-            e2e.wait_for("the exporter to forget them", lambda: STACK.query(f'heal_container_up{{container=~"{there}"}}') == [], WITHIN)
+            e2e.wait_for_none("the exporter to forget them", lambda: STACK.query(f'heal_container_up{{container=~"{there}"}}'), WITHIN)
 
     def restore(self, names):
         with self.silenced(names):

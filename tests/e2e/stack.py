@@ -25,6 +25,7 @@ from engine_log import EngineLog
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HEAL_BIN_DIR", ROOT / "build/dev/bin")).resolve()
 PREFIXES = ("heal-e2e-", "heal-show-", "heal-native-")
+IMAGE = "promheal-e2e"
 CLAIM = None
 TEST_IMAGES = {name: f"promheal-test/{name}:local" for name in ("nginx", "prometheus", "alertmanager")}
 
@@ -33,19 +34,24 @@ class Timeout(AssertionError):
     """A stage of the loop did not happen in time."""
 
 
-def wait_for(what, probe, seconds, every=0.1):
-    """The first true answer of `probe`; errors of a service that is not there yet count as false."""
+def wait_for(what, probe, seconds, every=0.1, is_it=bool):
+    """The first answer of `probe` that is it; errors of a service that is not there yet are not."""
     deadline = time.monotonic() + seconds
     last = None
     while time.monotonic() < deadline:
         try:
             last = probe()
-            if last:
+            if is_it(last):
                 return last
         except (OSError, urllib.error.URLError, json.JSONDecodeError) as error:
             last = error
         time.sleep(every)
     raise Timeout(f"gave up after {seconds} s waiting for {what}; last answer: {last!r:.600}")
+
+
+def wait_for_none(what, probe, seconds):
+    """Until `probe` answers with an empty list; what is left is told when that takes too long."""
+    wait_for(what, probe, seconds, is_it=lambda left: left == [])
 
 
 def run(*command, check=True, env=None):
@@ -65,8 +71,8 @@ def claim_engine():
             fcntl.flock(CLAIM, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AssertionError("another end-to-end test runs on this machine") from None
-    names = run("docker", "ps", "-a", "--format", "{{.Names}}").stdout.split()
-    if left := [name for name in names if name.startswith(PREFIXES)]:
+    listed = (line.split() for line in run("docker", "ps", "-a", "--format", "{{.Names}} {{.Image}}").stdout.splitlines())
+    if left := [name for name, image in listed if name.startswith(PREFIXES) or image.startswith(IMAGE)]:
         run("docker", "rm", "-f", "-v", *left)
     others = run("docker", "ps", "--filter", "label=heal.enable=true", "--format", "{{.Names}}").stdout.split()
     if others:
@@ -109,7 +115,7 @@ class Stack:
         self.project = prefix.rstrip("-")
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="heal-e2e-"))
         self.ports = dict(zip(self.PORTS, free_ports(len(self.PORTS))))
-        self.image = "promheal-e2e:local"
+        self.image = IMAGE + ":local"
         self.engine_log = EngineLog()
         self.env = {
             **os.environ,
@@ -140,7 +146,7 @@ class Stack:
         wait_for("every scrape and every probe to succeed", self.sees_everything, 60)
         wait_for("Prometheus to know every Alertmanager",
                  lambda: len(self.prometheus("/api/v1/alertmanagers")["activeAlertmanagers"]) == self.ALERTMANAGERS, 30)
-        wait_for("no alert but the watchdog", lambda: self.alerts() == [], 60)
+        wait_for_none("no alert but the watchdog", self.alerts, 60)
 
     def stop(self):
         self.engine_log.stop()

@@ -43,7 +43,7 @@ class Walk(unittest.TestCase):
             (self.tree / "before" / path).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / "before" / path).write_text(text)
         self.addCleanup(self.put_back)
-        e2e.wait_for("a quiet stack", lambda: self.stack.alerts() == [], 60)
+        e2e.wait_for_none("a quiet stack", self.stack.alerts, 60)
 
     def put_back(self):
         """By the text's last step: whoever comes next has the stack that it knows."""
@@ -52,7 +52,7 @@ class Walk(unittest.TestCase):
                 self.take(action)
         self.assertEqual([], [action.path for action in self.walk.actions if action.kind == "write" and (self.tree / action.path).exists()])
         self.assertEqual(self.before, {path: (self.tree / path).read_text() for path in self.before})
-        e2e.wait_for("Prometheus to know of no shop", lambda: self.stack.query('probe_success{service="shop"}') == [], 60)
+        e2e.wait_for_none("Prometheus to know of no shop", lambda: self.stack.query('probe_success{service="shop"}'), 60)
 
     def here(self, command):
         """The command of the text for this stack: its containers, network and ports, and an image that there is."""

@@ -125,12 +125,19 @@ BareVictim::BareVictim(const std::vector<std::string>& options, const std::strin
 
 BareVictim::~BareVictim() {
   (void)engine->remove(name_, soon(), {});
+  std::vector<std::string> helpers;
   const auto list = engine->list(soon(), {});
   if (!list) return;
   for (const ContainerInfo& each : *list) {
-    if (label_value(each.labels, kLeaseLabel).find(name_) != std::string::npos)
-      (void)engine->remove(each.id, soon(), {});
+    const std::string_view lease = label_value(each.labels, kLeaseLabel);
+    const bool is_holder = lease.find(name_) != std::string_view::npos;
+    const bool is_helper = lease.empty() && label_value(each.labels, "heal.role") == kHelperRole;
+    if (!is_holder && (!is_helper || each.image != bare_image())) continue;
+    if (is_helper) helpers.push_back(fmt::format("{} ({}, exit {})", each.name, each.status, each.exit_code));
+    (void)engine->remove(each.id, soon(), {});
   }
+  // Those that try or sweep and end: nobody would ever take them away.
+  CHECK(helpers == std::vector<std::string>());
 }
 
 std::string BareVictim::address() {

@@ -174,6 +174,25 @@ TEST_CASE("a container that cannot be started is not left behind") {
                                                      "DELETE /v1.41/containers/abc?force=1"});
 }
 
+TEST_CASE("a container whose making was stopped is not left behind") {
+  std::stop_source stop;
+  Daemon daemon("1.41", [&](const TinyRequest& request, TinyConnection& connection) {
+    if (request.method == "DELETE") return (void)connection.answer(204, "");
+    stop.request_stop();
+    connection.answer(201, R"({"Id":"abc"})");
+  });
+  ContainerSpec spec;
+  spec.name = "helper";
+  spec.image = "i";
+  DockerEngine engine({daemon.socket()});
+  CHECK(engine.run(spec, soon(), stop.get_token()).error().code() == ErrorCode::kCancelled);
+  CHECK(daemon.targets().at(1) == "POST /v1.41/containers/create?name=helper");
+  CHECK(daemon.targets().back() == "DELETE /v1.41/containers/abc?force=1");
+  const auto asked = daemon.targets();
+  CHECK(engine.run(spec, soon(), stop.get_token()).error().code() == ErrorCode::kCancelled);
+  CHECK(daemon.targets() == asked);
+}
+
 TEST_CASE("a program in a container that was started is never said not to have run") {
   const auto status = GENERATE(200, 404, 409, 500, 503);
   Daemon daemon("1.41", [status](const TinyRequest& request, TinyConnection& connection) {
