@@ -21,13 +21,17 @@ std::string touched(const Incident& incident) {
                      told(incident));
 }
 
-/// Also when it was begun before: `acted_at` is the first time only.
+/// Also when it was begun before: `acted_at` is the first time only. What an earlier heal does when its alerts have
+/// resolved is not the fault's doing.
 bool is_acted_on_since(const Story& story, WallTime since) {
-  const auto& acted_at = story.incident.times.acted_at;
-  if (!acted_at) return false;
-  return *acted_at >= since || std::any_of(story.timeline.begin(), story.timeline.end(), [&](const TimelineEntry& one) {
-    return one.kind == "step_intent" && one.at >= since;
-  });
+  const auto& times = story.incident.times;
+  const IncidentState state = story.incident.state;
+  if (!times.acted_at) return false;
+  const bool is_well = state == IncidentState::kRecovered || state == IncidentState::kClosed;
+  if (is_well && times.verified_at && *times.verified_at < since) return false;
+  return *times.acted_at >= since ||
+         std::any_of(story.timeline.begin(), story.timeline.end(),
+                     [&](const TimelineEntry& one) { return one.kind == "step_intent" && one.at >= since; });
 }
 
 }  // namespace

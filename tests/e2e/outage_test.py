@@ -185,7 +185,7 @@ class Outage(unittest.TestCase):
         LOOP.wait_for("the watchdog to be heard again and again", lambda: LOOP.query(f"changes({heard}[10s]) > 1"), 30)
         self.assertFalse(dead())
         LOOP.alertmanager.end()
-        LOOP.wait_for("the alert path to be called dead", dead, 40)
+        LOOP.wait_for("the alert path to be called dead", dead, 70)
         LOOP.alertmanager.start()
         LOOP.wait_for("the alert path to be alive", lambda: not dead(), 30)
         self.assertEqual([], LOOP.incidents_since(self.since))

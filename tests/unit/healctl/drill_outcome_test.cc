@@ -180,6 +180,32 @@ TEST_CASE("an incident of another target that waited before the fault and is act
   CHECK(drill.reverted);
 }
 
+TEST_CASE("what a heal from before the fault does when its alerts resolve is not held against the drill") {
+  DrillBench drill;
+  drill.waiting = healed_incident();
+  drill.waiting->id = "01J8ZQ4T9M5V6W7X8Y9ZWA1T1N";
+  drill.waiting->target = TargetId{"container", "local", "other"};
+  drill.waiting->state = IncidentState::kRecovered;
+  drill.on_look = [&] {
+    if (!drill.fault_at || !drill.waiting_timeline.empty()) return;
+    TimelineEntry step = moved_to(*drill.waiting, IncidentState::kRecovered, 1, "stop the standby");
+    step.kind = "step_intent";
+    step.at = *drill.fault_at + 1s;
+    drill.waiting_timeline = {step};
+  };
+  REQUIRE(*drill.waiting->times.verified_at < drill.bench.clock.now());
+  SECTION("it is well") {
+    const auto ran = drill.run();
+    CHECK_THAT(ran.err, Catch::Contains("untouched     ok"));
+    CHECK(ran.exit == Exit::kDone);
+    CHECK_FALSE(drill.waiting_timeline.empty());
+  }
+  SECTION("unless it was healed once more") {
+    drill.waiting->times.verified_at = drill.bench.clock.now() + 1h;
+    CHECK_THAT(drill.run().err, Catch::Contains("untouched     failed  container/local/other was acted on as well"));
+  }
+}
+
 TEST_CASE("nothing is broken while the target has an incident that is not over") {
   DrillBench drill;
   drill.waiting = healed_incident();
