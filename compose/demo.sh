@@ -52,6 +52,17 @@ load_settings() {
   while IFS= read -r line; do export "${line?}"; done <"$settings"
 }
 
+# What is here of this project, and was started by hand or from another folder, is not ours to remove with its history.
+check_ours() {
+  local mine="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+  [ ! -f "$settings" ] || return 0
+  [ -n "$(docker ps -aq --filter "$mine"; docker volume ls -q --filter "$mine")" ] || return 0
+  fail "a stack of the project $COMPOSE_PROJECT_NAME is here that this demo has not started, perhaps with history in its volumes:"
+  docker ps -a --filter "$mine" --format '       {{.Names}}, from {{.Label "com.docker.compose.project.working_dir"}}' >&2
+  note "remove it as it was started: compose/demo.sh --down there, or docker compose down -v with its files"
+  return 1
+}
+
 # Upstream's images if a registry answers, images from Debian's packages otherwise.
 choose_images() {
   say "getting Prometheus, Alertmanager and nginx"
@@ -91,6 +102,7 @@ build_programs() {
 
 start() {
   ensure_docker
+  check_ours
   mkdir -p compose/secrets
   chmod 700 compose/secrets
   build_programs
@@ -106,6 +118,7 @@ start() {
 case $what in
   down)
     docker_answers || { fail "no Docker engine answers"; exit 1; }
+    check_ours
     [ ! -f "$settings" ] || load_settings
     say "removing the stack"
     quietly "the stack was not removed" down -v --remove-orphans

@@ -3,7 +3,7 @@
 #   compose/secrets/{ingest,viewer,operator}_password   random, one per user of heal-webhook; grafana_password, of its admin
 #   compose/secrets/webhook/web.config.yml              the same users with bcrypt hashes, for heal-webhook
 #   compose/secrets/healctl.yml                         for compose/healctl: user operator, and the stack's addresses, whose ports
-#                                                       are those of docker-compose.yml's variables
+#                                                       are those of docker-compose.yml's variables, or of the demo that runs
 #   compose/.env                                        DOCKER_GID, the group that owns the Docker socket; the project, which
 #                                                       is the same by hand and by demo.sh
 # Keeps passwords that exist. To change one: empty its file (do not remove it: containers hold it), and run this again.
@@ -49,13 +49,19 @@ EOF
 chmod 644 "$secrets/webhook/web.config.yml.new"
 mv "$secrets/webhook/web.config.yml.new" "$secrets/webhook/web.config.yml"
 
+address() {  # address VARIABLE PORT: of the service on that port, unless the variable, or the demo that runs, says another
+  local demo=
+  [ ! -f "$secrets/demo.env" ] || demo=$(sed -n "s/^$1=//p" "$secrets/demo.env" | tail -n 1)
+  echo "http://127.0.0.1:${!1:-${demo:-$2}}"
+}
+
 cat >"$secrets/healctl.yml" <<EOF
-server: http://127.0.0.1:${WEBHOOK_PORT:-9095}
+server: $(address WEBHOOK_PORT 9095)
 username: operator
 password_file: operator_password
-alertmanager: http://127.0.0.1:${ALERTMANAGER_PORT:-9093}
-prometheus: http://127.0.0.1:${PROMETHEUS_PORT:-9090}
-exporter: http://127.0.0.1:${EXPORTER_PORT:-9115}
+alertmanager: $(address ALERTMANAGER_PORT 9093)
+prometheus: $(address PROMETHEUS_PORT 9090)
+exporter: $(address EXPORTER_PORT 9115)
 EOF
 chmod 644 "$secrets/healctl.yml"
 

@@ -59,10 +59,27 @@ LeaseKeeper::Claim::Claim(LeaseKeeper& keeper, SteadyTime due_by) : keeper_(keep
   MutexLock lock(keeper_.mutex_);
   Held* first = nullptr;
   for (auto& [id, each] : keeper_.held_) {
-    if (each.busy || each.is_over() || each.due > due_by) continue;
+    if (each.due > due_by || !keeper_.may_take(each)) continue;
     if (first == nullptr || each.due < first->due) first = &each;
   }
-  if (first != nullptr) take(*first);
+  if (first == nullptr) return;
+  first->undoing = true;
+  take(*first);
+}
+
+bool LeaseKeeper::may_take(const Held& wanted) const {
+  if (wanted.busy || wanted.is_over()) return false;
+  std::size_t busy = 0;
+  std::map<std::string, bool> engines;  // those with faults; whether one of its is being undone
+  for (const auto& [id, each] : held_) {
+    if (each.is_over()) continue;
+    busy += each.undoing ? 1 : 0;
+    engines[each.lease.target.engine] |= each.undoing;
+  }
+  if (!engines[wanted.lease.target.engine]) return true;
+  const auto waiting = std::count_if(engines.begin(), engines.end(), [](const auto& each) { return !each.second; });
+  // One is always counted off: it may be looking for marks.
+  return busy + 1 + static_cast<std::size_t>(waiting) < options_.undoers;
 }
 
 void LeaseKeeper::Claim::take(Held& kept) {
@@ -77,7 +94,7 @@ LeaseKeeper::Claim::~Claim() {
     const auto found = keeper_.held_.find(held->lease.id);
     if (found->second.saved) {
       found->second = *held;
-      found->second.busy = false;
+      found->second.busy = found->second.undoing = false;
     } else {
       keeper_.held_.erase(found);
     }

@@ -52,8 +52,8 @@ struct LeaseOptions {
   /// How long an engine may go on with an injection whose answer we did not get: until then an undone fault is looked
   /// at again before it counts as undone.
   Duration settle = 15s;
-  /// How many faults run() undoes at the same time: an engine that hangs must not keep those on others from being
-  /// undone.
+  /// How many faults run() undoes at the same time, at most. An engine that hangs must not keep those on others from
+  /// being undone: one is left for each that has faults, as far as they go.
   std::size_t undoers = 4;
   /// How often run() looks for faults whose lease is not known here: one list of each engine's containers.
   Duration look_for_marks = 15s;
@@ -139,6 +139,7 @@ class LeaseKeeper {
     bool saved = false;    ///< in the store
     bool adopted = false;  ///< found by its mark: somebody else may hold it too
     bool busy = false;     ///< a thread works on it
+    bool undoing = false;  ///< one of run()'s, because it is due
 
     bool is_over() const { return lease.state == FaultLease::State::kReverted; }
   };
@@ -156,6 +157,8 @@ class LeaseKeeper {
     Params params;
   };
   Result<Wish> check_request(const FaultRequest& request);
+  /// Whether one of those that undo may work on it now: nobody does, and enough are left for the other engines.
+  bool may_take(const Held& wanted) const HEAL_REQUIRES(mutex_);
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
   /// `lease`: the one that the container is to be broken under; "": none yet.

@@ -155,8 +155,8 @@ std::optional<SteadyTime> LeaseKeeper::revert_due(const std::stop_token& stop) {
   std::optional<SteadyTime> next;
   MutexLock lock(mutex_);
   for (const auto& [id, held] : held_) {
-    if (held.is_over() || held.busy) continue;
-    if (!next || held.due < *next) next = held.due;
+    // What has to wait for others is looked at again when they are done.
+    if (may_take(held) && (!next || held.due < *next)) next = held.due;
   }
   return next;
 }

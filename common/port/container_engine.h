@@ -65,7 +65,8 @@ class ContainerEngine {
                                    std::stop_token stop) = 0;
   /// Creates, without starting, a container `name` like `container`: image (by its name), configuration, limits,
   /// networks and volumes, those without a name included; marked with kReplacesLabel. Gives its id. kConflict when the
-  /// name is taken, or when `container` removes itself at its end.
+  /// name is taken, or when `container` removes itself at its end. As run(), it leaves nothing behind when it is
+  /// stopped, and may take some seconds to end then.
   virtual Result<std::string> clone(const std::string& container, const std::string& name, Deadline deadline,
                                     std::stop_token stop) = 0;
   virtual Status rename(const std::string& container, const std::string& name, Deadline deadline,
@@ -75,7 +76,8 @@ class ContainerEngine {
   /// `endpoint`: the JSON object that inspect().networks gave, so that aliases and fixed addresses come back.
   virtual Status connect_network(const std::string& container, const std::string& network, const std::string& endpoint,
                                  Deadline deadline, std::stop_token stop) = 0;
-  /// Creates and starts; gives the id.
+  /// Creates and starts; gives the id. Stopped meanwhile, it waits some seconds to hear of what it has asked for, and
+  /// takes it away.
   virtual Result<std::string> run(const ContainerSpec& spec, Deadline deadline, std::stop_token stop) = 0;
   /// Waits until it is no longer running; gives its exit code.
   virtual Result<std::int64_t> wait(const std::string& container, Deadline deadline, std::stop_token stop) = 0;

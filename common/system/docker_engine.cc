@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/base/unreached.h"
 #include "common/base/url.h"
+#include "common/system/late_stop.h"
 #include "common/system/system_clock.h"
 #include "common/wire/docker.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr int kOldestMinor = 41;  // one-shot stats
 constexpr int kNewestMinor = 47;
 constexpr std::size_t kMaxEventLine = 1 << 20;
+/// For what has to be taken away, or waited for, although nobody waits for us any more.
+constexpr Duration kCleanUpTime = 10s;
 
 /// The engine takes whole seconds; less grace than asked for would be a surprise, more is not.
 std::int64_t grace_seconds(Duration grace) {
@@ -97,7 +100,7 @@ std::string DockerEngine::container_path(const std::string& container, std::stri
 }
 
 Deadline DockerEngine::clean_up_end() {
-  return steady_time() + 10s;
+  return steady_time() + kCleanUpTime;
 }
 
 Result<HttpClientResponse> DockerEngine::transfer(const Request& request, const std::string& prefix, Deadline deadline,
@@ -258,8 +261,9 @@ Status DockerEngine::connect_network(const std::string& container, const std::st
 Result<std::string> DockerEngine::create(const std::string& path, std::string body, Deadline deadline,
                                          const std::stop_token& stop) {
   if (stop.stop_requested()) return make_error(ErrorCode::kCancelled, "stopped before a container was made");
-  // Once it was asked for it is waited for: one whose id nobody has heard would stay behind.
-  HEAL_TRY(const auto answer, call({"POST", path, std::move(body), {}}, deadline, {}));
+  // Once it was asked for it is waited for, but not for ever: one whose id nobody has heard would stay behind.
+  const LateStop late(stop, kCleanUpTime);
+  HEAL_TRY(const auto answer, call({"POST", path, std::move(body), {}}, deadline, late.token()));
   return parse_docker_created(answer.body);
 }
 

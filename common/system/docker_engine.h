@@ -66,7 +66,7 @@ class DockerEngine : public ContainerEngine {
   /// `POST /containers/{container}/{action}`.
   Result<EngineChange> act(const std::string& container, const std::string& action, Deadline deadline,
                            std::stop_token stop);
-  /// The id of a new container. A stop that comes after it was asked for does not end this.
+  /// The id of a new container. A stop that comes after it was asked for ends this some seconds later.
   Result<std::string> create(const std::string& path, std::string body, Deadline deadline, const std::stop_token& stop);
   Status post_network(const std::string& network, const std::string& action, std::string body, Deadline deadline,
                       std::stop_token stop);

@@ -64,15 +64,14 @@ DROP INDEX incidents_playbook;
 CREATE INDEX incidents_playbook ON incidents(playbook, id) WHERE playbook <> '';
 )sql";
 
-constexpr std::string_view kVersion3 = R"sql(
-ALTER TABLE leases ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE leases ADD COLUMN reverted_at INTEGER;
-)sql";
+constexpr std::string_view kVersion3 = "ALTER TABLE leases ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;";
+
+constexpr std::string_view kVersion4 = "ALTER TABLE leases ADD COLUMN reverted_at INTEGER;";
 
 }  // namespace
 
 const std::vector<std::string_view>& schema_steps() {
-  static const std::vector<std::string_view> kSteps{kVersion1, kVersion2, kVersion3};
+  static const std::vector<std::string_view> kSteps{kVersion1, kVersion2, kVersion3, kVersion4};
   return kSteps;
 }
 

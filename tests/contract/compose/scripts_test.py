@@ -63,6 +63,13 @@ class Secrets(InAFolder):
                           "alertmanager": "http://127.0.0.1:9093", "prometheus": "http://127.0.0.1:9090",
                           "exporter": "http://127.0.0.1:9115"}, settings)
 
+    def test_healctl_goes_on_asking_the_demo_that_runs_on_other_ports(self):
+        self.secrets.mkdir()
+        (self.secrets / "demo.env").write_text("NGINX_PORT=8180\nWEBHOOK_PORT=9195\n")
+        self.run_it()
+        settings = yaml.safe_load((self.secrets / "healctl.yml").read_text())
+        self.assertEqual(("http://127.0.0.1:9195", "http://127.0.0.1:9093"), (settings["server"], settings["alertmanager"]))
+
     def test_a_password_stays_until_its_file_is_emptied(self):
         self.run_it()
         before = {path.name: path.read_text() for path in self.secrets.glob("*_password")}
@@ -123,6 +130,42 @@ class Healctl(InAFolder):
         self.program("build/release/bin/healctl")
         done = self.run_it("incidents", "list")
         self.assertEqual((8, f"healctl --config.file={self.secrets}/healctl.yml incidents list\n"), (done.returncode, done.stdout))
+
+
+class Demo(InAFolder):
+    """It removes a stack of its own alone."""
+
+    def setUp(self):
+        super().setUp()
+        (self.folder / "compose/secrets").mkdir(parents=True)
+        (self.folder / "bin").mkdir()
+        for name in ("demo.sh", "lib.sh"):
+            shutil.copy(ROOT / "compose" / name, self.folder / "compose")
+        (self.folder / "asked").touch()
+
+    def run_it(self, listed, *arguments):
+        """With an engine whose lists have `listed` in them."""
+        docker = self.folder / "bin/docker"
+        docker.write_text(f'#!/bin/sh\necho "$*" >>{self.folder}/asked\ncase "$*" in *" ls "*|"ps "*) echo "{listed}" ;; esac\n')
+        docker.chmod(0o755)
+        done = subprocess.run([self.folder / "compose/demo.sh", *arguments], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}"})
+        removed = [line for line in (self.folder / "asked").read_text().splitlines() if " down " in line]
+        return done, removed
+
+    def test_a_stack_that_it_has_not_started_stays(self):
+        for arguments in ((), ("--down",)):
+            with self.subTest(arguments=arguments):
+                done, removed = self.run_it("prometheus", *arguments)
+                self.assertEqual((1, []), (done.returncode, removed), done.stdout + done.stderr)
+                self.assertIn("that this demo has not started", done.stderr)
+
+    def test_its_own_goes_and_where_nothing_is_there_is_nothing_to_ask(self):
+        self.assertEqual(1, len(self.run_it("", "--down")[1]))
+        (self.folder / "compose/secrets/demo.env").write_text("WEBHOOK_PORT=9195\n")
+        done, removed = self.run_it("prometheus", "--down")
+        self.assertEqual((0, 2), (done.returncode, len(removed)), done.stdout + done.stderr)
+        self.assertFalse((self.folder / "compose/secrets/demo.env").exists())
 
 
 class Installing(InAFolder):

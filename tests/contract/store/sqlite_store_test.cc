@@ -14,6 +14,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/digest.h"
 #include "common/system/sqlite.h"
 #include "common/system/sqlite_schema.h"
 #include "tests/contract/store/small_disk.h"
@@ -58,7 +59,7 @@ TEST_CASE("a store of a newer schema is refused and left as it is") {
   const auto file = (folder.path() / "heal.db").string();
   REQUIRE(Connection::open(file, Connection::Mode::kReadWrite).value()->execute("PRAGMA user_version = 99"));
   CHECK(failure(folder.path()) ==
-        fmt::format("conflict: store {}: the store has schema version 99, this program knows versions up to 3: use the "
+        fmt::format("conflict: store {}: the store has schema version 99, this program knows versions up to 4: use the "
                     "newer program",
                     folder.path().string()));
   CHECK(Connection::open(file, Connection::Mode::kReadOnly).value()->number("PRAGMA user_version").value() == 99);
@@ -76,6 +77,29 @@ TEST_CASE("an older schema is brought up step by step, all or nothing") {
   REQUIRE(sqlite::migrate(*connection, {"", "ALTER TABLE t ADD COLUMN b DEFAULT 7;", "UPDATE t SET a = a + b;"}));
   CHECK(connection->number("PRAGMA user_version").value() == 3);
   CHECK(connection->number("SELECT a FROM t").value() == 8);
+}
+
+TEST_CASE("a store of every earlier schema is opened") {
+  const auto& steps = sqlite::schema_steps();
+  for (std::size_t version = 1; version <= steps.size(); ++version) {
+    CAPTURE(version);
+    test::TempFolder folder;
+    const auto file = (folder.path() / "heal.db").string();
+    REQUIRE(sqlite::migrate(*Connection::open(file, Connection::Mode::kCreate).value(),
+                            {steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(version)}));
+    auto store = SqliteStore::open(folder.path());
+    REQUIRE(store);
+    CHECK((*store)->leases().value().empty());
+  }
+}
+
+TEST_CASE("a step that stores have taken never changes: what is new is a step of its own") {
+  const std::vector<std::string> taken{"a174107a0282457a", "07f5c2396ab0f4db", "833beb5d7c55cf5f", "ce0da6df4f001efd"};
+  std::vector<std::string> steps;
+  for (const std::string_view step : sqlite::schema_steps())
+    steps.push_back(sha256_hex(step).substr(0, 16));
+  steps.resize(taken.size());
+  CHECK(steps == taken);
 }
 
 TEST_CASE("a damaged or foreign file is named and never replaced") {

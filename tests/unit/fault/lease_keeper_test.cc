@@ -490,6 +490,37 @@ TEST_CASE("an engine that hangs does not keep the faults on another one from bei
   CHECK(site.comes_back("far"));
 }
 
+TEST_CASE("however many faults are due on an engine that hangs, somebody is left to undo those on another one") {
+  TwoEngines site;
+  for (int i = 0; i < 6; ++i) {
+    SimContainer more;
+    more.name = fmt::format("web{}", i);
+    more.labels = {{"heal.simulate", "allow"}};
+    site.far->add(more);
+    REQUIRE(site.keeper->inject({"pause", {"container", "far", more.name}, 10s, ""}, {}));
+  }
+  REQUIRE(site.keeper->inject({"pause", {"container", "local", "web"}, 12s, ""}, {}));
+  site.far->set_delay("unpause", 20s);
+  site.far->forget_calls();
+  site.clock.advance(10s);
+  const auto asked = [&] {
+    const auto calls = site.far->calls();
+    return std::count_if(calls.begin(), calls.end(), [](const auto& call) { return call.verb == "unpause"; });
+  };
+  while (asked() < 2)
+    std::this_thread::yield();
+  site.clock.wait_for_sleepers(LeaseOptions().undoers);
+  CHECK(asked() == 2);
+  site.clock.advance(2s);
+  CHECK(site.comes_back("local"));
+  const auto is_over = [](const FaultLease& lease) { return lease.state == State::kReverted; };
+  for (auto leases = site.keeper->list(); !std::all_of(leases.begin(), leases.end(), is_over);
+       leases = site.keeper->list()) {
+    site.clock.wait_for_sleepers(LeaseOptions().undoers);
+    site.clock.advance(10s);
+  }
+}
+
 TEST_CASE("the loop undoes a fault at its deadline, also one that came while it slept") {
   DrillSite site;
   FakeClock clock;
