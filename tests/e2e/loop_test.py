@@ -7,13 +7,13 @@ import concurrent.futures
 import json
 import os
 import signal
-import sys
 import time
 import unittest
 
 import drills
 import leases
 import stack as e2e
+import timed
 import walk_on_stack
 
 STACK = None
@@ -284,4 +284,4 @@ def load_tests(loader, _tests, _pattern):
 
 
 if __name__ == "__main__":
-    sys.exit(unittest.main(verbosity=2))
+    timed.main()

@@ -6,13 +6,13 @@ heal happens by itself once the trouble is over.
 Run by ctest (label e2e) or by hand: python3 tests/e2e/outage_test.py [-v] [Outage.test_…]
 """
 
-import sys
 import time
 import unittest
 
 import explained
 import native
 import stack as e2e
+import timed
 
 HEAL_YML = """
 version: 1
@@ -298,4 +298,4 @@ class Outage(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sys.exit(unittest.main(verbosity=2))
+    timed.main()

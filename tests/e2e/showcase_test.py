@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import sys
 import tempfile
 import time
 import unittest
@@ -16,6 +15,7 @@ import unittest
 import engine_events
 import senders
 import stack as e2e
+import timed
 from scenario import WITHIN, Scenario
 from showcase import Client, Showcase
 
@@ -401,4 +401,4 @@ def load_tests(loader, _tests, _pattern):
 
 
 if __name__ == "__main__":
-    sys.exit(unittest.main(verbosity=2))
+    timed.main()
