@@ -45,7 +45,6 @@ Conductor::Conductor(Context& context, const Drill& drill, std::string prometheu
       on_wait_(std::move(on_wait)) {}
 
 DrillReport Conductor::run() {
-  began_at_ = context_.clock().now();
   using Step = Next (Conductor::*)();
   constexpr std::array<Step, 5> kSteps{&Conductor::alert, &Conductor::decision, &Conductor::heal, &Conductor::resolved,
                                        &Conductor::untouched};

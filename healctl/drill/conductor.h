@@ -111,7 +111,7 @@ class Conductor {
   const OnWait on_wait_;
   DrillReport report_;
   bool was_injected_ = false;
-  WallTime began_at_{}, injected_at_{};
+  WallTime injected_at_{};
   SteadyTime injected_steady_{}, stop_asked_at_{};
   std::string incident_id_;
   std::vector<std::string> open_before_;  ///< incidents of others that were not over when the drill began
