@@ -175,6 +175,18 @@ Conductor::Next Conductor::steady() {
   return end_stage(std::move(stage));
 }
 
+Json Conductor::injection() const {
+  Json request{{"target", drill_.target.str()},
+               {"fault", drill_.fault},
+               {"for", format_duration(drill_.lease)},
+               {"by", asker(context_)}};
+  if (!drill_.with.empty()) request["with"] = drill_.with;
+  if (drill_.ignore_blast_radius) request["ignore_blast_radius"] = true;
+  if (drill_.page) request["page"] = true;
+  if (in_production_ == InProduction::kReally) request["yes_really"] = true;
+  return request;
+}
+
 Conductor::Next Conductor::inject(bool only_ask) {
   DrillStage stage{"inject", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
   if (context_.stop().stop_requested()) {
@@ -186,17 +198,8 @@ Conductor::Next Conductor::inject(bool only_ask) {
     stage.message = stop.message;
     return end_stage(std::move(stage));
   }
-  Json request{{"target", drill_.target.str()},
-               {"fault", drill_.fault},
-               {"for", format_duration(drill_.lease)},
-               {"by", asker(context_)}};
-  if (!drill_.with.empty()) request["with"] = drill_.with;
-  if (drill_.ignore_blast_radius) request["ignore_blast_radius"] = true;
-  if (drill_.page) request["page"] = true;
-  if (in_production_ == InProduction::kReally) request["yes_really"] = true;
+  Json request = injection();
   if (only_ask) request["dry_run"] = true;
-  const SteadyTime asked = context_.clock().steady_now();
-  const WallTime asked_at = context_.clock().now();
   const auto answer = context_.service().post("/faults", request);
   if (only_ask && answer) {
     stage.outcome = Outcome::kPassed;
@@ -205,8 +208,9 @@ Conductor::Next Conductor::inject(bool only_ask) {
   }
   // Without an answer that says no it may have been done.
   was_injected_ = !only_ask && (answer.has_value() || !context_.service().was_answered());
-  injected_steady_ = asked;
-  injected_at_ = asked_at;
+  // The fault began some time before, after the service had looked and probed. Whoever waits from here on gives nothing
+  // up early; what is there too late is found so by the service's own times.
+  injected_steady_ = context_.clock().steady_now();
   const auto leases = answer ? leases_in(*answer, "POST /faults") : Result<std::vector<FaultLease>>(answer.error());
   if (!leases || leases->empty()) {
     stage.outcome = context_.service().was_answered() ? Outcome::kFailed : Outcome::kUnknown;

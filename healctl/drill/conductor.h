@@ -75,6 +75,7 @@ class Conductor {
   Next steady();
   Next look_at_open(DrillStage& stage);
   Next inject(bool only_ask);
+  Json injection() const;
   Next alert();
   Next decision();
   Next heal();
@@ -111,8 +112,9 @@ class Conductor {
   const OnWait on_wait_;
   DrillReport report_;
   bool was_injected_ = false;
-  WallTime injected_at_{};
-  SteadyTime injected_steady_{}, stop_asked_at_{};
+  WallTime injected_at_{};        ///< by the service's clock
+  SteadyTime injected_steady_{};  ///< by our own, when it was answered: not before the fault
+  SteadyTime stop_asked_at_{};
   std::string incident_id_;
   std::vector<std::string> open_before_;  ///< incidents of others that were not over when the drill began
   std::set<std::string> passed_over_;     ///< incidents that ended before anything was done

@@ -42,8 +42,8 @@ class DrillBench {
       return HttpAnswer::of(200, R"({"status":"success","data":{"resultType":"vector","result":[]}})");
     });
     bench.http.on("POST", std::string(Bench::kApi) + "/faults", [this](const auto&) {
-      fault_at = bench.clock.now();
-      return HttpAnswer::of(201, dump(Json{{"fault", to_json(lease())}}));
+      fault_at = bench.clock.now() + looks_for;
+      return HttpAnswer::of(201, dump(Json{{"fault", to_json(lease())}}), looks_for + breaks_for);
     });
     bench.http.on("POST", std::string(Bench::kApi) + "/faults/revert", [this](const auto&) {
       reverted = true;
@@ -72,6 +72,7 @@ class DrillBench {
 
   Bench bench;
   std::optional<Duration> alert_after = 5s, heal_after = 8s, act_after, stop_after;
+  Duration looks_for{}, breaks_for{};  ///< how long the service takes before the fault, and from then to its answer
   std::optional<WallTime> fault_at;
   bool reverted = false;
   bool touches_another = false;
