@@ -72,7 +72,8 @@ TEST_CASE("a service that cannot be reached while the drill waits leaves open wh
 
 TEST_CASE("a fault of which nobody says that it is undone leaves the drill's end open") {
   DrillBench drill;
-  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [](const auto&) { return refused(); });
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults",
+                      [&](const auto&) { return drill.fault_at ? refused() : HttpAnswer::of(200, drill.leases()); });
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kUnreachable);
   CHECK_THAT(ran.err, Catch::Contains("revert        unknown  ") &&
@@ -94,6 +95,7 @@ TEST_CASE("a lease that the service has forgotten is not taken for a fault that 
   DrillBench found;
   int looks = 0;
   found.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    if (!found.fault_at) return HttpAnswer::of(200, found.leases());
     return HttpAnswer::of(200, ++looks < 5 ? R"({"faults":[]})" : found.leases());
   });
   ran = found.run();
@@ -261,15 +263,63 @@ TEST_CASE("more incidents than can be looked at leave open what else was touched
   CHECK(page == 5);
 }
 
-TEST_CASE("an answer to the injection that is lost is undone all the same") {
-  DrillBench drill;
+void lose_answer(DrillBench& drill) {
   drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults", [&](const auto&) {
-    drill.fault_at = drill.bench.clock.now();
+    drill.fault_at = drill.bench.clock.now() + drill.looks_for;
+    return HttpAnswer::failing(make_error(ErrorCode::kTimeout, "no answer"));
+  });
+}
+
+TEST_CASE("an answer to the injection that is lost is undone all the same, and nothing but that") {
+  DrillBench drill;
+  drill.owner = GENERATE("ada", "ops (ada)");
+  drill.looks_for = GENERATE(Duration(0), Duration(10s));
+  lose_answer(drill);
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnknown);
+  CHECK(drill.revert_request == R"({"by":"ada","id":"01J8FAULT"})");
+  CHECK_THAT(ran.err, Catch::Contains("revert        ok      the fault is undone, and that was verified"));
+}
+
+TEST_CASE("a fault of others on the target is left alone when the answer to the injection is lost") {
+  struct Case {
+    const char* name;
+    std::function<void(DrillBench&, FaultLease&)> change;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"none at all", [](DrillBench& drill, FaultLease&) { drill.other_leases.clear(); }},
+      {"by another", [](DrillBench&, FaultLease& lease) { lease.owner = "eve"; }},
+      {"of another kind", [](DrillBench&, FaultLease& lease) { lease.kind = "stop"; }},
+      {"for another time", [](DrillBench&, FaultLease& lease) { lease.deadline += 1s; }},
+      {"of another target", [](DrillBench&, FaultLease& lease) { lease.target.name = "db"; }},
+      {"there before", [](DrillBench& drill, FaultLease& lease) { drill.other_leases = {lease}; }},
+  }));
+  CAPTURE(c.name);
+  DrillBench drill;
+  drill.is_ours_told = false;
+  drill.fault_at = drill.bench.clock.now();
+  FaultLease other = drill.lease();
+  drill.fault_at.reset();
+  other.id = "01J8OTHER";
+  c.change(drill, other);
+  const bool is_new = std::string(c.name) != "none at all" && drill.other_leases.empty();
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    if (is_new) drill.other_leases = {other};
     return HttpAnswer::failing(make_error(ErrorCode::kTimeout, "no answer"));
   });
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kUnknown);
-  CHECK(drill.reverted);
+  CHECK_FALSE(drill.reverted);
+  CHECK_THAT(ran.err,
+             Catch::Contains("revert        unknown  no fault of this drill is known to the service; should it "
+                             "begin one yet, that ends after 3m at the latest"));
+}
+
+TEST_CASE("nothing is broken while the service does not tell which faults there are") {
+  DrillBench drill;
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [](const auto&) { return refused(); });
+  CHECK(drill.run().exit == Exit::kUnreachable);
+  CHECK(!drill.fault_at);
 }
 
 TEST_CASE("a fault that the service refuses exits 4, and there is nothing to undo") {
