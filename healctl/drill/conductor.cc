@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +24,8 @@ constexpr Duration kListen = 1s;
 constexpr Duration kServiceAnswer = 5s;
 /// How long the service may take to undo the fault and to look whether it is undone.
 constexpr Duration kUndoPatience = 60s;
+/// How long a fault whose answer was lost is looked for: the service may look and probe before it has a lease.
+constexpr Duration kLostPatience = 30s;
 
 using Outcome = DrillStage::Outcome;
 
@@ -45,7 +46,6 @@ Conductor::Conductor(Context& context, const Drill& drill, std::string prometheu
       on_wait_(std::move(on_wait)) {}
 
 DrillReport Conductor::run() {
-  began_at_ = context_.clock().now();
   using Step = Next (Conductor::*)();
   constexpr std::array<Step, 5> kSteps{&Conductor::alert, &Conductor::decision, &Conductor::heal, &Conductor::resolved,
                                        &Conductor::untouched};
@@ -176,6 +176,33 @@ Conductor::Next Conductor::steady() {
   return end_stage(std::move(stage));
 }
 
+Json Conductor::injection() const {
+  Json request{{"target", drill_.target.str()},
+               {"fault", drill_.fault},
+               {"for", format_duration(drill_.lease)},
+               {"by", asker(context_)}};
+  if (!drill_.with.empty()) request["with"] = drill_.with;
+  if (drill_.ignore_blast_radius) request["ignore_blast_radius"] = true;
+  if (drill_.page) request["page"] = true;
+  if (in_production_ == InProduction::kReally) request["yes_really"] = true;
+  return request;
+}
+
+/// What is there before is not ours, should our answer be lost.
+Conductor::Next Conductor::note_leases(DrillStage& stage) {
+  const auto answer = context_.service().get("/faults");
+  const auto leases = answer ? leases_in(*answer, "GET /faults") : Result<std::vector<FaultLease>>(answer.error());
+  if (!leases) {
+    stage.outcome = Outcome::kUnknown;
+    stage.message = leases.error().str();
+    report_.exit = context_.fail(leases.error());
+    return Next::kEnd;
+  }
+  for (const FaultLease& lease : *leases)
+    leases_before_.insert(lease.id);
+  return Next::kGoOn;
+}
+
 Conductor::Next Conductor::inject(bool only_ask) {
   DrillStage stage{"inject", Outcome::kFailed, "", std::nullopt, std::nullopt, {}};
   if (context_.stop().stop_requested()) {
@@ -187,17 +214,9 @@ Conductor::Next Conductor::inject(bool only_ask) {
     stage.message = stop.message;
     return end_stage(std::move(stage));
   }
-  Json request{{"target", drill_.target.str()},
-               {"fault", drill_.fault},
-               {"for", format_duration(drill_.lease)},
-               {"by", asker(context_)}};
-  if (!drill_.with.empty()) request["with"] = drill_.with;
-  if (drill_.ignore_blast_radius) request["ignore_blast_radius"] = true;
-  if (drill_.page) request["page"] = true;
-  if (in_production_ == InProduction::kReally) request["yes_really"] = true;
+  if (!only_ask && note_leases(stage) == Next::kEnd) return end_stage(std::move(stage));
+  Json request = injection();
   if (only_ask) request["dry_run"] = true;
-  const SteadyTime asked = context_.clock().steady_now();
-  const WallTime asked_at = context_.clock().now();
   const auto answer = context_.service().post("/faults", request);
   if (only_ask && answer) {
     stage.outcome = Outcome::kPassed;
@@ -206,8 +225,9 @@ Conductor::Next Conductor::inject(bool only_ask) {
   }
   // Without an answer that says no it may have been done.
   was_injected_ = !only_ask && (answer.has_value() || !context_.service().was_answered());
-  injected_steady_ = asked;
-  injected_at_ = asked_at;
+  // The fault began some time before, after the service had looked and probed. Whoever waits from here on gives nothing
+  // up early; what is there too late is found so by the service's own times.
+  injected_steady_ = context_.clock().steady_now();
   const auto leases = answer ? leases_in(*answer, "POST /faults") : Result<std::vector<FaultLease>>(answer.error());
   if (!leases || leases->empty()) {
     stage.outcome = context_.service().was_answered() ? Outcome::kFailed : Outcome::kUnknown;
@@ -285,44 +305,79 @@ Conductor::Look Conductor::look_at_lease(ServiceClient& service) {
   const auto answer = service.get("/faults");
   const auto leases = answer ? leases_in(*answer, "GET /faults") : Result<std::vector<FaultLease>>(answer.error());
   if (!leases) return {Is::kUnknown, leases.error().str() + later};
-  const bool has_id = !report_.lease_id.empty();
-  std::vector<FaultLease> ours;
-  std::copy_if(leases->begin(), leases->end(), std::back_inserter(ours), [&](const FaultLease& lease) {
-    return has_id ? lease.id == report_.lease_id : lease.target == drill_.target;
-  });
+  const auto ours = std::find_if(leases->begin(), leases->end(),
+                                 [&](const FaultLease& lease) { return lease.id == report_.lease_id; });
   // The newest hundred that were undone are in the list: what is not was forgotten, and nobody looked whether it is
   // gone.
-  if (ours.empty() && has_id)
+  if (ours == leases->end())
     return {Is::kNotYet, fmt::format("the service knows lease {} no more: whether the fault is undone cannot be told",
                                      report_.lease_id)};
-  const bool is_undone = std::all_of(
-      ours.begin(), ours.end(), [](const FaultLease& lease) { return lease.state == FaultLease::State::kReverted; });
-  if (!is_undone) return {Is::kNotYet, "it is not undone yet" + later};
+  if (ours->state != FaultLease::State::kReverted) return {Is::kNotYet, "it is not undone yet" + later};
   return {Is::kThere, "the fault is undone, and that was verified"};
 }
 
-void Conductor::revert() {
-  DrillStage stage{"revert", Outcome::kFailed, "", std::nullopt, kUndoPatience, {}};
-  // Ctrl-C must not keep the fault from being undone: these requests do not know of it.
-  ServiceClient service(context_.ports().http, context_.clock(), context_.settings(), std::stop_token());
+/// By nothing that hangs on two clocks. Where users log in, the service puts what we call ourselves in brackets.
+bool Conductor::may_be_ours(const FaultLease& lease) const {
+  const std::string by = printable(asker(context_));
+  const bool is_by_us = lease.owner == by || lease.owner.ends_with(fmt::format(" ({})", by));
+  const bool is_as_asked_for =
+      lease.target == drill_.target && lease.kind == drill_.fault && lease.deadline - lease.injected_at == drill_.lease;
+  return is_by_us && is_as_asked_for && !leases_before_.contains(lease.id);
+}
+
+Conductor::Look Conductor::look_for_lease(ServiceClient& service) {
+  const auto answer = service.get("/faults");
+  const auto leases = answer ? leases_in(*answer, "GET /faults") : Result<std::vector<FaultLease>>(answer.error());
+  if (!leases) return Look::unknown(leases.error());
+  // The newest is the last one.
+  for (const FaultLease& lease : *leases)
+    if (may_be_ours(lease)) report_.lease_id = lease.id;
+  if (!report_.lease_id.empty()) return {Is::kThere, ""};
+  return {Is::kNotYet, fmt::format("no fault of this drill is known to the service; should it begin one yet, that "
+                                   "ends after {} at the latest",
+                                   format_duration(drill_.lease))};
+}
+
+Conductor::Look Conductor::wait_for_lease(ServiceClient& service) {
   Clock& clock = context_.clock();
   const SteadyTime begin = clock.steady_now();
-  const Json request = report_.lease_id.empty() ? Json{{"target", drill_.target.str()}, {"by", asker(context_)}}
-                                                : Json{{"id", report_.lease_id}, {"by", asker(context_)}};
-  // Whose answer was lost may still be on its way to the service: then one look is not enough.
-  const int looks = report_.lease_id.empty() ? 4 : 1;
-  for (int clean = 0;;) {
-    on_wait_("the fault to be undone", clock.steady_now() - begin, kUndoPatience);
-    const auto sent = service.post("/faults/revert", request);
-    const Look look = look_at_lease(service);
-    stage.outcome = look.outcome();
-    stage.message = look.message;
-    if (look.is == Is::kNotYet && !sent) stage.message += fmt::format(" ({})", sent.error().str());
-    clean = look.is == Is::kThere ? clean + 1 : 0;
-    if (clean == looks || (clean == 0 && clock.steady_now() - begin >= kUndoPatience)) break;
+  for (;;) {
+    const Duration since = clock.steady_now() - begin;
+    on_wait_("a fault whose answer was lost", since, kLostPatience);
+    Look look = look_for_lease(service);
+    if (look.is == Is::kThere || since >= (look.is == Is::kUnknown ? kUndoPatience : kLostPatience)) return look;
     clock.sleep_for(kPoll, std::stop_token());
   }
-  stage.took = clock.steady_now() - begin;
+}
+
+Conductor::Look Conductor::wait_for_undo(ServiceClient& service) {
+  Clock& clock = context_.clock();
+  const SteadyTime begin = clock.steady_now();
+  const Json request{{"id", report_.lease_id}, {"by", asker(context_)}};
+  for (;;) {
+    on_wait_("the fault to be undone", clock.steady_now() - begin, kUndoPatience);
+    const auto sent = service.post("/faults/revert", request);
+    Look look = look_at_lease(service);
+    if (look.is == Is::kNotYet && !sent) look.message += fmt::format(" ({})", sent.error().str());
+    if (look.is == Is::kThere || clock.steady_now() - begin >= kUndoPatience) return look;
+    clock.sleep_for(kPoll, std::stop_token());
+  }
+}
+
+void Conductor::revert() {
+  DrillStage stage{"revert", Outcome::kUnknown, "", std::nullopt, kUndoPatience, {}};
+  // Ctrl-C must not keep the fault from being undone: these requests do not know of it.
+  ServiceClient service(context_.ports().http, context_.clock(), context_.settings(), std::stop_token());
+  const SteadyTime begin = context_.clock().steady_now();
+  // What is on the target without being ours is somebody else's: they would lose it.
+  const Look found = report_.lease_id.empty() ? wait_for_lease(service) : Look{Is::kThere, ""};
+  stage.message = found.message;
+  if (found.is == Is::kThere) {
+    const Look look = wait_for_undo(service);
+    stage.outcome = look.outcome();
+    stage.message = look.message;
+  }
+  stage.took = context_.clock().steady_now() - begin;
   end_stage(std::move(stage));
 }
 

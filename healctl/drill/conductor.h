@@ -75,6 +75,8 @@ class Conductor {
   Next steady();
   Next look_at_open(DrillStage& stage);
   Next inject(bool only_ask);
+  Json injection() const;
+  Next note_leases(DrillStage& stage);
   Next alert();
   Next decision();
   Next heal();
@@ -102,6 +104,12 @@ class Conductor {
   bool may_come_again(const Incident& incident);
   Duration since_fault(WallTime time) const { return time - injected_at_; }
   Look look_at_lease(ServiceClient& service);
+  /// Of an injection without an answer: whether this may be what it has begun.
+  bool may_be_ours(const FaultLease& lease) const;
+  Look look_for_lease(ServiceClient& service);
+  /// Afterwards the report has the lease's id, or there is none that is known.
+  Look wait_for_lease(ServiceClient& service);
+  Look wait_for_undo(ServiceClient& service);
 
   Context& context_;
   const Drill& drill_;
@@ -111,10 +119,12 @@ class Conductor {
   const OnWait on_wait_;
   DrillReport report_;
   bool was_injected_ = false;
-  WallTime began_at_{}, injected_at_{};
-  SteadyTime injected_steady_{}, stop_asked_at_{};
+  WallTime injected_at_{};        ///< by the service's clock
+  SteadyTime injected_steady_{};  ///< by our own, when it was answered: not before the fault
+  SteadyTime stop_asked_at_{};
   std::string incident_id_;
   std::vector<std::string> open_before_;  ///< incidents of others that were not over when the drill began
+  std::set<std::string> leases_before_;   ///< ids of all faults that were known just before ours
   std::set<std::string> passed_over_;     ///< incidents that ended before anything was done
   std::string last_event_;                ///< of the stream that was followed
 };

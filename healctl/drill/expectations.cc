@@ -4,6 +4,8 @@
 
 #include "common/base/text.h"
 #include "common/rehearsal/observe.h"
+#include "common/remedy/incident_states.h"
+#include "common/wire/json.h"
 #include "healctl/drill/conductor.h"
 
 /// What a drill expects of the service once the fault is there: alert, decision, heal, resolved, untouched.
@@ -21,17 +23,27 @@ std::string touched(const Incident& incident) {
                      told(incident));
 }
 
+/// The event that began to run steps, of an entry that tells of that; "" of any other.
+std::string began_steps_by(const TimelineEntry& entry) {
+  if (entry.kind != "state") return "";
+  const Json data = parse_json(entry.data).value_or(Json::object());
+  const bool begins = get_string_or_empty(data, "to").value_or("") == to_string(IncidentState::kExecuting);
+  return begins ? get_string_or_empty(data, "event").value_or("") : "";
+}
+
 /// Also when it was begun before: `acted_at` is the first time only. What an earlier heal does when its alerts have
-/// resolved is not the fault's doing.
+/// resolved is not the fault's doing, however that ends: so its steps are told apart by what began them.
 bool is_acted_on_since(const Story& story, WallTime since) {
-  const auto& times = story.incident.times;
-  const IncidentState state = story.incident.state;
-  if (!times.acted_at) return false;
-  const bool is_well = state == IncidentState::kRecovered || state == IncidentState::kClosed;
-  if (is_well && times.verified_at && *times.verified_at < since) return false;
-  return *times.acted_at >= since ||
-         std::any_of(story.timeline.begin(), story.timeline.end(),
-                     [&](const TimelineEntry& one) { return one.kind == "step_intent" && one.at >= since; });
+  const auto& acted_at = story.incident.times.acted_at;
+  if (!acted_at) return false;
+  if (*acted_at >= since) return true;
+  bool is_way_back = false;
+  for (const TimelineEntry& entry : story.timeline) {
+    if (const std::string event = began_steps_by(entry); !event.empty())
+      is_way_back = event == to_string(remedy::IncidentEvent::kAfter);
+    if (entry.kind == "step_intent" && entry.at >= since && !is_way_back) return true;
+  }
+  return false;
 }
 
 }  // namespace

@@ -42,11 +42,12 @@ class DrillBench {
       return HttpAnswer::of(200, R"({"status":"success","data":{"resultType":"vector","result":[]}})");
     });
     bench.http.on("POST", std::string(Bench::kApi) + "/faults", [this](const auto&) {
-      fault_at = bench.clock.now();
-      return HttpAnswer::of(201, dump(Json{{"fault", to_json(lease())}}));
+      fault_at = bench.clock.now() + looks_for;
+      return HttpAnswer::of(201, dump(Json{{"fault", to_json(lease())}}), looks_for + breaks_for);
     });
-    bench.http.on("POST", std::string(Bench::kApi) + "/faults/revert", [this](const auto&) {
+    bench.http.on("POST", std::string(Bench::kApi) + "/faults/revert", [this](const HttpClientRequest& request) {
       reverted = true;
+      revert_request = request.body;
       return HttpAnswer::of(200, leases());
     });
     bench.http.on("GET", std::string(Bench::kApi) + "/faults",
@@ -72,15 +73,37 @@ class DrillBench {
 
   Bench bench;
   std::optional<Duration> alert_after = 5s, heal_after = 8s, act_after, stop_after;
+  Duration looks_for{}, breaks_for{};  ///< how long the service takes before the fault, and from then to its answer
   std::optional<WallTime> fault_at;
   bool reverted = false;
+  std::string revert_request;
+  std::vector<FaultLease> other_leases;  ///< that the service tells of before ours
   bool touches_another = false;
   std::optional<Incident> waiting;  ///< an incident that was open before the fault
   std::vector<TimelineEntry> waiting_timeline;
   bool is_well_at_first = false;  ///< a first incident was stale: nothing was wrong when it was looked at
   std::function<void()> on_look = [] {};
 
-  std::string leases() { return dump(Json{{"faults", Json::array({to_json(lease())})}}); }
+  std::string leases() {
+    Json list = Json::array();
+    for (const FaultLease& one : other_leases)
+      list.push_back(to_json(one));
+    if (is_ours_told && fault_at && bench.clock.now() >= *fault_at) list.push_back(to_json(lease()));
+    return dump(Json{{"faults", std::move(list)}});
+  }
+  bool is_ours_told = true;
+  FaultLease lease() {
+    FaultLease out;
+    out.id = "01J8FAULT";
+    out.kind = "kill";
+    out.target = {"container", "local", "nginx"};
+    out.owner = owner;
+    out.state = reverted ? FaultLease::State::kReverted : FaultLease::State::kApplied;
+    out.injected_at = *fault_at;
+    out.deadline = *fault_at + 3min;
+    return out;
+  }
+  std::string owner = "ada";
 
  private:
   static constexpr const char* kFirst = "01J8ZQ4T9M5V6W7X8Y9ZFIRST0";
@@ -91,16 +114,6 @@ class DrillBench {
     return fault_at && after && bench.clock.now() >= *fault_at + *after;
   }
   bool is_down() { return fault_at && !passed(heal_after) && !reverted; }
-  FaultLease lease() {
-    FaultLease out;
-    out.id = "01J8FAULT";
-    out.kind = "kill";
-    out.target = {"container", "local", "nginx"};
-    out.state = reverted ? FaultLease::State::kReverted : FaultLease::State::kApplied;
-    out.injected_at = *fault_at;
-    out.deadline = *fault_at + 3min;
-    return out;
-  }
   Incident incident() {
     Incident out = healed_incident();
     out.times = {};

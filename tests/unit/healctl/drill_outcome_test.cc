@@ -72,7 +72,8 @@ TEST_CASE("a service that cannot be reached while the drill waits leaves open wh
 
 TEST_CASE("a fault of which nobody says that it is undone leaves the drill's end open") {
   DrillBench drill;
-  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [](const auto&) { return refused(); });
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults",
+                      [&](const auto&) { return drill.fault_at ? refused() : HttpAnswer::of(200, drill.leases()); });
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kUnreachable);
   CHECK_THAT(ran.err, Catch::Contains("revert        unknown  ") &&
@@ -94,6 +95,7 @@ TEST_CASE("a lease that the service has forgotten is not taken for a fault that 
   DrillBench found;
   int looks = 0;
   found.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    if (!found.fault_at) return HttpAnswer::of(200, found.leases());
     return HttpAnswer::of(200, ++looks < 5 ? R"({"faults":[]})" : found.leases());
   });
   ran = found.run();
@@ -180,30 +182,57 @@ TEST_CASE("an incident of another target that waited before the fault and is act
   CHECK(drill.reverted);
 }
 
+TimelineEntry entry_of(const Incident& incident, const char* kind, WallTime at, const Json& data) {
+  TimelineEntry entry;
+  entry.at = at;
+  entry.incident_id = incident.id;
+  entry.kind = kind;
+  entry.data = dump(data);
+  return entry;
+}
+
+/// As the service tells that the steps of an incident begin.
+TimelineEntry began_by(const char* event, const Incident& incident, WallTime at) {
+  return entry_of(incident, "state", at, Json{{"from", "recovered"}, {"to", "executing"}, {"event", event}});
+}
+
 TEST_CASE("what a heal from before the fault does when its alerts resolve is not held against the drill") {
+  struct Case {
+    const char* name;
+    IncidentState state;
+    const char *reason, *begun_by;
+    bool is_held_against;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"on the way back", IncidentState::kExecuting, "all_resolved", "after", false},
+      {"on the way back, half-done", IncidentState::kExecuting, "lever_engaged", "after", false},
+      {"back", IncidentState::kClosed, "on_resolved_done", "after", false},
+      {"the way back failed", IncidentState::kFailed, "step_failed", "after", false},
+      {"healed once more", IncidentState::kExecuting, "allow", "start", true},
+  }));
+  CAPTURE(c.name);
   DrillBench drill;
   drill.waiting = healed_incident();
   drill.waiting->id = "01J8ZQ4T9M5V6W7X8Y9ZWA1T1N";
   drill.waiting->target = TargetId{"container", "local", "other"};
   drill.waiting->state = IncidentState::kRecovered;
+  drill.waiting->reason = "waits_for_resolve";
+  drill.waiting_timeline = {began_by("start", *drill.waiting, drill.bench.clock.now() - 1min),
+                            entry_of(*drill.waiting, "step_intent", drill.bench.clock.now() - 1min, Json::object())};
   drill.on_look = [&] {
-    if (!drill.fault_at || !drill.waiting_timeline.empty()) return;
-    TimelineEntry step = moved_to(*drill.waiting, IncidentState::kRecovered, 1, "stop the standby");
-    step.kind = "step_intent";
-    step.at = *drill.fault_at + 1s;
-    drill.waiting_timeline = {step};
+    if (!drill.fault_at || drill.waiting_timeline.size() > 2) return;
+    drill.waiting->state = c.state;
+    drill.waiting->reason = c.reason;
+    drill.waiting_timeline.push_back(began_by(c.begun_by, *drill.waiting, *drill.fault_at + 1s));
+    drill.waiting_timeline.push_back(
+        entry_of(*drill.waiting, "step_intent", *drill.fault_at + 1s, Json{{"step_id", "standby"}}));
   };
-  REQUIRE(*drill.waiting->times.verified_at < drill.bench.clock.now());
-  SECTION("it is well") {
-    const auto ran = drill.run();
-    CHECK_THAT(ran.err, Catch::Contains("untouched     ok"));
-    CHECK(ran.exit == Exit::kDone);
-    CHECK_FALSE(drill.waiting_timeline.empty());
-  }
-  SECTION("unless it was healed once more") {
-    drill.waiting->times.verified_at = drill.bench.clock.now() + 1h;
-    CHECK_THAT(drill.run().err, Catch::Contains("untouched     failed  container/local/other was acted on as well"));
-  }
+  const auto ran = drill.run();
+  CHECK(drill.waiting_timeline.size() == 4);
+  CHECK(ran.exit == (c.is_held_against ? Exit::kFailed : Exit::kDone));
+  const char* told = c.is_held_against ? "untouched     failed  container/local/other was acted on as well"
+                                       : "untouched     ok      nothing else was touched";
+  CHECK_THAT(ran.err, Catch::Contains(told));
 }
 
 TEST_CASE("nothing is broken while the target has an incident that is not over") {
@@ -234,15 +263,63 @@ TEST_CASE("more incidents than can be looked at leave open what else was touched
   CHECK(page == 5);
 }
 
-TEST_CASE("an answer to the injection that is lost is undone all the same") {
-  DrillBench drill;
+void lose_answer(DrillBench& drill) {
   drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults", [&](const auto&) {
-    drill.fault_at = drill.bench.clock.now();
+    drill.fault_at = drill.bench.clock.now() + drill.looks_for;
+    return HttpAnswer::failing(make_error(ErrorCode::kTimeout, "no answer"));
+  });
+}
+
+TEST_CASE("an answer to the injection that is lost is undone all the same, and nothing but that") {
+  DrillBench drill;
+  drill.owner = GENERATE("ada", "ops (ada)");
+  drill.looks_for = GENERATE(Duration(0), Duration(10s));
+  lose_answer(drill);
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnknown);
+  CHECK(drill.revert_request == R"({"by":"ada","id":"01J8FAULT"})");
+  CHECK_THAT(ran.err, Catch::Contains("revert        ok      the fault is undone, and that was verified"));
+}
+
+TEST_CASE("a fault of others on the target is left alone when the answer to the injection is lost") {
+  struct Case {
+    const char* name;
+    std::function<void(DrillBench&, FaultLease&)> change;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"none at all", [](DrillBench& drill, FaultLease&) { drill.other_leases.clear(); }},
+      {"by another", [](DrillBench&, FaultLease& lease) { lease.owner = "eve"; }},
+      {"of another kind", [](DrillBench&, FaultLease& lease) { lease.kind = "stop"; }},
+      {"for another time", [](DrillBench&, FaultLease& lease) { lease.deadline += 1s; }},
+      {"of another target", [](DrillBench&, FaultLease& lease) { lease.target.name = "db"; }},
+      {"there before", [](DrillBench& drill, FaultLease& lease) { drill.other_leases = {lease}; }},
+  }));
+  CAPTURE(c.name);
+  DrillBench drill;
+  drill.is_ours_told = false;
+  drill.fault_at = drill.bench.clock.now();
+  FaultLease other = drill.lease();
+  drill.fault_at.reset();
+  other.id = "01J8OTHER";
+  c.change(drill, other);
+  const bool is_new = std::string(c.name) != "none at all" && drill.other_leases.empty();
+  drill.bench.http.on("POST", std::string(Bench::kApi) + "/faults", [&](const auto&) {
+    if (is_new) drill.other_leases = {other};
     return HttpAnswer::failing(make_error(ErrorCode::kTimeout, "no answer"));
   });
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kUnknown);
-  CHECK(drill.reverted);
+  CHECK_FALSE(drill.reverted);
+  CHECK_THAT(ran.err,
+             Catch::Contains("revert        unknown  no fault of this drill is known to the service; should it "
+                             "begin one yet, that ends after 3m at the latest"));
+}
+
+TEST_CASE("nothing is broken while the service does not tell which faults there are") {
+  DrillBench drill;
+  drill.bench.http.on("GET", std::string(Bench::kApi) + "/faults", [](const auto&) { return refused(); });
+  CHECK(drill.run().exit == Exit::kUnreachable);
+  CHECK(!drill.fault_at);
 }
 
 TEST_CASE("a fault that the service refuses exits 4, and there is nothing to undo") {

@@ -90,6 +90,37 @@ TEST_CASE("an action that comes late fails a drill in which nothing must be done
   CHECK(ran.out.find("it was acted on, which must not happen") != std::string::npos);
 }
 
+TEST_CASE("what a drill expects has its time from the fault on, however long the service looks before it breaks") {
+  DrillBench drill;
+  drill.looks_for = 8s;
+  drill.alert_after = 25s;
+  drill.heal_after = 55s;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kDone);
+  CHECK_THAT(ran.out, Catch::Contains("alert         ok      25.00s  30.00s") &&
+                          Catch::Contains("heal          ok      55.00s   1m00s"));
+}
+
+TEST_CASE("an action within the promised time fails a drill in which nothing must be done, however late the fault") {
+  DrillBench drill(never_healed());
+  drill.looks_for = 8s;
+  drill.heal_after.reset();
+  drill.act_after = 39s;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK_THAT(ran.out, Catch::Contains("it was acted on, which must not happen"));
+}
+
+TEST_CASE("a fault that takes its time to come into force makes nothing that comes late come in time") {
+  DrillBench drill;
+  drill.breaks_for = 8s;
+  drill.alert_after = 32s;
+  drill.heal_after = 34s;
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK_THAT(ran.out, Catch::Contains("came at 32s, not within 30s: NginxDown reached the service"));
+}
+
 /// The drill above, which takes any evidence of its target.
 std::string by_any_evidence() {
   std::string text = kDrill;
