@@ -136,6 +136,12 @@ class DrillRun final : public Command {
   Exit run(Context& context) override {
     const auto drill = load(context, file_);
     if (!drill) return Exit::kFailed;
+    if (!junit_.empty()) {
+      if (const auto writable = check_junit(junit_); !writable) {
+        context.complain(writable.error().str());
+        return Exit::kFailed;
+      }
+    }
     Conductor conductor(
         context, *drill, prometheus_.empty() ? context.settings().prometheus : prometheus_,
         yes_really_ ? fault::InProduction::kReally : fault::InProduction::kRefuse,

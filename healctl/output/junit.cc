@@ -93,6 +93,11 @@ std::string to_junit(const std::vector<JunitCase>& cases) {
   return out + "</testsuites>\n";
 }
 
+Status check_junit(const std::string& file) {
+  if (!std::ofstream(file, std::ios::app)) return make_error(ErrorCode::kStorage, "{}: cannot be written", file);
+  return {};
+}
+
 Status write_junit(const std::string& file, const std::vector<JunitCase>& cases) {
   std::ofstream out(file, std::ios::trunc);
   out << to_junit(cases) << std::flush;

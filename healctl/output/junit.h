@@ -20,6 +20,10 @@ struct JunitCase {
 /// first case. Characters that XML cannot hold are left out.
 std::string to_junit(const std::vector<JunitCase>& cases);
 
+/// Whether `file` can be written: for those who do much before they have something to say. Leaves what is in it, and
+/// makes an empty one where none is. kStorage.
+Status check_junit(const std::string& file);
+
 /// Writes it to `file`, in place of what was there. kStorage.
 Status write_junit(const std::string& file, const std::vector<JunitCase>& cases);
 

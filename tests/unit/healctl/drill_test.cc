@@ -256,6 +256,14 @@ TEST_CASE("a report for CI names every stage") {
   CHECK((*json)["seconds_since_fault"]["verify"] == 8.0);
 }
 
+TEST_CASE("nothing is broken for a report that cannot be written") {
+  DrillBench drill;
+  const auto ran = drill.run({"--junit", "/nowhere/report.xml"});
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK(ran.err == "healctl: error: /nowhere/report.xml: cannot be written\n");
+  CHECK_FALSE(drill.fault_at);
+}
+
 TEST_CASE("a JUnit report escapes what comes from outside") {
   CHECK(to_junit({{"a<b", "x\"y\x01", 0.5, JunitCase::Outcome::kFailed, "m&m", "one\ntwo"}}) ==
         R"(<?xml version="1.0" encoding="UTF-8"?>
