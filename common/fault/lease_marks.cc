@@ -4,6 +4,7 @@
 
 #include "common/fault/held_fault.h"
 #include "common/fault/lease_keeper.h"
+#include "common/model/image_name.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 
@@ -44,20 +45,13 @@ bool is_abandoned(const ContainerInfo& container, WallTime now) {
          now - *container.created_at > kHelperAge;
 }
 
-/// The image's name without tag and digest: after an upgrade the holders from before are ours, too.
-std::string_view repository(std::string_view image) {
-  image = image.substr(0, image.find('@'));
-  const auto slash = image.rfind('/');
-  return image.substr(0, image.find(':', slash == std::string_view::npos ? 0 : slash));
-}
-
 }  // namespace
 
 Status LeaseKeeper::check_image(const ContainerInfo& holder, const FaultLease& lease, const std::stop_token& stop) {
   return at_site(lease.target, 0s, stop, [&](const Site& site) -> Status {
     // A list shows the image's id once its name stands for another one.
     HEAL_TRY(const ContainerInfo whole, site.engine.inspect(holder.id, site.deadline, site.stop));
-    if (repository(whole.image) == repository(tools_.holder.image)) return {};
+    if (is_same_repository(whole.image, tools_.holder.image)) return {};
     return make_error(ErrorCode::kRefused, "container {} is of image {}", whole.name, whole.image);
   });
 }

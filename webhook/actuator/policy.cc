@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/model/image_name.h"
+#include "common/port/fault_holder.h"
 
 namespace heal::actuator {
 namespace {
@@ -54,16 +56,17 @@ std::string Policy::protection(const ContainerInfo& container) const {
   return "";
 }
 
-/// Whoever may create containers without us could make one that looks like this, and needs nothing of us.
-bool Policy::is_helper(const ContainerInfo& container) const {
+/// Whoever may create containers without us could make one that looks like this, and needs nothing of us. Of any
+/// version: what was made before an upgrade must be seen and ended after it.
+bool Policy::is_helper(Verb verb, const ContainerInfo& container) const {
   const auto& faults = config_.faults;
-  return faults.enabled && !faults.helper_image.empty() && container.image == faults.helper_image &&
-         container.name.starts_with("heal-fault-helper-") &&
-         label_value(container.labels, "heal.role") == "fault-helper";
+  if (!faults.enabled || faults.helper_image.empty() || !has_marks_of_helper(container)) return false;
+  const bool is_id_in_list = verb == Verb::kList && container.image.starts_with("sha256:");
+  return is_id_in_list || is_same_repository(container.image, faults.helper_image);
 }
 
 std::variant<Allowance, Refusal> Policy::decide(Verb verb, const ContainerInfo& container) const {
-  if (is_helper(container) && holds(kHelperVerbs, verb)) return Allowance{"fault helper", config_.faults.rate};
+  if (holds(kHelperVerbs, verb) && is_helper(verb, container)) return Allowance{"fault helper", config_.faults.rate};
   if (is_action(verb)) {
     if (const auto why = protection(container); !why.empty()) {
       return Refusal{Reason::kProtected, fmt::format("{} of {}: {}", to_string(verb), printable(container.name), why)};

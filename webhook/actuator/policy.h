@@ -39,7 +39,9 @@ class Policy {
   bool may_cut(std::string_view network) const;
 
  private:
-  bool is_helper(const ContainerInfo& container) const;
+  /// Whether `verb` meets a helper or holder of ours. Lists show the id of an image whose name stands for another one
+  /// by now: there name and role are enough.
+  bool is_helper(Verb verb, const ContainerInfo& container) const;
   /// Why the container is protected; "" when it is not.
   std::string protection(const ContainerInfo& container) const;
   bool is_protected_word(std::string_view word) const;

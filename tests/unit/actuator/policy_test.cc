@@ -1,5 +1,7 @@
 #include "webhook/actuator/policy.h"
 
+#include <vector>
+
 #include <catch2/catch.hpp>
 
 #include "common/sim/fake_clock.h"
@@ -94,6 +96,36 @@ TEST_CASE("only a fault helper can be waited for, stopped and removed") {
   auto imposter = helper;
   imposter.image = "nginx:1";
   CHECK(reason_of(policy, Verb::kRemove, imposter) == Reason::kNotAllowed);
+  CHECK(reason_of(policy, Verb::kList, imposter) == Reason::kNotAllowed);
+  imposter = helper;
+  imposter.name = "shop";
+  CHECK(reason_of(policy, Verb::kRemove, imposter) == Reason::kProtected);
+}
+
+TEST_CASE("a fault helper from before an upgrade can be seen and ended") {
+  const Policy policy(config(), "");
+  const auto reasons_of = [&](const std::string& image) {
+    const auto helper = container("heal-fault-helper-1-2", {{"heal.role", "fault-helper"}}, image);
+    std::vector<Reason> reasons;
+    for (const Verb verb : {Verb::kList, Verb::kInspect, Verb::kStop, Verb::kRemove})
+      reasons.push_back(reason_of(policy, verb, helper));
+    return reasons;
+  };
+  const Reason yes = Reason::kAllowed, no = Reason::kNotAllowed;
+  CHECK(reasons_of("promheal:before") == std::vector{yes, yes, yes, yes});
+  // A list's name for an image whose name stands for another one by now; an inspection has the name of then.
+  CHECK(reasons_of("sha256:" + std::string(64, 'a')) == std::vector{yes, no, no, no});
+}
+
+TEST_CASE("a helper image that is an id stands for itself alone") {
+  auto by_id = config();
+  by_id.faults.helper_image = "sha256:" + std::string(64, 'b');
+  const Policy policy(by_id, "");
+  const Labels role{{"heal.role", "fault-helper"}};
+  CHECK(reason_of(policy, Verb::kRemove, container("heal-fault-helper-1", role, by_id.faults.helper_image)) ==
+        Reason::kAllowed);
+  CHECK(reason_of(policy, Verb::kRemove, container("heal-fault-helper-1", role, "sha256:" + std::string(64, 'a'))) ==
+        Reason::kNotAllowed);
 }
 
 TEST_CASE("a bucket empties, refuses, and fills again evenly") {
