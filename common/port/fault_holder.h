@@ -52,6 +52,9 @@ inline constexpr int kHolderRefused = 4;  ///< the same, and nothing was touched
 /// Whether a container bears the marks of a helper of ours: name and role. Anybody can give them to one, but not our
 /// image.
 bool has_marks_of_helper(const ContainerInfo& container);
+/// Whether a holder with this order breaks the container's network, which is that of all who share it, or asks whether
+/// it could. One that sweeps only takes away.
+bool breaks_network(const HolderOrder& order);
 /// The name of the container that holds this lease's fault.
 std::string holder_name(const HolderOrder& order);
 /// The container: only what the kind needs (the broken container's network, the host's processes, its control groups),

@@ -7,6 +7,7 @@
 
 #include "common/base/text.h"
 #include "common/model/image_name.h"
+#include "common/model/network_sharing.h"
 #include "common/port/fault_holder.h"
 
 namespace heal::actuator {
@@ -100,6 +101,33 @@ std::variant<Allowance, Refusal> Policy::decide_exec(std::string_view program, c
   return Refusal{Reason::kNotAllowed, fmt::format("exec in {}: no rule of actuator.yml allows the program {} for the "
                                                   "container's labels",
                                                   printable(container.name), printable(program, 120))};
+}
+
+std::string Policy::objection_of(const ContainerInfo& container) const {
+  if (auto why = protection(container); !why.empty()) return why;
+  if (label_value(container.labels, "heal.simulate") != "allow") return "it has no label heal.simulate=allow";
+  // Who has said --yes-really cannot have meant one that no list has shown.
+  const bool is_in_production = to_lower(label_value(container.labels, "heal.environment")) == "production";
+  if (is_in_production && !allows(Verb::kList, container))
+    return "it is in production (label heal.environment), and no rule allows to list it";
+  return "";
+}
+
+std::optional<Refusal> Policy::refuse_broken_network(Verb verb, const ContainerInfo& victim,
+                                                     const std::vector<ContainerInfo>& all) const {
+  const std::string& mode = victim.network_mode;
+  if (mode == "host" || mode.starts_with("container:")) {
+    return Refusal{Reason::kNotAllowed,
+                   fmt::format("{} of {}: its network is not its own", to_string(verb), printable(victim.name))};
+  }
+  for (const ContainerInfo& each : others_in_network_of(victim, all)) {
+    if (is_helper(Verb::kList, each)) continue;
+    if (const auto why = objection_of(each); !why.empty()) {
+      return Refusal{Reason::kNotAllowed, fmt::format("{} of {}: {} uses its network: {}", to_string(verb),
+                                                      printable(victim.name), printable(each.name), why)};
+    }
+  }
+  return std::nullopt;
 }
 
 bool Policy::may_cut(std::string_view network) const {

@@ -34,6 +34,15 @@ struct Drill : Service {
     sim.add(web);
   }
 
+  /// One in web's network that no rule lets anybody list.
+  void add_sidecar(const Labels& labels) {
+    SimContainer sidecar;
+    sidecar.name = "sidecar";
+    sidecar.labels = labels;
+    sidecar.networks = {"container:" + web().id};
+    sim.add(sidecar);
+  }
+
   std::unique_ptr<LeaseKeeper> keeper(Store& store, const std::string& image = "promheal:local") {
     fault::LeaseTools tools{store, clock, random, processes, [this](const std::string&) { return engine; }};
     tools.holder.image = image;
@@ -71,6 +80,49 @@ TEST_CASE("after an upgrade a fault is found behind the actuator, too, and undon
   CHECK(undone->state == State::kReverted);
   CHECK(s.holders.faults_in(s.web().id).empty());
   CHECK_FALSE(s.has_holder(lease.id));
+}
+
+TEST_CASE("a network is not broken behind the actuator while somebody is in it whom its lists do not show") {
+  Drill s;
+  s.add_sidecar({});
+  auto keeper = s.keeper(s.ledger);
+  const auto before = s.web();
+  const auto refused = keeper->inject({"loss", kWeb, 60s, "ops"}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == ErrorCode::kRefused);
+  CHECK(refused.error().message() ==
+        "the engine answers 403: refused by the actuator: create of web: sidecar uses its network: it has no label "
+        "heal.simulate=allow");
+  CHECK(s.ledger.leases().value().empty());
+  const auto uncut = keeper->inject({"partition", kWeb, 60s, "ops"}, {});
+  REQUIRE_FALSE(uncut);
+  CHECK_THAT(uncut.error().str(), Catch::Contains("network_disconnect of web: sidecar uses its network"));
+  CHECK(keeper->list().at(0).state == State::kReverted);
+  CHECK(s.web().networks == before.networks);
+  CHECK(keeper->inject({"cpu", kWeb, 60s, "ops"}, {}));
+}
+
+TEST_CASE("behind the actuator whoever has agreed is broken with the network that it shares") {
+  const auto kind = GENERATE(as<std::string>(), "loss", "partition");
+  CAPTURE(kind);
+  Drill s;
+  s.add_sidecar({{"heal.simulate", "allow"}});
+  CHECK(s.keeper(s.ledger)->inject({kind, kWeb, 60s, "ops"}, {}));
+}
+
+TEST_CASE("a broken network is mended whoever has joined it meanwhile") {
+  const auto kind = GENERATE(as<std::string>(), "bandwidth", "partition");
+  CAPTURE(kind);
+  Drill s;
+  s.holders.leave_behind(kind);
+  auto keeper = s.keeper(s.ledger);
+  const auto before = s.web();
+  const auto lease = keeper->inject({kind, kWeb, 60s, "ops"}, {}).value();
+  s.add_sidecar({});
+  if (kind == "bandwidth") REQUIRE(s.sim.kill("heal-fault-helper-" + lease.id, "KILL", SteadyTime::max(), {}));
+  CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
+  CHECK(s.holders.faults_in(s.web().id).empty());
+  CHECK(s.web().networks == before.networks);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "webhook/actuator/policy.h"
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -126,6 +128,49 @@ TEST_CASE("a helper image that is an id stands for itself alone") {
         Reason::kAllowed);
   CHECK(reason_of(policy, Verb::kRemove, container("heal-fault-helper-1", role, "sha256:" + std::string(64, 'a'))) ==
         Reason::kNotAllowed);
+}
+
+std::string words_of(const std::optional<Refusal>& refusal) {
+  return refusal ? refusal->message : "";
+}
+
+TEST_CASE("a network is broken only when all who share it have agreed") {
+  const Policy policy(config(), std::string(12, 'e'));
+  auto web = container("web", {{"heal.simulate", "allow"}});
+  web.id = std::string(64, 'a');
+  web.network_mode = "demo_web";
+  const auto objection = [&](ContainerInfo sidecar) {
+    sidecar.network_mode = "container:" + web.id;
+    sidecar.status = "running";
+    return words_of(policy.refuse_broken_network(Verb::kCreate, web, {web, sidecar}));
+  };
+  const Labels agreed{{"heal.simulate", "allow"}};
+  const std::string head = "create of web: side uses its network: ";
+  CHECK(objection(container("side", {})) == head + "it has no label heal.simulate=allow");
+  CHECK(objection(container("side", agreed)).empty());
+  CHECK(objection(container("side", agreed, "prom/prometheus:v2")) == head + "its image prometheus is protected");
+  auto own = container("side", agreed);
+  own.id = std::string(64, 'e');
+  CHECK(objection(own) == head + "it is the one the actuator runs in");
+  Labels production = agreed;
+  production["heal.environment"] = "Production";
+  CHECK(objection(container("side", production)) ==
+        head + "it is in production (label heal.environment), and no rule allows to list it");
+  production["heal.enable"] = "true";
+  CHECK(objection(container("side", production)).empty());
+  CHECK(objection(container("heal-fault-helper-1", {{"heal.role", "fault-helper"}}, "sha256:ab")).empty());
+}
+
+TEST_CASE("a network that is not the container's own is not broken for it") {
+  const Policy policy(config(), "");
+  auto web = container("web", {{"heal.simulate", "allow"}});
+  for (const std::string mode : {"host", "container:db"}) {
+    web.network_mode = mode;
+    CHECK(words_of(policy.refuse_broken_network(Verb::kNetworkDisconnect, web, {web})) ==
+          "network_disconnect of web: its network is not its own");
+  }
+  web.network_mode = "demo_web";
+  CHECK_FALSE(policy.refuse_broken_network(Verb::kNetworkDisconnect, web, {web}));
 }
 
 TEST_CASE("a bucket empties, refuses, and fills again evenly") {
