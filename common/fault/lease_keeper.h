@@ -161,9 +161,9 @@ class LeaseKeeper {
   bool may_take(const Held& wanted) const HEAL_REQUIRES(mutex_);
   Status check_free(const TargetId& target) HEAL_REQUIRES(mutex_);
   Result<std::shared_ptr<ContainerEngine>> engine_of(const TargetId& target) const;
-  /// `lease`: the one that the container is to be broken under; "": none yet.
   /// kRefused when a container that may not be broken is in the victim's network (`network_mode: container:…`).
   Status check_companions(const ContainerInfo& victim, const FaultRequest& request, const std::stop_token& stop);
+  /// `lease`: the one that the container is to be broken under; "": none yet.
   Result<ContainerInfo> find_victim(const FaultRequest& request, const std::string& lease, const std::stop_token& stop);
   /// The targets that are under a fault, or about to be, but for that of `lease`. One that was healed is under none.
   std::set<TargetId> broken_targets(const std::string& lease, const std::stop_token& stop);
@@ -184,11 +184,15 @@ class LeaseKeeper {
   using UndoWork = std::function<Status(const Fault&, const Recipe&, const Site&)>;
   Status undo_work(const Held& held, const std::stop_token& stop, const UndoWork& work);
   /// Success when it is our program that runs there: anybody can give a container a label, but not our image.
-  Status check_image(const ContainerInfo& holder, const FaultLease& lease, const std::stop_token& stop);
+  Status check_image(const ContainerInfo& helper, const std::string& engine, Deadline deadline,
+                     const std::stop_token& stop);
   void adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop);
   /// Of the leases on `engine` that were found by their marks, ends those whose mark and fault are gone.
   void end_unmarked(const std::vector<ContainerInfo>& list, const std::string& engine, const std::stop_token& stop);
   void end_if_gone(const std::string& id, const std::stop_token& stop);
+  /// Removes the helpers of ours on `engine` that have not run for long: whoever asked them was killed.
+  void end_abandoned(const std::vector<ContainerInfo>& list, const std::string& engine, Deadline deadline,
+                     const std::stop_token& stop) HEAL_REQUIRES(adopting_);
   /// Of one call that begins now.
   Deadline call_deadline() HEAL_EXCLUDES(mutex_);
   Status undo_once(const Held& held, const std::stop_token& stop);
@@ -215,6 +219,8 @@ class LeaseKeeper {
   const LeaseOptions options_;
 
   Mutex adopting_;  // one at a time looks for holders: what is not in held_ is not taken in twice
+  /// By engine and id, the helpers that do not run, and since when that was seen; of those in the last list alone.
+  std::map<std::string, std::map<std::string, SteadyTime>> idle_ HEAL_GUARDED_BY(adopting_);
   Mutex mutex_;
   CondVar changed_;
   Duration max_ttl_ HEAL_GUARDED_BY(mutex_);

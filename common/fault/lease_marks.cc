@@ -4,6 +4,7 @@
 
 #include "common/fault/held_fault.h"
 #include "common/fault/lease_keeper.h"
+#include "common/model/image_name.h"
 #include "common/wire/incident_json.h"
 #include "common/wire/json.h"
 
@@ -14,7 +15,8 @@ using State = FaultLease::State;
 
 /// An engine that does not answer must not keep the faults on the others from being undone.
 constexpr Duration kListTime = 5s;
-/// Nobody waits as long for a helper that is to say something and end.
+/// Nobody waits as long for a helper that is to say something and end. Counted while this keeper sees that it does not
+/// run, by its own clock: the engine's may be another, and a waiter must not lose its helper to the difference.
 constexpr Duration kHelperAge = 5min;
 
 /// The lease that a holder's label tells of. It was in force, whatever state it was written in.
@@ -30,36 +32,24 @@ Result<FaultLease> lease_of(const ContainerInfo& holder) {
   return lease;
 }
 
-bool is_helper(const ContainerInfo& container) {
-  return label_value(container.labels, "heal.role") == kHelperRole;
-}
-
 bool is_holder(const ContainerInfo& container) {
-  return is_helper(container) && !label_value(container.labels, kLeaseLabel).empty();
+  return has_marks_of_helper(container) && !label_value(container.labels, kLeaseLabel).empty();
 }
 
-/// Whoever asked it was killed before it took it away.
-bool is_abandoned(const ContainerInfo& container, WallTime now) {
-  return is_helper(container) && !is_holder(container) && !container.running() && container.created_at &&
-         now - *container.created_at > kHelperAge;
-}
-
-/// The image's name without tag and digest: after an upgrade the holders from before are ours, too.
-std::string_view repository(std::string_view image) {
-  image = image.substr(0, image.find('@'));
-  const auto slash = image.rfind('/');
-  return image.substr(0, image.find(':', slash == std::string_view::npos ? 0 : slash));
+/// Between create and start, or between its end and its removal by whoever asked it.
+bool is_idle_helper(const ContainerInfo& container) {
+  return has_marks_of_helper(container) && !is_holder(container) && !container.running();
 }
 
 }  // namespace
 
-Status LeaseKeeper::check_image(const ContainerInfo& holder, const FaultLease& lease, const std::stop_token& stop) {
-  return at_site(lease.target, 0s, stop, [&](const Site& site) -> Status {
-    // A list shows the image's id once its name stands for another one.
-    HEAL_TRY(const ContainerInfo whole, site.engine.inspect(holder.id, site.deadline, site.stop));
-    if (repository(whole.image) == repository(tools_.holder.image)) return {};
-    return make_error(ErrorCode::kRefused, "container {} is of image {}", whole.name, whole.image);
-  });
+Status LeaseKeeper::check_image(const ContainerInfo& helper, const std::string& engine, Deadline deadline,
+                                const std::stop_token& stop) {
+  HEAL_TRY(const auto found, engine_of({"container", engine, helper.name}));
+  // A list shows the image's id once its name stands for another one.
+  HEAL_TRY(const ContainerInfo whole, found->inspect(helper.id, deadline, stop));
+  if (is_same_repository(whole.image, tools_.holder.image)) return {};
+  return make_error(ErrorCode::kRefused, "container {} is of image {}", whole.name, whole.image);
 }
 
 void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, const std::stop_token& stop) {
@@ -73,7 +63,7 @@ void LeaseKeeper::adopt(const ContainerInfo& holder, const std::string& engine, 
     if (found != held_.end() && found->second.lease.state != State::kReverted) return;
     is_over = found != held_.end();
   }
-  if (!check_image(holder, *lease, stop)) return;
+  if (!check_image(holder, engine, call_deadline(), stop)) return;
   if (is_over) {
     (void)at_site(lease->target, 0s, stop, [&](const Site& site) { return remove_holder(lease->id, site); });
     return;
@@ -102,11 +92,31 @@ void LeaseKeeper::end_unmarked(const std::vector<ContainerInfo>& list, const std
     end_if_gone(id, stop);
 }
 
+void LeaseKeeper::end_abandoned(const std::vector<ContainerInfo>& list, const std::string& engine, Deadline deadline,
+                                const std::stop_token& stop) {
+  const SteadyTime now = tools_.clock.steady_now();
+  auto& known = idle_[engine];
+  std::map<std::string, SteadyTime> idle;
+  for (const ContainerInfo& container : list) {
+    if (!is_idle_helper(container)) continue;
+    const auto seen = known.find(container.id);
+    SteadyTime& since = idle.emplace(container.id, seen == known.end() ? now : seen->second).first->second;
+    if (now - since <= kHelperAge) continue;
+    since = now;  // one that stays, as a stranger's does, is asked about once in a while
+    const auto found = engine_of({"container", engine, container.name});
+    if (found && check_image(container, engine, deadline, stop)) (void)(*found)->remove(container.id, deadline, stop);
+  }
+  known = std::move(idle);
+}
+
 bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
   MutexLock alone(adopting_);
   if (!tools_.engines) return true;
   bool all = true;
-  for (const std::string& name : tools_.engines()) {
+  const auto names = tools_.engines();
+  std::erase_if(idle_,
+                [&](const auto& each) { return std::find(names.begin(), names.end(), each.first) == names.end(); });
+  for (const std::string& name : names) {
     const auto engine = tools_.engine(name);
     const Deadline deadline = std::min(call_deadline(), tools_.clock.deadline_in(kListTime));
     const auto list = engine ? engine->list(deadline, stop)
@@ -115,8 +125,8 @@ bool LeaseKeeper::adopt_marks(const std::stop_token& stop) {
     if (!list) continue;
     for (const ContainerInfo& container : *list) {
       if (is_holder(container)) adopt(container, name, stop);
-      if (is_abandoned(container, tools_.clock.now())) (void)engine->remove(container.id, deadline, stop);
     }
+    end_abandoned(*list, name, deadline, stop);
     end_unmarked(*list, name, stop);
   }
   return all;

@@ -3,6 +3,8 @@
 
 #include "common/base/ids.h"
 #include "common/fault/lease_keeper.h"
+#include "common/model/network_sharing.h"
+#include "common/port/fault_holder.h"
 
 // What stands before a lease: whether the fault can be, may be, and what it would take.
 
@@ -44,13 +46,9 @@ Status LeaseKeeper::check_companions(const ContainerInfo& victim, const FaultReq
                                      const std::stop_token& stop) {
   HEAL_TRY(const auto engine, engine_of(request.target));
   HEAL_TRY(const auto all, engine->list(call_deadline(), stop));
-  for (const ContainerInfo& each : all) {
-    const bool is_companion =
-        each.network_mode == "container:" + victim.id || each.network_mode == "container:" + victim.name;
-    // A holder whose fault is over is no service that anybody would miss.
-    const bool is_helper = label_value(each.labels, "heal.role") == kHelperRole;
-    const bool is_stopped = each.status == "exited" || each.status == "created" || each.status == "dead";
-    if (!is_companion || is_helper || is_stopped) continue;
+  for (const ContainerInfo& each : others_in_network_of(victim, all)) {
+    // A holder is no service that anybody would miss.
+    if (has_marks_of_helper(each)) continue;
     HEAL_TRY_STATUS(check_may_break(each, options_.own_container, request.in_production)
                         .with_context("fault {}: {} uses the network of {}", request.kind, each.name, victim.name));
   }

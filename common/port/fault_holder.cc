@@ -73,8 +73,16 @@ Status read_settings(const std::vector<std::string>& arguments, HolderOrder& out
 
 }  // namespace
 
+bool has_marks_of_helper(const ContainerInfo& container) {
+  return container.name.starts_with(kHelperPrefix) && label_value(container.labels, "heal.role") == kHelperRole;
+}
+
+bool breaks_network(const HolderOrder& order) {
+  return order.task != Task::kSweep && place_of(order.kind) == Place::kNetwork;
+}
+
 std::string holder_name(const HolderOrder& order) {
-  std::string name = "heal-fault-helper-" + order.lease;
+  std::string name = fmt::format("{}{}", kHelperPrefix, order.lease);
   if (order.task != Task::kHold) name += fmt::format("-{}", word_of(order.task));
   return name;
 }

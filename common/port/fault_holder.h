@@ -37,6 +37,8 @@ inline constexpr std::string_view kMarkKind = "mark";
 inline constexpr std::string_view kLeaseLabel = "heal.fault.lease";
 /// Label heal.role of a holder, as of every helper of ours.
 inline constexpr std::string_view kHelperRole = "fault-helper";
+/// What the names of all helpers of ours begin with.
+inline constexpr std::string_view kHelperPrefix = "heal-fault-helper-";
 /// What a holder runs when nothing else is said.
 inline const std::vector<std::string> kHolderProgram{"heal-webhook", "fault-helper"};
 /// A line of its log that begins with this says that the fault is in force.
@@ -47,6 +49,12 @@ inline constexpr int kHolderDone = 0;     ///< nothing of the fault is left, and
 inline constexpr int kHolderFailed = 1;   ///< what it wrote to stderr
 inline constexpr int kHolderRefused = 4;  ///< the same, and nothing was touched
 
+/// Whether a container bears the marks of a helper of ours: name and role. Anybody can give them to one, but not our
+/// image.
+bool has_marks_of_helper(const ContainerInfo& container);
+/// Whether a holder with this order breaks the container's network, which is that of all who share it, or asks whether
+/// it could. One that sweeps only takes away.
+bool breaks_network(const HolderOrder& order);
 /// The name of the container that holds this lease's fault.
 std::string holder_name(const HolderOrder& order);
 /// The container: only what the kind needs (the broken container's network, the host's processes, its control groups),

@@ -63,6 +63,7 @@ std::optional<ContainerSpec> expected_helper(const ContainerSpec& spec, const st
   request.container = order->container;
   // A mark is set when the fault is there: the process may have ended.
   request.pid = order->kind == kMarkKind ? 0 : order->pid;
+  request.breaks_network = breaks_network(*order);
   return holder_spec(image, *order, std::string(label));
 }
 

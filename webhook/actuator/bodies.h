@@ -53,7 +53,8 @@ std::variant<CloneRequest, Refusal> parse_clone_request(const Call& call, const 
 struct HelperRequest {
   std::string container;  ///< the broken one's id, 64 hex digits
   std::int64_t pid = 0;   ///< of its main process; 0: of no matter
-  std::string body;       ///< what goes on to the engine, written by us
+  bool breaks_network = false;
+  std::string body;  ///< what goes on to the engine, written by us
 };
 
 /// Refuses every body that is not, member by member, a helper's own for some container and process. Pure.

@@ -123,6 +123,20 @@ bool Gateway::admit(Visit& visit, const std::variant<Allowance, Refusal>& answer
   return false;
 }
 
+bool Gateway::admit_network_fault(Visit& visit, const ContainerInfo& victim) {
+  const Verb verb = visit.call.verb;
+  auto answer = visit.policy->decide(verb, victim);
+  if (std::holds_alternative<Allowance>(answer)) {
+    const auto all = tools_.engine.list(tools_.clock.deadline_in(kLookTime), stopping_.get_token());
+    if (!all) {
+      visit.fail(all.error());
+      return false;
+    }
+    if (auto refusal = visit.policy->refuse_broken_network(verb, victim, *all)) answer = std::move(*refusal);
+  }
+  return admit(visit, answer, verb, victim.id);
+}
+
 void Gateway::serve_container(const std::shared_ptr<Visit>& visit, const std::string& name) {
   const auto container = look_up(*visit, name);
   if (!container || !admit(*visit, *container)) return;
@@ -173,7 +187,7 @@ void Gateway::serve_network(const std::shared_ptr<Visit>& visit) {
         {Reason::kNotAllowed,
          fmt::format("network {} is not under `faults: networks:` of actuator.yml", printable(visit->call.network))});
   }
-  if (!admit(*visit, *container)) return;
+  if (!(joins ? admit(*visit, *container) : admit_network_fault(*visit, *container))) return;
   visit->call.body = write_network_body(visit->call, body, container->id);
   forward(*visit, stopping_.get_token());
 }
@@ -192,7 +206,7 @@ void Gateway::serve_create(const std::shared_ptr<Visit>& visit) {
     return visit->refuse({Reason::kBody, fmt::format("create: {} is not the main process of {}", helper.pid,
                                                      printable(container->name))});
   }
-  if (!admit(*visit, *container)) return;
+  if (!(helper.breaks_network ? admit_network_fault(*visit, *container) : admit(*visit, *container))) return;
   visit->call.body = std::move(helper.body);
   forward(*visit, stopping_.get_token());
 }

@@ -65,6 +65,9 @@ class Gateway {
   bool admit(Visit& visit, const ContainerInfo& container);
   /// The same for what was decided already; `counted` is what the rate is counted for.
   bool admit(Visit& visit, const std::variant<Allowance, Refusal>& answer, Verb verb, const std::string& counted);
+  /// The same for a call that breaks the network of `victim`, and so of all who share it: this looks at all containers,
+  /// those that whoever asks is not shown included.
+  bool admit_network_fault(Visit& visit, const ContainerInfo& victim);
   void forward(Visit& visit, std::stop_token stop);
   /// Passes it on and gives the id in the engine's answer, after answering; "" when there is none.
   std::string forward_for_id(Visit& visit);

@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
+#include "common/model/image_name.h"
+#include "common/model/network_sharing.h"
+#include "common/port/fault_holder.h"
 
 namespace heal::actuator {
 namespace {
@@ -54,16 +57,17 @@ std::string Policy::protection(const ContainerInfo& container) const {
   return "";
 }
 
-/// Whoever may create containers without us could make one that looks like this, and needs nothing of us.
-bool Policy::is_helper(const ContainerInfo& container) const {
+/// Whoever may create containers without us could make one that looks like this, and needs nothing of us. Of any
+/// version: what was made before an upgrade must be seen and ended after it.
+bool Policy::is_helper(Verb verb, const ContainerInfo& container) const {
   const auto& faults = config_.faults;
-  return faults.enabled && !faults.helper_image.empty() && container.image == faults.helper_image &&
-         container.name.starts_with("heal-fault-helper-") &&
-         label_value(container.labels, "heal.role") == "fault-helper";
+  if (!faults.enabled || faults.helper_image.empty() || !has_marks_of_helper(container)) return false;
+  const bool is_id_in_list = verb == Verb::kList && container.image.starts_with("sha256:");
+  return is_id_in_list || is_same_repository(container.image, faults.helper_image);
 }
 
 std::variant<Allowance, Refusal> Policy::decide(Verb verb, const ContainerInfo& container) const {
-  if (is_helper(container) && holds(kHelperVerbs, verb)) return Allowance{"fault helper", config_.faults.rate};
+  if (holds(kHelperVerbs, verb) && is_helper(verb, container)) return Allowance{"fault helper", config_.faults.rate};
   if (is_action(verb)) {
     if (const auto why = protection(container); !why.empty()) {
       return Refusal{Reason::kProtected, fmt::format("{} of {}: {}", to_string(verb), printable(container.name), why)};
@@ -97,6 +101,33 @@ std::variant<Allowance, Refusal> Policy::decide_exec(std::string_view program, c
   return Refusal{Reason::kNotAllowed, fmt::format("exec in {}: no rule of actuator.yml allows the program {} for the "
                                                   "container's labels",
                                                   printable(container.name), printable(program, 120))};
+}
+
+std::string Policy::objection_of(const ContainerInfo& container) const {
+  if (auto why = protection(container); !why.empty()) return why;
+  if (label_value(container.labels, "heal.simulate") != "allow") return "it has no label heal.simulate=allow";
+  // Who has said --yes-really cannot have meant one that no list has shown.
+  const bool is_in_production = to_lower(label_value(container.labels, "heal.environment")) == "production";
+  if (is_in_production && !allows(Verb::kList, container))
+    return "it is in production (label heal.environment), and no rule allows to list it";
+  return "";
+}
+
+std::optional<Refusal> Policy::refuse_broken_network(Verb verb, const ContainerInfo& victim,
+                                                     const std::vector<ContainerInfo>& all) const {
+  const std::string& mode = victim.network_mode;
+  if (mode == "host" || mode.starts_with("container:")) {
+    return Refusal{Reason::kNotAllowed,
+                   fmt::format("{} of {}: its network is not its own", to_string(verb), printable(victim.name))};
+  }
+  for (const ContainerInfo& each : others_in_network_of(victim, all)) {
+    if (is_helper(Verb::kList, each)) continue;
+    if (const auto why = objection_of(each); !why.empty()) {
+      return Refusal{Reason::kNotAllowed, fmt::format("{} of {}: {} uses its network: {}", to_string(verb),
+                                                      printable(victim.name), printable(each.name), why)};
+    }
+  }
+  return std::nullopt;
 }
 
 bool Policy::may_cut(std::string_view network) const {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "common/model/container.h"
 #include "webhook/actuator/config.h"
@@ -35,13 +37,21 @@ class Policy {
   bool allows(Verb verb, const ContainerInfo& container) const {
     return std::holds_alternative<Allowance>(decide(verb, container));
   }
+  /// Why no fault may break the network of `victim`, which is that of all who share it: each must have agreed, as they
+  /// do to faults of their own; nullopt when it may. `verb` of the victim was allowed; `all`: the engine's whole list.
+  std::optional<Refusal> refuse_broken_network(Verb verb, const ContainerInfo& victim,
+                                               const std::vector<ContainerInfo>& all) const;
   /// Whether faults may cut a container off from this network.
   bool may_cut(std::string_view network) const;
 
  private:
-  bool is_helper(const ContainerInfo& container) const;
+  /// Whether `verb` meets a helper or holder of ours. Lists show the id of an image whose name stands for another one
+  /// by now: there name and role are enough.
+  bool is_helper(Verb verb, const ContainerInfo& container) const;
   /// Why the container is protected; "" when it is not.
   std::string protection(const ContainerInfo& container) const;
+  /// Why a fault of a network that `container` shares may not be; "" when it may.
+  std::string objection_of(const ContainerInfo& container) const;
   bool is_protected_word(std::string_view word) const;
 
   const ActuatorConfig config_;

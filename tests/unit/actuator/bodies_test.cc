@@ -51,6 +51,16 @@ TEST_CASE("the bodies of fault holders pass, for the process of their container"
   REQUIRE(std::holds_alternative<HelperRequest>(parsed));
   CHECK(std::get<HelperRequest>(parsed).container == kId);
   CHECK(std::get<HelperRequest>(parsed).pid == (kind == kMarkKind ? 0 : 42));
+  CHECK(std::get<HelperRequest>(parsed).breaks_network == (kind == "loss" || kind == "bandwidth"));
+}
+
+TEST_CASE("what takes a broken network's rules away breaks none") {
+  HolderOrder order = holder_order("bandwidth");
+  order.task = HolderOrder::Task::kSweep;
+  const auto spec = holder_spec("promheal:local", order, "");
+  const auto parsed = parse_helper_request(create_call(write_docker_create(spec), spec.name), faults());
+  REQUIRE(std::holds_alternative<HelperRequest>(parsed));
+  CHECK_FALSE(std::get<HelperRequest>(parsed).breaks_network);
 }
 
 TEST_CASE("a fault holder with anything else in it is refused") {

@@ -1,5 +1,9 @@
 #include "webhook/actuator/policy.h"
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <catch2/catch.hpp>
 
 #include "common/sim/fake_clock.h"
@@ -94,6 +98,79 @@ TEST_CASE("only a fault helper can be waited for, stopped and removed") {
   auto imposter = helper;
   imposter.image = "nginx:1";
   CHECK(reason_of(policy, Verb::kRemove, imposter) == Reason::kNotAllowed);
+  CHECK(reason_of(policy, Verb::kList, imposter) == Reason::kNotAllowed);
+  imposter = helper;
+  imposter.name = "shop";
+  CHECK(reason_of(policy, Verb::kRemove, imposter) == Reason::kProtected);
+}
+
+TEST_CASE("a fault helper from before an upgrade can be seen and ended") {
+  const Policy policy(config(), "");
+  const auto reasons_of = [&](const std::string& image) {
+    const auto helper = container("heal-fault-helper-1-2", {{"heal.role", "fault-helper"}}, image);
+    std::vector<Reason> reasons;
+    for (const Verb verb : {Verb::kList, Verb::kInspect, Verb::kStop, Verb::kRemove})
+      reasons.push_back(reason_of(policy, verb, helper));
+    return reasons;
+  };
+  const Reason yes = Reason::kAllowed, no = Reason::kNotAllowed;
+  CHECK(reasons_of("promheal:before") == std::vector{yes, yes, yes, yes});
+  // A list's name for an image whose name stands for another one by now; an inspection has the name of then.
+  CHECK(reasons_of("sha256:" + std::string(64, 'a')) == std::vector{yes, no, no, no});
+}
+
+TEST_CASE("a helper image that is an id stands for itself alone") {
+  auto by_id = config();
+  by_id.faults.helper_image = "sha256:" + std::string(64, 'b');
+  const Policy policy(by_id, "");
+  const Labels role{{"heal.role", "fault-helper"}};
+  CHECK(reason_of(policy, Verb::kRemove, container("heal-fault-helper-1", role, by_id.faults.helper_image)) ==
+        Reason::kAllowed);
+  CHECK(reason_of(policy, Verb::kRemove, container("heal-fault-helper-1", role, "sha256:" + std::string(64, 'a'))) ==
+        Reason::kNotAllowed);
+}
+
+std::string words_of(const std::optional<Refusal>& refusal) {
+  return refusal ? refusal->message : "";
+}
+
+TEST_CASE("a network is broken only when all who share it have agreed") {
+  const Policy policy(config(), std::string(12, 'e'));
+  auto web = container("web", {{"heal.simulate", "allow"}});
+  web.id = std::string(64, 'a');
+  web.network_mode = "demo_web";
+  const auto objection = [&](ContainerInfo sidecar) {
+    sidecar.network_mode = "container:" + web.id;
+    sidecar.status = "running";
+    return words_of(policy.refuse_broken_network(Verb::kCreate, web, {web, sidecar}));
+  };
+  const Labels agreed{{"heal.simulate", "allow"}};
+  const std::string head = "create of web: side uses its network: ";
+  CHECK(objection(container("side", {})) == head + "it has no label heal.simulate=allow");
+  CHECK(objection(container("side", agreed)).empty());
+  CHECK(objection(container("side", agreed, "prom/prometheus:v2")) == head + "its image prometheus is protected");
+  auto own = container("side", agreed);
+  own.id = std::string(64, 'e');
+  CHECK(objection(own) == head + "it is the one the actuator runs in");
+  Labels production = agreed;
+  production["heal.environment"] = "Production";
+  CHECK(objection(container("side", production)) ==
+        head + "it is in production (label heal.environment), and no rule allows to list it");
+  production["heal.enable"] = "true";
+  CHECK(objection(container("side", production)).empty());
+  CHECK(objection(container("heal-fault-helper-1", {{"heal.role", "fault-helper"}}, "sha256:ab")).empty());
+}
+
+TEST_CASE("a network that is not the container's own is not broken for it") {
+  const Policy policy(config(), "");
+  auto web = container("web", {{"heal.simulate", "allow"}});
+  for (const std::string mode : {"host", "container:db"}) {
+    web.network_mode = mode;
+    CHECK(words_of(policy.refuse_broken_network(Verb::kNetworkDisconnect, web, {web})) ==
+          "network_disconnect of web: its network is not its own");
+  }
+  web.network_mode = "demo_web";
+  CHECK_FALSE(policy.refuse_broken_network(Verb::kNetworkDisconnect, web, {web}));
 }
 
 TEST_CASE("a bucket empties, refuses, and fills again evenly") {

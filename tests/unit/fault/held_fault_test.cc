@@ -129,7 +129,7 @@ TEST_CASE("a label on a container that is not our image's is nobody's lease") {
   const auto holder = site.engine->inspect("heal-fault-helper-" + lease.id, site.clock.deadline_in(5s), {}).value();
   REQUIRE(site.engine->remove(holder.id, site.clock.deadline_in(5s), {}));
   SimContainer forged;
-  forged.name = "forged";
+  forged.name = holder.name;
   forged.labels = holder.labels;
   site.engine->add(forged);
   MemoryStore empty;

@@ -150,10 +150,8 @@ TEST_CASE("a fault is found by its mark also after an upgrade") {
   CHECK(finding->list() == std::vector{lease});
 }
 
-TEST_CASE("a helper that nobody waits for any more is removed, and no other") {
-  HeldSite site;
-  auto keeper = site.holding();
-  const auto lease = keeper->inject({"cpu", kWeb, 30min, "ops"}, {}).value();
+/// A helper that has ended, and that nobody has taken away: lost-probe.
+void leave_helper(HeldSite& site) {
   HolderOrder order;
   order.task = HolderOrder::Task::kProbe;
   order.kind = std::string(kMarkKind);
@@ -161,13 +159,67 @@ TEST_CASE("a helper that nobody waits for any more is removed, and no other") {
   order.container = site.web().id;
   order.pid = 2;
   REQUIRE(site.engine->run(holder_spec("promheal:local", order, ""), site.clock.deadline_in(5s), {}));
-  site.clock.advance(5min);
-  CHECK(keeper->adopt_marks({}));
-  CHECK(site.has_holder("lost-probe"));
-  site.clock.advance(1s);
-  CHECK(keeper->adopt_marks({}));
-  CHECK_FALSE(site.has_holder("lost-probe"));
+}
+
+bool is_there_after(HeldSite& site, LeaseKeeper& keeper, Duration time, const std::string& helper = "lost-probe") {
+  site.clock.advance(time);
+  CHECK(keeper.adopt_marks({}));
+  return site.has_holder(helper);
+}
+
+TEST_CASE("a helper that nobody waits for any more is removed, and no other") {
+  HeldSite site;
+  auto keeper = site.holding();
+  const auto lease = keeper->inject({"cpu", kWeb, 30min, "ops"}, {}).value();
+  leave_helper(site);
+  CHECK(is_there_after(site, *keeper, 0s));
+  CHECK(is_there_after(site, *keeper, 5min));
+  CHECK_FALSE(is_there_after(site, *keeper, 1s));
   CHECK(site.has_holder(lease.id));
+}
+
+TEST_CASE("a helper is not taken from its waiter because the engine's clock is another") {
+  HeldSite site;
+  auto keeper = site.holding();
+  leave_helper(site);
+  site.clock.set_now(site.clock.now() + 24h);
+  CHECK(is_there_after(site, *keeper, 0s));
+  CHECK(is_there_after(site, *keeper, 1min));
+}
+
+TEST_CASE("how long nobody has waited for a helper is counted from its end") {
+  HeldSite site;
+  auto keeper = site.holding();
+  leave_helper(site);
+  CHECK(is_there_after(site, *keeper, 0s));
+  site.engine->on_run([](const ContainerSpec&, const ContainerInfo&) { return std::nullopt; });
+  REQUIRE(site.engine->start("heal-fault-helper-lost-probe", site.clock.deadline_in(5s), {}));
+  CHECK(is_there_after(site, *keeper, 1h));
+  site.engine->crash("heal-fault-helper-lost-probe", 0);
+  CHECK(is_there_after(site, *keeper, 0s));
+  CHECK(is_there_after(site, *keeper, 5min));
+  CHECK_FALSE(is_there_after(site, *keeper, 1s));
+}
+
+TEST_CASE("a stranger's container stays, whatever its label says") {
+  const auto [name, image] = GENERATE(table<std::string, std::string>({
+      {"backup", "promheal:local"},
+      {"heal-fault-helper-theirs", "backup:1"},
+      {"heal-fault-helper-theirs", "theirs/promheal:local"},
+  }));
+  CAPTURE(name, image);
+  HeldSite site;
+  auto keeper = site.holding();
+  SimContainer stranger;
+  stranger.name = name;
+  stranger.image = image;
+  stranger.labels = {{"heal.role", "fault-helper"}};
+  site.engine->create(stranger);
+  for (int i = 0; i < 5; ++i) {
+    site.clock.advance(5min + 1s);
+    CHECK(keeper->adopt_marks({}));
+  }
+  CHECK(site.engine->inspect(name, site.clock.deadline_in(5s), {}).has_value());
 }
 
 TEST_CASE("a probe that did not answer in time is taken away all the same") {
