@@ -57,8 +57,9 @@ check_ours() {
   local mine="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
   [ ! -f "$settings" ] || return 0
   [ -n "$(docker ps -aq --filter "$mine"; docker volume ls -q --filter "$mine")" ] || return 0
-  fail "a stack of the project $COMPOSE_PROJECT_NAME is here that this demo has not started, perhaps with history in its volumes:"
+  fail "a stack of the project $COMPOSE_PROJECT_NAME is here that this demo has not started, perhaps with history in its volumes:" || true
   docker ps -a --filter "$mine" --format '       {{.Names}}, from {{.Label "com.docker.compose.project.working_dir"}}' >&2
+  docker volume ls --filter "$mine" --format '       volume {{.Name}}' >&2
   note "remove it as it was started: compose/demo.sh --down there, or docker compose down -v with its files"
   return 1
 }

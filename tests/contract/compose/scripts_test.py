@@ -158,7 +158,7 @@ class Demo(InAFolder):
             with self.subTest(arguments=arguments):
                 done, removed = self.run_it("prometheus", *arguments)
                 self.assertEqual((1, []), (done.returncode, removed), done.stdout + done.stderr)
-                self.assertIn("that this demo has not started", done.stderr)
+                self.assertRegex(done.stderr, r"(?s)that this demo has not started.*prometheus.*remove it as it was started")
 
     def test_its_own_goes_and_where_nothing_is_there_is_nothing_to_ask(self):
         self.assertEqual(1, len(self.run_it("", "--down")[1]))
