@@ -358,13 +358,14 @@ Status ExporterApp::start() {
   MutexLock lock(reload_mutex_);
   const std::shared_ptr<const ExporterConfig> config = config_.get();
   prepare_modules(*config);
+  // Before anybody can ask: a first page that says 0 would be a false alarm. Who cannot go on from here ends.
+  reload_metrics_.succeeded(world_.clock->now());
+  blackbox_reload_metrics_.succeeded(world_.clock->now());
   HEAL_TRY_STATUS(server_->start());
   target_files_.watch(patterns_of(*config));
   HEAL_TRY(std::shared_ptr<const Runtime> runtime, bring_up(*config, {}));
   runtime_.set(std::move(runtime));
   target_files_.start([this] { return retarget(); });
-  reload_metrics_.succeeded(world_.clock->now());
-  blackbox_reload_metrics_.succeeded(world_.clock->now());
   for (const std::string& address : server_->addresses())
     logger_.info("listening", {{"address", address}});
   return {};

@@ -55,6 +55,11 @@ class SourcesRig : public Rig {
   explicit SourcesRig(const char* heal_yml, const char* playbook = kRestartPlaybook) : Rig(playbook, heal_yml) {
     start_sources();
   }
+  /// With one more container, which is there before anybody looks: no event tells of its making.
+  SourcesRig(const char* heal_yml, const SimContainer& more) : Rig(kRestartPlaybook, heal_yml) {
+    engine->add(more);
+    start_sources();
+  }
   ~SourcesRig() { sources.reset(); }
 
   void start_sources() {
@@ -147,12 +152,11 @@ TEST_CASE("an alert and the engine's event of one fault are one incident, whiche
 }
 
 TEST_CASE("what Docker's restart policy brought back is recorded and left alone") {
-  SourcesRig rig(kDockerYml);
   SimContainer web;
   web.name = "web";
   web.labels = {{"heal.enable", "true"}};
   web.restart_policy = "always";
-  rig.engine->add(web);
+  SourcesRig rig(kDockerYml, web);
   rig.watched();
   rig.clock.advance(1s);
   rig.engine->crash("web", 1);
