@@ -174,7 +174,10 @@ ExporterApp::ExporterApp(ExporterOptions options, ExporterWorld world, Logger lo
                                    {0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1})),
       engine_(pointers(world_.loops), *world_.clock, [this](Duration lag) { loop_lag_.observe(to_seconds(lag)); }),
       probe_handler_({options_.timeout_offset, options_.max_in_flight}, engine_, config_, history_, metrics_),
-      target_files_(*world_.clock, logger_) {}
+      target_files_(*world_.clock, logger_) {
+  reload_metrics_.succeeded(world_.clock->now());
+  blackbox_reload_metrics_.succeeded(world_.clock->now());
+}
 
 ExporterApp::~ExporterApp() {
   stop();
@@ -358,9 +361,6 @@ Status ExporterApp::start() {
   MutexLock lock(reload_mutex_);
   const std::shared_ptr<const ExporterConfig> config = config_.get();
   prepare_modules(*config);
-  // Before anybody can ask: a first page that says 0 would be a false alarm. Who cannot go on from here ends.
-  reload_metrics_.succeeded(world_.clock->now());
-  blackbox_reload_metrics_.succeeded(world_.clock->now());
   HEAL_TRY_STATUS(server_->start());
   target_files_.watch(patterns_of(*config));
   HEAL_TRY(std::shared_ptr<const Runtime> runtime, bring_up(*config, {}));

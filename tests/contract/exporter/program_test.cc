@@ -61,6 +61,14 @@ TEST_CASE("a good file is taken over on reload and on SIGHUP; a bad one changes 
   exporter.client.wait_until([&] { return exporter.shows("heal_exporter_config_last_reload_successful 1"); });
 }
 
+TEST_CASE("the first page says that the configuration is loaded, although there is much to begin with") {
+  std::string config = "modules: {m: {prober: tcp}}\nprobes: [{name: p, module: m, interval: 1h, targets: [";
+  for (int i = 0; i < 20'000; ++i)
+    config += "'127.1." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ":1',";
+  Exporter exporter(config + "]}]\n");
+  CHECK(exporter.shows("heal_exporter_config_last_reload_successful 1"));
+}
+
 TEST_CASE("scheduled probes show a failure with its reason, and the page passes promtool") {
   LoopbackServer server([](int fd) { read_to_end(fd); });
   const std::string closed = "127.0.0.1:" + std::to_string(free_port());

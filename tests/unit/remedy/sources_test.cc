@@ -55,7 +55,8 @@ class SourcesRig : public Rig {
   explicit SourcesRig(const char* heal_yml, const char* playbook = kRestartPlaybook) : Rig(playbook, heal_yml) {
     start_sources();
   }
-  /// With one more container, which is there before anybody looks: no event tells of its making.
+  /// With one more container. It is there before anybody looks: a late event of its making would make the watch look
+  /// at it whenever that comes.
   SourcesRig(const char* heal_yml, const SimContainer& more) : Rig(kRestartPlaybook, heal_yml) {
     engine->add(more);
     start_sources();
@@ -223,10 +224,9 @@ TEST_CASE("a death while the service was down is found at its start, once") {
 }
 
 TEST_CASE("a container that is not in the inventory is nobody's business") {
-  SourcesRig rig(kDockerYml);
   SimContainer other;
   other.name = "other";
-  rig.engine->add(other);
+  SourcesRig rig(kDockerYml, other);
   rig.watched();
   rig.clock.advance(1s);
   rig.engine->crash("other", 1);
