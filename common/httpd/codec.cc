@@ -41,10 +41,16 @@ class MemoryStream final : public httplib::Stream {
   std::string_view input_;
 };
 
-// One request or response each: process_request() is protected, and its router is told that all is handled.
-class OneShot final : public httplib::Server {
+// One request or response at a time: process_request() is protected, and its router is told that all is handled.
+class Codec final : public httplib::Server {
  public:
   using Exchange = std::function<void(const httplib::Request&, httplib::Response&)>;
+
+  /// Made once for each thread that asks: making one costs as much as its work.
+  static Codec& of_thread() {
+    static thread_local Codec codec;
+    return codec;
+  }
 
   std::string run(std::string_view head, bool closes, Duration idle_timeout, const Exchange& exchange) {
     set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
@@ -86,12 +92,12 @@ FieldList read_query(std::string_view target) {
 std::optional<HttpRequest> read_request(const Head& head) {
   std::optional<HttpRequest> result;
   const std::string path = head.target.substr(0, head.target.find('?'));
-  OneShot().run(head.method + " " + path + " HTTP/1.1\r\n\r\n", true, 0s,
-                [&](const httplib::Request& parsed, httplib::Response&) {
-                  result.emplace();
-                  result->method = parsed.method;
-                  result->path = parsed.path;
-                });
+  Codec::of_thread().run(head.method + " " + path + " HTTP/1.1\r\n\r\n", true, 0s,
+                         [&](const httplib::Request& parsed, httplib::Response&) {
+                           result.emplace();
+                           result->method = parsed.method;
+                           result->path = parsed.path;
+                         });
   if (!result || has_control_character(result->path)) return std::nullopt;
   result->target = head.target;
   result->query = read_query(head.target);
@@ -103,15 +109,16 @@ std::string write_response(const HttpResponse& response, const ResponseFraming& 
   std::string head = framing.is_head ? "HEAD / HTTP/1.1\r\n" : "GET / HTTP/1.1\r\n";
   if (framing.accepts_gzip && response.body.size() >= kCompressFrom) head += "Accept-Encoding: gzip\r\n";
   head += "\r\n";
-  return OneShot().run(head, framing.closes, framing.idle_timeout,
-                       [&](const httplib::Request&, httplib::Response& out) {
-                         out.status = response.status;
-                         out.body = response.body;
-                         if (!response.content_type.empty()) out.set_header("Content-Type", response.content_type);
-                         for (const auto& [name, value] : response.headers) {
-                           if (!has_control_character(value)) out.set_header(name, value);
-                         }
-                       });
+  return Codec::of_thread().run(head, framing.closes, framing.idle_timeout,
+                                [&](const httplib::Request&, httplib::Response& out) {
+                                  out.status = response.status;
+                                  out.body = response.body;
+                                  if (!response.content_type.empty())
+                                    out.set_header("Content-Type", response.content_type);
+                                  for (const auto& [name, value] : response.headers) {
+                                    if (!has_control_character(value)) out.set_header(name, value);
+                                  }
+                                });
 }
 
 bool accepts_gzip(std::string_view value) {

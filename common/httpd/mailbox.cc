@@ -13,18 +13,19 @@ Mailbox::Mailbox() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
 }
 
 void Mailbox::post(Mail mail) {
-  MutexLock lock(mutex_);
-  if (closed_) return;
-  mails_.push_back(std::move(mail));
-  if (mails_.size() > 1) return;  // the loop knows
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return;
+    mails_.push_back(std::move(mail));
+    if (mails_.size() > 1) return;  // the loop knows
+  }
+  // Not under the lock, which the loop would wake up to wait for.
   const std::uint64_t one = 1;
   (void)!::write(fd_.get(), &one, sizeof one);
 }
 
 std::vector<Mail> Mailbox::take() {
   MutexLock lock(mutex_);
-  std::uint64_t count = 0;
-  (void)!::read(fd_.get(), &count, sizeof count);
   return std::exchange(mails_, {});
 }
 

@@ -36,7 +36,7 @@ class Mailbox {
  public:
   Mailbox();
 
-  /// Readable while there is mail.
+  /// Written to when mail comes and there is none yet, and never read: to be watched for edges (EPOLLET).
   int fd() const { return fd_.get(); }
   /// Dropped when the mailbox is closed.
   void post(Mail mail);

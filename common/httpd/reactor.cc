@@ -16,14 +16,15 @@ constexpr std::uint64_t kMailboxTag = 0;
 constexpr std::uint64_t kFirstConnection = 1 << 20;  // below: the listeners' numbers plus one
 constexpr Duration kDrainTime = 2s;
 constexpr int kAcceptsPerRound = 64;
+constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 
 SteadyTime steady_now() {
   return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
 }
 
-void add_to_epoll(int epoll, int fd, std::uint64_t tag) {
+void add_to_epoll(int epoll, int fd, std::uint64_t tag, std::uint32_t events) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.u64 = tag;
   ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -52,6 +53,18 @@ std::optional<PeerCredentials> peer_of(int fd, const sockaddr_storage& storage) 
   return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
 }
 
+bool reads(Phase phase) {
+  return phase == Phase::kHead || phase == Phase::kBody || phase == Phase::kDraining;
+}
+
+/// What epoll shall tell in this phase; a client that has closed its side would be reported again and again.
+std::uint32_t wanted_of(const Connection& connection) {
+  const std::uint32_t output = connection.transport.pending() > 0 ? std::uint32_t{EPOLLOUT} : 0;
+  if (connection.phase == Phase::kDraining) return output | EPOLLIN;
+  if (reads(connection.phase)) return output | kReading;
+  return connection.has_peer_closed || connection.has_left ? output : output | EPOLLRDHUP;
+}
+
 ScopedFd open_spare() {
   return ScopedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
@@ -76,9 +89,9 @@ Status Reactor::start() {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return errno_error(errno, "epoll_create1");
   spare_ = open_spare();
-  add_to_epoll(epoll_.get(), mailbox_->fd(), kMailboxTag);
+  add_to_epoll(epoll_.get(), mailbox_->fd(), kMailboxTag, EPOLLIN | EPOLLET);
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    add_to_epoll(epoll_.get(), listeners_[i].first.fd.get(), i + 1);
+    add_to_epoll(epoll_.get(), listeners_[i].first.fd.get(), i + 1, EPOLLIN);
   }
   thread_ = std::thread([this] { run(); });
   return {};
@@ -145,7 +158,13 @@ void Reactor::handle_event(std::uint64_t tag, std::uint32_t events) {
   Connection& connection = *found->second;
   if ((events & EPOLLERR) != 0) return close(connection);
   if ((events & EPOLLOUT) != 0) write_to(connection);
-  if ((events & EPOLLIN) != 0) read_from(connection);
+  if ((events & EPOLLIN) != 0) {
+    if (reads(connection.phase)) {
+      read_from(connection);
+    } else {
+      ask(connection, wanted_of(connection));
+    }
+  }
   const bool is_reading = connection.phase == Phase::kHead || connection.phase == Phase::kBody;
   if ((events & EPOLLHUP) != 0 && !is_reading) return close(connection);  // reported for ever, and nobody reads
   if ((events & EPOLLRDHUP) != 0) client_left(connection);
@@ -229,8 +248,8 @@ void Reactor::adopt(ScopedFd fd, const sockaddr_storage& client, Scope scope) {
   connection->scope = scope;
   connection->remote = remote_of(client);
   connection->idle_since = now_;
-  add_to_epoll(epoll_.get(), connection->transport.fd(), id);
-  connection->interest = EPOLLIN;
+  add_to_epoll(epoll_.get(), connection->transport.fd(), id, kReading);
+  connection->interest = kReading;
   set_deadline(*connection, now_ + limits_.head_timeout);
   connections_.emplace(id, std::move(connection));
   metrics_->connections().add(1);
@@ -345,22 +364,15 @@ void Reactor::set_deadline(Connection& connection, SteadyTime when) {
   if (when != SteadyTime::max()) deadlines_.emplace(when, connection.id);
 }
 
-// Asks epoll for what the phase needs; a client that has closed its side would be reported again and again.
 void Reactor::watch(Connection& connection) {
-  std::uint32_t wanted = 0;
-  switch (connection.phase) {
-    case Phase::kHead:
-    case Phase::kBody:
-    case Phase::kDraining:
-      wanted = EPOLLIN;
-      break;
-    case Phase::kClosed:
-      return;
-    default:
-      if (!connection.has_peer_closed && !connection.has_left) wanted = EPOLLRDHUP;
-      break;
-  }
-  if (connection.transport.pending() > 0) wanted |= EPOLLOUT;
+  if (connection.phase == Phase::kClosed) return;
+  const std::uint32_t wanted = wanted_of(connection);
+  // Few clients send ahead: it is taken out when one does, and no request pays for taking it out and in.
+  const bool has_only_input_too_many = connection.interest == kReading && wanted == EPOLLRDHUP;
+  if (!has_only_input_too_many) ask(connection, wanted);
+}
+
+void Reactor::ask(Connection& connection, std::uint32_t wanted) {
   if (wanted == connection.interest) return;
   epoll_event event{};
   event.events = wanted;

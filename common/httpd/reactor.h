@@ -47,7 +47,7 @@ class RequestGate {
   /// After kAuthenticated: the rest of admit().
   virtual Admission admit_verified(HttpRequest& request, const Route& route) = 0;
   virtual HttpResponse unauthorized(const HttpRequest& request) = 0;
-  /// Hands a complete request to a pool; false when it is full: then the request is as it was.
+  /// Hands a complete request to a pool, or serves it; false when the pool is full: then the request is as it was.
   virtual bool dispatch(const Route& route, HttpRequest& request, std::shared_ptr<Exchange> exchange) = 0;
 };
 
@@ -87,6 +87,7 @@ class Reactor {
   void drain(Connection& connection);
   void set_deadline(Connection& connection, SteadyTime when);
   void watch(Connection& connection);
+  void ask(Connection& connection, std::uint32_t wanted);
   void begin_stop();
   void end_all();
 

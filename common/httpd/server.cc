@@ -229,6 +229,10 @@ HttpResponse HttpServer::Impl::unauthorized(const HttpRequest& request) {
 }
 
 bool HttpServer::Impl::dispatch(const Route& route, HttpRequest& request, std::shared_ptr<Exchange> exchange) {
+  if (route.options.route_class == RouteClass::kLoop) {
+    run(route, request, exchange);
+    return true;
+  }
   auto& pool = route.options.route_class == RouteClass::kAdmin ? *admin_pool_ : *main_pool_;
   const auto taken = std::make_shared<HttpRequest>(std::move(request));
   if (pool.try_post([this, &route, taken, exchange = std::move(exchange)] { run(route, *taken, exchange); }))

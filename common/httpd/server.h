@@ -63,6 +63,7 @@ struct ServerOptions {
 enum class RouteClass {
   kMain,   ///< served by the main pool
   kAdmin,  ///< served by a small pool of its own: stays responsive while the main one is full
+  kLoop,   ///< served by the thread of all connections: for what takes microseconds, never blocks, and hands on
 };
 enum class RouteAuth {
   kRequired,  ///< credentials are asked for when web.config.yml has users
@@ -87,7 +88,8 @@ struct RouteInfo {
 
 /// Runs on a pool and answers at once. May block for as long as a worker may be missed. An exception becomes a 500.
 using Handler = std::function<HttpResponse(const HttpRequest&)>;
-/// Runs on a pool, must be short, and hands `responder` to whoever answers (or streams) later.
+/// Runs on a pool (or as its RouteClass says), must be short, and hands `responder` to whoever answers (or streams)
+/// later.
 using DeferredHandler = std::function<void(const HttpRequest&, Responder responder)>;
 
 /// An HTTP/1.1 server that may face a network: one epoll thread reads whole requests within Limits and writes

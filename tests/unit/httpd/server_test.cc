@@ -205,6 +205,32 @@ TEST_CASE("a deferred handler sees that its client has gone") {
   kept.send(HttpResponse::text(200, "to nobody"));
 }
 
+TEST_CASE("what a client sends ahead waits for its turn, and its going is still seen") {
+  TestServer test;
+  Event arrived, gone;
+  Responder first, second;
+  test.server->handle_deferred("GET", "/later", [&](const HttpRequest&, Responder responder) {
+    first = std::move(responder);
+    arrived.set();
+  });
+  std::unique_ptr<std::stop_callback<std::function<void()>>> callback;
+  test.server->handle_deferred("GET", "/next", [&](const HttpRequest&, Responder responder) {
+    callback = std::make_unique<std::stop_callback<std::function<void()>>>(responder.gone(), [&] { gone.set(); });
+    second = std::move(responder);
+  });
+  const auto port = test.start();
+  RawClient client(port);
+  client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+  arrived.wait();
+  client.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\nGET /missing HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(RawClient::fetch(port, "GET /missing").status == 404);  // by now the loop has seen both
+  CHECK(first.gone().stop_requested() == false);
+  first.send(HttpResponse::text(200, "first"));
+  CHECK(client.read_reply().body == "first");
+  client.close();
+  gone.wait();
+}
+
 TEST_CASE("a responder may outlive its server") {
   Responder kept;
   StreamWriter stream;
@@ -264,6 +290,39 @@ TEST_CASE("a full main pool answers 503 with Retry-After while admin routes stay
   REQUIRE(running.read_reply().body == "done");
   REQUIRE((&answered == &one ? two : one).read_reply().body == "done");
   REQUIRE(test.metric("heal_http_rejected_total{reason=\"queue_full\"}") == "1");
+}
+
+TEST_CASE("a route of the loop is served while every worker is busy, and may fail like any other") {
+  ServerOptions options;
+  options.workers = 1;
+  options.queue = 1;
+  TestServer test(std::move(options));
+  Event entered, release;
+  test.server->get("/slow", [&](const HttpRequest&) {
+    entered.set();
+    release.wait();
+    return HttpResponse::text(200, "done");
+  });
+  RouteOptions loop;
+  loop.route_class = RouteClass::kLoop;
+  test.server->handle_deferred(
+      "GET", "/quick",
+      [](const HttpRequest& request, Responder responder) {
+        if (request.param("fail")) throw std::runtime_error("on purpose");
+        responder.send(HttpResponse::text(200, "quick"));
+      },
+      loop);
+  const auto port = test.start();
+  RawClient running(port), waiting(port), client(port);
+  running.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  entered.wait();
+  waiting.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.send("GET /quick HTTP/1.1\r\nHost: a\r\n\r\nGET /quick?fail=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(client.read_reply().body == "quick");
+  CHECK(client.read_reply().status == 500);
+  release.set();
+  CHECK(running.read_reply().body == "done");
+  CHECK(waiting.read_reply().body == "done");
 }
 
 TEST_CASE("a separate admin listener serves admin routes only") {
