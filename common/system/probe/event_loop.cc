@@ -15,6 +15,8 @@ namespace heal::system {
 namespace {
 
 constexpr std::uint64_t kWakeId = 0;
+/// What tasks post in turn is run without looking at the descriptors in between, so often.
+constexpr int kMostRounds = 8;
 
 /// Signals belong to the program's own thread; a write to a closed socket must be an error and not SIGPIPE.
 void block_signals() {
@@ -28,7 +30,7 @@ void block_signals() {
 EventLoop::EventLoop() : epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   HEAL_CHECK(epoll_ && wake_, "no descriptor left for an event loop");
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = EPOLLIN | EPOLLET;  // every write counts; nobody has to read
   event.data.u64 = kWakeId;
   HEAL_CHECK(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) == 0, "epoll_ctl on an eventfd");
   thread_ = std::thread([this] { run(); });
@@ -49,6 +51,11 @@ void EventLoop::post(Task task) {
     posted_.push_back(std::move(task));
     if (posted_.size() > 1) return;
   }
+  // The loop itself looks before it waits.
+  if (std::this_thread::get_id() != own_thread_.load(std::memory_order_relaxed)) wake();
+}
+
+void EventLoop::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
 }
@@ -58,8 +65,7 @@ void EventLoop::stop() {
     MutexLock lock(mutex_);
     stop_ = true;
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
+  wake();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -109,6 +115,11 @@ bool EventLoop::stopping() {
   return stop_ && posted_.empty();
 }
 
+bool EventLoop::is_work_posted() {
+  MutexLock lock(mutex_);
+  return !posted_.empty();
+}
+
 int EventLoop::wait_milliseconds() const {
   if (timers_.empty()) return -1;
   const Duration left = timers_.begin()->first.first - now();
@@ -120,16 +131,14 @@ int EventLoop::wait_milliseconds() const {
 
 void EventLoop::run() {
   block_signals();
+  own_thread_.store(std::this_thread::get_id());
   std::array<epoll_event, 128> events;
   while (!stopping()) {
-    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds());
+    const int wait = is_work_posted() ? 0 : wait_milliseconds();
+    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
-      if (event.data.u64 == kWakeId) {
-        std::uint64_t ignored = 0;
-        [[maybe_unused]] const ssize_t got = read(wake_.get(), &ignored, sizeof ignored);
-        continue;
-      }
+      if (event.data.u64 == kWakeId) continue;
       const std::uint64_t id = event.data.u64;  // a copy: epoll_event is packed, nothing may refer into it
       const auto it = watches_.find(id);
       if (it == watches_.end()) continue;
@@ -143,13 +152,16 @@ void EventLoop::run() {
 }
 
 void EventLoop::run_posted() {
-  std::vector<Task> tasks;
-  {
-    MutexLock lock(mutex_);
-    tasks.swap(posted_);
+  for (int round = 0; round < kMostRounds; ++round) {
+    std::vector<Task> tasks;
+    {
+      MutexLock lock(mutex_);
+      if (posted_.empty()) return;
+      tasks.swap(posted_);
+    }
+    for (Task& task : tasks)
+      task();
   }
-  for (Task& task : tasks)
-    task();
 }
 
 void EventLoop::run_timers() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -55,6 +56,8 @@ class EventLoop {
   void run_timers();
   int wait_milliseconds() const;
   bool stopping() HEAL_EXCLUDES(mutex_);
+  bool is_work_posted() HEAL_EXCLUDES(mutex_);
+  void wake();
 
   ScopedFd epoll_, wake_;
   // Loop thread only.
@@ -66,6 +69,7 @@ class EventLoop {
   Mutex mutex_;
   std::vector<Task> posted_ HEAL_GUARDED_BY(mutex_);
   bool stop_ HEAL_GUARDED_BY(mutex_) = false;
+  std::atomic<std::thread::id> own_thread_{};
   std::thread thread_;
 };
 

@@ -162,6 +162,20 @@ TEST_CASE("timers fire in order; one that is destroyed does not") {
   CHECK(order == "ac");
 }
 
+TEST_CASE("what a task posts runs when that task is over, in order, and nobody else has to wake the loop") {
+  const auto at = world(GENERATE("sim", "sockets"));
+  std::string order;
+  at->run([&](const std::function<void()>& done) {
+    at->io().post([&, done] {
+      at->io().post([&, done] { order += "d", done(); });
+      order += "b";
+    });
+    at->io().post([&] { order += "c"; });
+    order += "a";
+  });
+  CHECK(order == "abcd");
+}
+
 TEST_CASE("an exchange tells head, body and end") {
   const auto at = world(GENERATE("sim", "sockets"));
   Recorder recorder;
@@ -233,6 +247,28 @@ TEST_CASE("a stream gives what was sent and then its end") {
     });
   });
   at->run([&](const std::function<void()>& done) { stream.reset(), done(); });
+  CHECK(text == "one\ntwo\n");
+}
+
+TEST_CASE("tasks that post one another keep no timer and no connection waiting") {
+  SocketWorld at;
+  std::unique_ptr<ByteStream> stream;
+  std::unique_ptr<PendingIo> timer;
+  std::string text;
+  int left = 2;
+  std::function<void()> again = [&] {
+    if (left > 0) at.io().post(again);
+  };
+  at.run([&](std::function<void()> done) {
+    const auto one_is_there = [&, done] {
+      if (--left == 0) done();
+    };
+    again();
+    timer = at.io().call_at(at.io().now() + 1ms, one_is_there);
+    stream = at.io().open_stream();
+    stream->connect(at.lines, std::nullopt, [&, one_is_there](const auto&) { read_all(*stream, text, one_is_there); });
+  });
+  at.run([&](const std::function<void()>& done) { stream.reset(), timer.reset(), done(); });
   CHECK(text == "one\ntwo\n");
 }
 
