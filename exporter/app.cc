@@ -199,9 +199,13 @@ void ExporterApp::add_routes() {
   using httpd::HttpRequest;
   using httpd::HttpResponse;
   const std::string& prefix = options_.paths.prefix;
-  server_->handle_deferred("GET", prefix + "/probe", [this](const HttpRequest& request, httpd::Responder responder) {
+  const auto probe = [this](const HttpRequest& request, httpd::Responder responder) {
     probe_handler_.handle(request, std::move(responder));
-  });
+  };
+  // It hands the probe to a loop: a thread in between would cost as much again.
+  httpd::RouteOptions handed_on;
+  handed_on.route_class = httpd::RouteClass::kLoop;
+  server_->handle_deferred("GET", prefix + "/probe", probe, handed_on);
   server_->get(prefix + "/", [this](const HttpRequest& request) { return status_page(request); });
   server_->get(prefix + "/style.css", [](const HttpRequest&) { return style_sheet(); });
   if (!prefix.empty()) add_prefix_redirects();

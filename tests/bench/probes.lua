@@ -6,6 +6,14 @@ function setup(thread)
   table.insert(threads, thread)
 end
 
+local addresses = 8
+local turn = 0
+
+function request()
+  turn = turn % addresses + 1
+  return wrk.format(nil, (wrk.path:gsub("*", turn, 1)))
+end
+
 function init()
   failed = 0
 end

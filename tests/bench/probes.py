@@ -34,6 +34,8 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 KINDS = ("http", "https", "https, system's bundle", "tcp", "icmp", "dns")
 DESCRIPTORS = 65536
 SCHEDULED = 5000
+# A port of ours is free again a second after its connection: one address of a target is not enough for 14,000 a second.
+ADDRESSES = 8
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
@@ -41,7 +43,7 @@ worker_rlimit_nofile 65536;
 events {{ worker_connections 16384; }}
 http {{
   access_log off; keepalive_timeout 0;
-  server {{ listen 127.0.0.1:{http} backlog=4096; location / {{ return 200 "ok\\n"; }} }}
+  server {{ {listen} location / {{ return 200 "ok\\n"; }} }}
   server {{ listen 127.0.0.1:{https} ssl backlog=4096; ssl_certificate {folder}/server.pem;
            ssl_certificate_key {folder}/server.key; ssl_session_tickets off;
            location / {{ return 200 "ok\\n"; }} }}
@@ -140,7 +142,8 @@ class Targets:
     def __init__(self, folder):
         self.ports = {name: peers.free_port() for name in ("http", "https", "many", "dns", "slow")}
         certificates(folder)
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, **self.ports))
+        listen = " ".join(f"listen 127.0.0.{n + 1}:{self.ports['http']} backlog=4096;" for n in range(ADDRESSES))
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, listen=listen, **self.ports))
         self.processes = []
         self.begin(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)])
         self.begin([sys.executable, "-c", NAME_SERVER, str(self.ports["dns"])])
@@ -168,10 +171,10 @@ class Targets:
             process.wait()
 
     def path(self, kind):
-        """The request for one probe of that kind."""
+        """The request for one probe of that kind; probes.lua puts the addresses in turn for `*`."""
         at = {name: f"127.0.0.1:{port}" for name, port in self.ports.items()}
-        module, target = {"http": ("http", f"http://{at['http']}/"), "https": ("https", f"https://{at['https']}/"),
-                          "https, system's bundle": ("bundle", f"https://{at['https']}/"), "tcp": ("tcp", at["http"]),
+        module, target = {"http": ("http", f"http://127.0.0.*:{self.ports['http']}/"), "https": ("https", f"https://{at['https']}/"),
+                          "https, system's bundle": ("bundle", f"https://{at['https']}/"), "tcp": ("tcp", f"127.0.0.*:{self.ports['http']}"),
                           "icmp": ("icmp", "127.0.0.1"), "dns": ("dns", at["dns"]),
                           "slow": ("http", f"http://{at['slow']}/")}[kind]
         return f"/probe?module={module}&target={target}"
