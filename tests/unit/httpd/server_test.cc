@@ -207,7 +207,7 @@ TEST_CASE("a deferred handler sees that its client has gone") {
 
 TEST_CASE("what a client sends ahead waits for its turn, and its going is still seen") {
   TestServer test;
-  Event arrived, gone;
+  Event arrived, taken, gone;
   Responder first, second;
   test.server->handle_deferred("GET", "/later", [&](const HttpRequest&, Responder responder) {
     first = std::move(responder);
@@ -217,6 +217,7 @@ TEST_CASE("what a client sends ahead waits for its turn, and its going is still 
   test.server->handle_deferred("GET", "/next", [&](const HttpRequest&, Responder responder) {
     callback = std::make_unique<std::stop_callback<std::function<void()>>>(responder.gone(), [&] { gone.set(); });
     second = std::move(responder);
+    taken.set();
   });
   const auto port = test.start();
   RawClient client(port);
@@ -227,6 +228,7 @@ TEST_CASE("what a client sends ahead waits for its turn, and its going is still 
   CHECK(first.gone().stop_requested() == false);
   first.send(HttpResponse::text(200, "first"));
   CHECK(client.read_reply().body == "first");
+  taken.wait();
   client.close();
   gone.wait();
 }
