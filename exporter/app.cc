@@ -189,7 +189,6 @@ Status ExporterApp::make_server() {
   server.web_config_file = options_.flags.web_config_file;
   server.limits.connections = options_.max_in_flight + kSpareConnections;
   server.workers = 4;
-  server.queue = options_.max_in_flight;
   server.metrics_prefix = "heal_exporter";
   HEAL_TRY(server_, httpd::HttpServer::create(std::move(server), logger_, metrics_));
   return {};
@@ -420,7 +419,7 @@ void ExporterApp::stop() {
   runtime->watches.stop();
   engine_.stop();
   if (server_) server_->stop();
-  // A worker may have begun one more before the server stopped.
+  // One more may have begun before the server stopped.
   engine_.stop();
 }
 

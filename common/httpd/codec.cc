@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <httplib.h>
 
+#include "common/base/check.h"
 #include "common/base/text.h"
 
 namespace heal::httpd {
@@ -52,7 +54,9 @@ class Codec final : public httplib::Server {
     return codec;
   }
 
+  /// `exchange` must not lead here again.
   std::string run(std::string_view head, bool closes, Duration idle_timeout, const Exchange& exchange) {
+    const Turn turn(is_running_);
     set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
       exchange(request, response);
       return HandlerResponse::Handled;
@@ -64,6 +68,17 @@ class Codec final : public httplib::Server {
     process_request(stream, closes, connection_closed, nullptr);
     return std::move(stream.output);
   }
+
+ private:
+  struct Turn {
+    explicit Turn(bool& running_in) : running(running_in) {
+      HEAL_CHECK(!std::exchange(running, true), "one message at a time");
+    }
+    ~Turn() { running = false; }
+    bool& running;
+  };
+
+  bool is_running_ = false;
 };
 
 bool has_control_character(std::string_view text) {

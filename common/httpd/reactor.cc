@@ -60,7 +60,6 @@ bool reads(Phase phase) {
 /// What epoll shall tell in this phase; a client that has closed its side would be reported again and again.
 std::uint32_t wanted_of(const Connection& connection) {
   const std::uint32_t output = connection.transport.pending() > 0 ? std::uint32_t{EPOLLOUT} : 0;
-  if (connection.phase == Phase::kDraining) return output | EPOLLIN;
   if (reads(connection.phase)) return output | kReading;
   return connection.has_peer_closed || connection.has_left ? output : output | EPOLLRDHUP;
 }
@@ -158,6 +157,7 @@ void Reactor::handle_event(std::uint64_t tag, std::uint32_t events) {
   Connection& connection = *found->second;
   if ((events & EPOLLERR) != 0) return close(connection);
   if ((events & EPOLLOUT) != 0) write_to(connection);
+  if (connection.phase == Phase::kClosed) return;
   if ((events & EPOLLIN) != 0) {
     if (reads(connection.phase)) {
       read_from(connection);

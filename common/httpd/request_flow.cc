@@ -161,6 +161,7 @@ void Reactor::start_exchange(Connection& connection) {
   context.stream_buffer_bytes = limits_.stream_buffer_bytes;
   context.started = now_;
   connection.exchange = std::make_shared<Exchange>(std::move(context), mailbox_);
+  if (connection.has_left || connection.has_peer_closed) connection.exchange->set_gone();
 }
 
 bool Reactor::dispatch(Connection& connection) {

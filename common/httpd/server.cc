@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <exception>
 
+#include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/httpd/authenticator.h"
 #include "common/httpd/listen.h"
@@ -290,6 +291,7 @@ void HttpServer::post(std::string_view pattern, Handler handler, RouteOptions op
 }
 
 void HttpServer::handle(std::string_view method, std::string_view pattern, Handler handler, RouteOptions options) {
+  HEAL_CHECK(options.route_class != RouteClass::kLoop, "what answers at once may take its time, and the loop has none");
   handle_deferred(method, pattern, answer_at_once(std::move(handler)), std::move(options));
 }
 

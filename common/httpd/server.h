@@ -63,7 +63,7 @@ struct ServerOptions {
 enum class RouteClass {
   kMain,   ///< served by the main pool
   kAdmin,  ///< served by a small pool of its own: stays responsive while the main one is full
-  kLoop,   ///< served by the thread of all connections: for what takes microseconds, never blocks, and hands on
+  kLoop,   ///< deferred handlers only, which take microseconds and never block: run by the thread of all connections
 };
 enum class RouteAuth {
   kRequired,  ///< credentials are asked for when web.config.yml has users
@@ -93,8 +93,8 @@ using Handler = std::function<HttpResponse(const HttpRequest&)>;
 using DeferredHandler = std::function<void(const HttpRequest&, Responder responder)>;
 
 /// An HTTP/1.1 server that may face a network: one epoll thread reads whole requests within Limits and writes
-/// responses, bounded pools run the handlers; an idle or slow client holds no thread. cpp-httplib parses and writes the
-/// messages behind that guard; its own socket loop is never used. TLS by OpenSSL.
+/// responses, bounded pools run the handlers (but RouteClass::kLoop); an idle or slow client holds no thread.
+/// cpp-httplib parses and writes the messages behind that guard; its own socket loop is never used. TLS by OpenSSL.
 ///
 /// Use: create(), routes, start(), stop(). Routes must not change after start(). Methods other than GET and POST are
 /// named in handle(). HEAD is answered wherever GET is, without the body. A pattern is an exact path (`/metrics`) or a

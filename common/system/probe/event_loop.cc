@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -160,7 +161,7 @@ void EventLoop::run_posted() {
       tasks.swap(posted_);
     }
     for (Task& task : tasks)
-      task();
+      std::exchange(task, nullptr)();
   }
 }
 

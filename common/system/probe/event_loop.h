@@ -31,7 +31,8 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   SteadyTime now() const;
-  /// Runs `task` on the loop thread, in order of posting. Dropped after stop().
+  /// Runs `task` on the loop thread, in order of posting, and destroys it there. Dropped after stop(). The loop must
+  /// outlive the call.
   void post(Task task) HEAL_EXCLUDES(mutex_);
   /// Runs what is posted already, then ends the thread. From outside the loop thread; further calls do nothing.
   void stop() HEAL_EXCLUDES(mutex_);

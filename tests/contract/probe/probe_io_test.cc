@@ -75,9 +75,12 @@ class SocketWorld : public IoWorld {
         changed.notify_all();
       });
     });
+    const auto patience = std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()) + 20s;
     MutexLock lock(mutex);
-    while (!finished)
-      changed.wait(mutex);
+    while (!finished) {
+      if (std::chrono::steady_clock::now() >= patience) throw std::runtime_error("the loop sleeps");
+      changed.wait_until(mutex, patience);
+    }
   }
 
  private:
@@ -174,6 +177,14 @@ TEST_CASE("what a task posts runs when that task is over, in order, and nobody e
     order += "a";
   });
   CHECK(order == "abcd");
+
+  int left = 100;  // more than a loop runs without looking whether anything else has come
+  std::function<void()> next;
+  at->run([&](const std::function<void()>& done) {
+    next = [&, done] { --left == 0 ? done() : at->io().post(next); };
+    next();
+  });
+  CHECK(left == 0);
 }
 
 TEST_CASE("an exchange tells head, body and end") {

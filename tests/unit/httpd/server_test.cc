@@ -205,34 +205,6 @@ TEST_CASE("a deferred handler sees that its client has gone") {
   kept.send(HttpResponse::text(200, "to nobody"));
 }
 
-TEST_CASE("what a client sends ahead waits for its turn, and its going is still seen") {
-  TestServer test;
-  Event arrived, taken, gone;
-  Responder first, second;
-  test.server->handle_deferred("GET", "/later", [&](const HttpRequest&, Responder responder) {
-    first = std::move(responder);
-    arrived.set();
-  });
-  std::unique_ptr<std::stop_callback<std::function<void()>>> callback;
-  test.server->handle_deferred("GET", "/next", [&](const HttpRequest&, Responder responder) {
-    callback = std::make_unique<std::stop_callback<std::function<void()>>>(responder.gone(), [&] { gone.set(); });
-    second = std::move(responder);
-    taken.set();
-  });
-  const auto port = test.start();
-  RawClient client(port);
-  client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
-  arrived.wait();
-  client.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\nGET /missing HTTP/1.1\r\nHost: a\r\n\r\n");
-  CHECK(RawClient::fetch(port, "GET /missing").status == 404);  // by now the loop has seen both
-  CHECK(first.gone().stop_requested() == false);
-  first.send(HttpResponse::text(200, "first"));
-  CHECK(client.read_reply().body == "first");
-  taken.wait();
-  client.close();
-  gone.wait();
-}
-
 TEST_CASE("a responder may outlive its server") {
   Responder kept;
   StreamWriter stream;

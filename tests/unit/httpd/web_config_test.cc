@@ -34,7 +34,7 @@ http_server_config:
     X-Frame-Options: deny
     Strict-Transport-Security:
 basic_auth_users:
-  alice: )") + kHash + "\n");
+  alice: )") + kBcryptHash + "\n");
   INFO((parsed.has_value() ? "" : parsed.error().str()));
   REQUIRE(parsed.has_value());
   TlsSettings tls;
