@@ -124,8 +124,7 @@ Result<std::string> load_secret(const Secret& secret, const std::string& base) {
     return secret.value;
   }
   HEAL_TRY(auto text, read_text_file(resolve_path(secret.file, base), kLargest));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
-    text.pop_back();
+  text = trim(text);
   if (text.empty()) return make_error(ErrorCode::kInvalid, "{}: is empty (expected a secret)", secret.file);
   return text;
 }

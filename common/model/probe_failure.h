@@ -45,7 +45,7 @@ enum class ProbeReason {
   kTooLarge,           ///< over a declared limit
   kCompression,        ///< the body cannot be decompressed as configured
   kRedirect,           ///< a redirect that cannot be followed
-  kCredentials,        ///< a file with credentials cannot be read
+  kCredentials,        ///< credentials cannot be read, or not be sent
   kBusy,               ///< the deadline passed before this program had the time for it
   kCancelled,          ///< the program is shutting down
   kOther,              ///< an operating-system error that has no better name

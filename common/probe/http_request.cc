@@ -19,6 +19,12 @@ bool is_sensitive(std::string_view canonical_name) {
          canonical_name == "Cookie2";
 }
 
+/// What Go writes by itself, whatever a module says.
+bool is_left_out(std::string_view canonical_name) {
+  return canonical_name == "Host" || canonical_name == "Content-Length" || canonical_name == "Transfer-Encoding" ||
+         canonical_name == "Trailer";
+}
+
 bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -52,6 +58,18 @@ std::string canonical_header_name(std::string_view name) {
   return canonical;
 }
 
+const std::string* unsendable_header(const HeaderList& headers) {
+  const auto is_good = [](const auto& header) {
+    const auto& [name, value] = header;
+    const auto in_token = [](char c) { return is_token_char(static_cast<unsigned char>(c)); };
+    std::string visible = value;
+    std::erase(visible, '\t');
+    return !name.empty() && std::all_of(name.begin(), name.end(), in_token) && !has_control_character(visible);
+  };
+  const auto bad = std::find_if_not(headers.begin(), headers.end(), is_good);
+  return bad == headers.end() ? nullptr : &bad->first;
+}
+
 std::vector<std::string_view> header_values(const HeaderList& headers, std::string_view name) {
   std::vector<std::string_view> values;
   const std::string wanted = to_lower(name);
@@ -77,6 +95,7 @@ Result<RequestChain> RequestChain::create(const ProbeRequest& request) {
   chain.method_ = settings.method;
   chain.first_authority_ = chain.url_.authority();
   chain.first_host_ = chain.url_.host;
+  chain.first_port_ = chain.url_.effective_port();
   return chain;
 }
 
@@ -88,8 +107,10 @@ void RequestChain::set_first_address(const IpAddress& address) {
 
 std::string RequestChain::tls_host() const {
   if (!at_first_host()) return url_.host;
-  if (!settings_->tls.server_name.empty()) return settings_->tls.server_name;
-  return configured_host_.empty() ? target_.host : configured_host_;
+  const std::string& name = settings_->tls.server_name.empty() ? configured_host_ : settings_->tls.server_name;
+  if (name.empty()) return target_.host;
+  // No certificate is for a name with a port; but nobody may be asking for one.
+  return settings_->tls.insecure_skip_verify ? name.substr(0, name.find(':')) : name;
 }
 
 void RequestChain::add_sensitive_headers(HeaderList& headers) const {
@@ -98,7 +119,7 @@ void RequestChain::add_sensitive_headers(HeaderList& headers) const {
   if (!own_host) return;
   for (const auto& [name, value] : settings_->headers) {
     const std::string canonical = canonical_header_name(name);
-    if (is_sensitive(canonical)) headers.emplace_back(canonical, value);
+    if (is_sensitive(canonical) && url_.effective_port() == first_port_) headers.emplace_back(canonical, value);
   }
   if (settings_->oauth2 && !authorization_.empty()) {
     std::erase_if(headers, [](const auto& header) { return header.first == "Authorization"; });
@@ -121,10 +142,11 @@ HeaderList RequestChain::headers() const {
   HeaderList headers{{"Host", host_header_}};
   for (const auto& [name, value] : settings_->headers) {
     const std::string canonical = canonical_header_name(name);
-    if (canonical != "Host" && !is_sensitive(canonical)) headers.emplace_back(canonical, value);
+    if (!is_left_out(canonical) && !is_sensitive(canonical)) headers.emplace_back(canonical, value);
   }
   add_sensitive_headers(headers);
   if (header_values(headers, "User-Agent").empty()) headers.emplace_back("User-Agent", user_agent());
+  std::erase_if(headers, [](const auto& header) { return header.first == "User-Agent" && header.second.empty(); });
   if (!referer_.empty()) {
     std::erase_if(headers, [](const auto& header) { return header.first == "Referer"; });
     headers.emplace_back("Referer", referer_);
@@ -140,7 +162,7 @@ HeaderList RequestChain::headers() const {
   return headers;
 }
 
-HttpHop RequestChain::hop() const {
+HttpHop RequestChain::hop(bool tells_name) const {
   HttpHop hop;
   hop.method = method_;
   hop.headers = headers();
@@ -156,6 +178,8 @@ HttpHop RequestChain::hop() const {
   if (url.scheme == "https") url.host = tls_host();
   url.port = url_.effective_port();
   hop.url = url_.scheme == "https" ? url.str() : url_.str();
+  const bool by_http_proxy = !settings_->proxy_url.empty() && !settings_->proxy_url.starts_with("socks5://");
+  if (by_http_proxy && tells_name && url_.scheme == "http") hop.url = "http://" + host_header_ + url_.path_and_query;
   hop.tls = settings_->tls;
   hop.versions = settings_->enable_http2 ? HttpHop::Versions::kHttp1And2 : HttpHop::Versions::kHttp1;
   hop.proxy_url = settings_->proxy_url;

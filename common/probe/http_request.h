@@ -25,6 +25,9 @@ std::string user_agent();
 /// All values of a header, name compared without case.
 std::vector<std::string_view> header_values(const HeaderList& headers, std::string_view name);
 
+/// The name of the first header whose name or value no request may hold (RFC 9110, 5.5); nullptr when all may be sent.
+const std::string* unsendable_header(const HeaderList& headers);
+
 /// The requests of one redirect chain, without I/O: what to send first, and what to send after an answer. Behaves as
 /// Go's http.Client does beneath blackbox_exporter: method and body across redirects, Referer, Host, cookies. One
 /// difference: credentials of the module are sent to the target's own host only.
@@ -47,8 +50,9 @@ class RequestChain {
   const std::string& method() const { return method_; }
   std::size_t redirects() const { return redirects_; }
 
-  /// What to send now, without address and proxy.
-  HttpHop hop() const;
+  /// What to send now, without the address to connect to. `tells_name`: an HTTP proxy is told the name of an http host
+  /// as a browser tells it, and finds the address by itself; else the address that was picked.
+  HttpHop hop(bool tells_name) const;
   /// Takes the cookies of an answer.
   void take_cookies(const HeaderList& headers);
   /// True when `status` and `headers` ask to go elsewhere.
@@ -67,6 +71,7 @@ class RequestChain {
   const HttpSettings* settings_;  // the module outlives the run
   Url target_, url_;
   std::string first_authority_, first_host_;
+  std::uint16_t first_port_ = 0;
   std::string configured_host_;  ///< of the module or the hostname parameter
   std::string host_header_;
   std::string method_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/probe/address_pick.h"
 #include "common/probe/base64.h"
@@ -25,7 +26,7 @@ Result<std::string> authorization_of(const Credentials& credentials) {
     return std::string();
   }
   if (credentials.kind == Credentials::Kind::kToken) return fmt::format("{} {}", credentials.type, secret);
-  return fmt::format("Basic {}", base64(fmt::format("{}:{}", credentials.username, secret)));
+  return fmt::format("Basic {}", base64(fmt::format("{}:{}", credentials.username, trim(secret))));
 }
 
 /// The http prober: resolves, asks, follows redirects, checks.
@@ -194,7 +195,14 @@ void HttpRun::send(const std::optional<SocketAddress>& address) {
   phase_ = ProbePhase::kConnect;
   head_.reset();
   redirecting_ = false;
-  HttpHop hop = chain_->hop();
+  HttpHop hop = chain_->hop(request_.policy->is_open());
+  if (const std::string* name = unsendable_header(hop.headers)) {
+    log_.error("Error for HTTP request", {{"err", "invalid header " + printable(*name)}});
+    const bool is_secret = *name == "Authorization";
+    return fail(
+        {ProbePhase::kSend, is_secret ? ProbeReason::kCredentials : ProbeReason::kOther,
+         fmt::format("the header \"{}\" cannot be sent: its name or value is not well-formed", printable(*name))});
+  }
   const bool http_proxy = !settings_.proxy_url.empty() && chain_->url().scheme == "http";
   if (!http_proxy) hop.connect_to = address;
   exchange_ = io_.exchange(std::move(hop), *this);

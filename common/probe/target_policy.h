@@ -26,6 +26,9 @@ class TargetPolicy {
   /// Everything but what `denied` holds.
   static Result<TargetPolicy> denying(const std::vector<std::string>& denied);
 
+  /// Everything is allowed.
+  bool is_open() const { return !allowed_ && denied_.empty(); }
+
   /// Why `host` on `port` must not be probed at `address`; nullopt: it may. Without an address (a proxy will choose it)
   /// only names can allow, and a denied block of that port denies. Port 0: there are no ports (ICMP), and entries with
   /// one do not hold.

@@ -1,6 +1,7 @@
 #include "common/probe/url.h"
 
 #include <algorithm>
+#include <cctype>
 #include <vector>
 
 #include "common/base/text.h"
@@ -35,10 +36,27 @@ std::string with_spaces_escaped(std::string_view text) {
   return out;
 }
 
+bool is_in(std::string_view some, char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || some.find(c) != std::string_view::npos;
+}
+
+/// As Go's net/url writes it: what may stand in a path stays as it is; if anything in it may not, all is escaped anew.
+std::string escaped_path(std::string_view path, std::string_view decoded) {
+  constexpr std::string_view kPlain = "-_.~$&+,/:;=@";
+  const auto may_stay = [&](char c) { return is_in(kPlain, c) || is_in("!'()*[]%", c); };
+  if (std::all_of(path.begin(), path.end(), may_stay)) return std::string(path);
+  std::string out;
+  for (const char c : decoded)
+    out += is_in(kPlain, c) ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return out;
+}
+
 /// The path and what follows it, beginning with '/'; kInvalid for a broken escape in the path.
 Result<std::string> read_path(std::string_view text) {
-  if (!percent_decoded(text.substr(0, text.find('?')))) return invalid("a broken %-escape in the path", text);
-  std::string path = with_spaces_escaped(text);
+  const std::string_view raw = text.substr(0, text.find('?'));
+  const std::optional<std::string> decoded = percent_decoded(raw);
+  if (!decoded) return invalid("a broken %-escape in the path", text);
+  std::string path = escaped_path(raw, *decoded) + with_spaces_escaped(text.substr(raw.size()));
   if (!path.starts_with('/')) path.insert(0, "/");
   return path;
 }

@@ -77,6 +77,11 @@ class TestAuthority {
     X509_set_pubkey(certificate.get(), key);
     X509_NAME* name = X509_get_subject_name(certificate.get());
     add_name(name, "C", "DE");
+    add_name(name, "ST", "a state");
+    add_name(name, "L", "a town");
+    add_name(name, "street", "a street");
+    add_name(name, "postalCode", "1");
+    add_name(name, "serialNumber", "2");
     add_name(name, "O", "Heal, Test \"Works\"");
     add_name(name, "OU", "one");
     add_name(name, "OU", "two");

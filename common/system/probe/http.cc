@@ -15,7 +15,6 @@
 namespace heal::system {
 namespace {
 
-constexpr std::size_t kMaxSpareHandles = 256;
 constexpr std::size_t kMaxHeadBytes = 256 << 10;
 constexpr int kMostInterimHeads = 5;
 
@@ -55,7 +54,7 @@ CurlListPtr header_list(const HttpHop& hop) {
   CurlListPtr list;
   for (const auto& [name, value] : hop.headers)
     list = append(std::move(list), curl_header(name, value));
-  for (const auto* name : {"Accept", "Expect", "Content-Type", "User-Agent"}) {
+  for (const auto* name : {"Accept", "Expect", "Content-Type", "User-Agent", "Proxy-Connection"}) {
     if (!has_header(hop, to_lower(name))) list = append(std::move(list), std::string(name) + ":");
   }
   return list;
@@ -79,18 +78,27 @@ long curl_version_of(HttpHop::Versions versions) {
   return CURL_HTTP_VERSION_1_1;
 }
 
+bool is_length(std::string_view text) {
+  return parse_int(text) && !text.starts_with('-');
+}
+
 /// Why nobody can say where the body of an HTTP/1 answer ends; "" when it can be said. libcurl takes the last word.
 std::string_view framing_problem(const HttpHopHead& head) {
   if (head.protocol == "HTTP/2.0") return {};
   const std::string* length = nullptr;
+  int encodings = 0;
   for (const auto& [name, value] : head.headers) {
     const std::string lower = to_lower(name);
-    if (lower == "transfer-encoding" && head.protocol == "HTTP/1.1" && to_lower(value) != "chunked")
+    if (lower == "transfer-encoding" && head.protocol == "HTTP/1.1" &&
+        (to_lower(value) != "chunked" || ++encodings > 1))
       return "a transfer encoding that is not chunked";
     if (lower != "content-length") continue;
     if (length != nullptr && *length != value) return "two Content-Length headers that differ";
     length = &value;
   }
+  const bool has_body = head.status != 204 && head.status != 304;
+  if (length != nullptr && encodings == 0 && has_body && !is_length(*length))
+    return "a Content-Length that is no number";
   return {};
 }
 
@@ -120,11 +128,13 @@ class HttpMulti::Exchange : public HttpExchange {
     *alive_ = false;
     if (!easy_) return;
     if (running_) curl_multi_remove_handle(owner_.multi_, easy_.get());
-    owner_.give_back(std::move(easy_));
   }
 
   void start() {
-    easy_ = owner_.take_easy();
+    // A new one for every exchange: libcurl 7.88 lets the last header line of an earlier transfer dangle, and appends
+    // to it what a server sends as a first line that begins with a space.
+    easy_.reset(curl_easy_init());
+    if (!easy_) return fail_later({ProbePhase::kConnect, ProbeReason::kOther, "no memory for a transfer"});
     if (const Status prepared = prepare(); !prepared.has_value()) {
       fail_later({ProbePhase::kTls, ProbeReason::kTlsConfig, prepared.error().str()});
       return;
@@ -361,11 +371,19 @@ class HttpMulti::Exchange : public HttpExchange {
       head_ = {};
       return true;
     }
-    if (const std::string_view stripped = trim(line); !stripped.empty()) {
-      add_header(stripped);
-      return true;
-    }
-    return end_of_head();
+    const std::string_view stripped = trim(line);
+    if (line.starts_with(' ') || line.starts_with('\t')) return add_to_last_header(stripped);
+    if (stripped.empty()) return end_of_head();
+    add_header(stripped);
+    return true;
+  }
+
+  /// A folded line (RFC 9112, 5.2).
+  bool add_to_last_header(std::string_view more) {
+    if (head_.headers.empty()) return distrust("a first header line that begins with a space");
+    std::string& value = head_.headers.back().second;
+    value = trim(value.append(" ").append(more));
+    return true;
   }
 
   void add_header(std::string_view line) {
@@ -396,6 +414,8 @@ class HttpMulti::Exchange : public HttpExchange {
       head_.tls = tls_facts(static_cast<const SSL*>(session->internals));
     }
     stopped_ = observer_.on_head(std::move(head_)) == HttpHopObserver::Next::kStop;
+    // libcurl would wait for a body where it has sent one.
+    if (hop_.method == "HEAD" && !hop_.body.empty()) stopped_ = true;
     return !stopped_;
   }
 
@@ -444,7 +464,6 @@ HttpMulti::HttpMulti(EventLoop& loop, TlsContexts& contexts, TlsTurns& turns)
 }
 
 HttpMulti::~HttpMulti() {
-  spare_.clear();
   curl_multi_cleanup(multi_);
   if (timer_ != 0) loop_.cancel(timer_);
   for (const auto& [fd, id] : watches_)
@@ -455,19 +474,6 @@ std::unique_ptr<HttpExchange> HttpMulti::exchange(HttpHop hop, HttpHopObserver& 
   auto exchange = std::make_unique<Exchange>(*this, std::move(hop), observer);
   exchange->start();
   return exchange;
-}
-
-EasyPtr HttpMulti::take_easy() {
-  if (spare_.empty()) return EasyPtr(curl_easy_init());
-  EasyPtr easy = std::move(spare_.back());
-  spare_.pop_back();
-  return easy;
-}
-
-void HttpMulti::give_back(EasyPtr easy) {
-  if (spare_.size() >= kMaxSpareHandles) return;
-  curl_easy_reset(easy.get());
-  spare_.push_back(std::move(easy));
 }
 
 int HttpMulti::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <unordered_map>
-#include <vector>
 
 #include <curl/curl.h>
 
@@ -16,8 +15,8 @@ namespace heal::system {
 using EasyPtr = std::unique_ptr<CURL, CFree<curl_easy_cleanup>>;
 using CurlListPtr = std::unique_ptr<curl_slist, CFree<curl_slist_free_all>>;
 
-/// HTTP exchanges with libcurl's multi interface on an EventLoop. Every exchange has a connection of its own; easy
-/// handles are used again. Loop thread only.
+/// HTTP exchanges with libcurl's multi interface on an EventLoop. Every exchange has a connection of its own. Loop
+/// thread only.
 class HttpMulti {
  public:
   HttpMulti(EventLoop& loop, TlsContexts& contexts, TlsTurns& turns);
@@ -37,8 +36,6 @@ class HttpMulti {
   void timer_changed(long timeout_ms);
   void act(curl_socket_t fd, int flags);
   void finish_completed();
-  EasyPtr take_easy();
-  void give_back(EasyPtr easy);
 
   EventLoop& loop_;
   TlsContexts& contexts_;
@@ -46,7 +43,6 @@ class HttpMulti {
   CURLM* multi_;
   EventLoop::Id timer_ = 0;
   std::unordered_map<curl_socket_t, EventLoop::Id> watches_;
-  std::vector<EasyPtr> spare_;
 };
 
 }  // namespace heal::system

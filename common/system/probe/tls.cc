@@ -155,15 +155,15 @@ struct NamedType {
   const char* name;
   bool last_only;  ///< Go keeps one value of these
 };
-/// In the order of the printed text, which is the reverse of Go's sequence.
+/// In the order in which Go prints them, whatever the certificate's is.
 constexpr std::array<NamedType, 9> kNamedTypes{{{"2.5.4.5", "SERIALNUMBER", true},
                                                 {"2.5.4.3", "CN", true},
-                                                {"2.5.4.17", "POSTALCODE", false},
-                                                {"2.5.4.9", "STREET", false},
-                                                {"2.5.4.8", "ST", false},
-                                                {"2.5.4.7", "L", false},
                                                 {"2.5.4.11", "OU", false},
                                                 {"2.5.4.10", "O", false},
+                                                {"2.5.4.17", "POSTALCODE", false},
+                                                {"2.5.4.9", "STREET", false},
+                                                {"2.5.4.7", "L", false},
+                                                {"2.5.4.8", "ST", false},
                                                 {"2.5.4.6", "C", false}}};
 
 std::string name_text(const X509_NAME* name) {

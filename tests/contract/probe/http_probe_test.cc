@@ -234,6 +234,25 @@ TEST_CASE("allow_targets is asked with the address that is connected to, on redi
   CHECK(verdict(bench.run(request)) == "target/not_allowed");
 }
 
+TEST_CASE("an HTTP proxy is told the name of a host, but the address that was judged where not all may be probed") {
+  std::string asked;
+  LoopbackServer proxy(http_handler([&](const std::string& head) {
+    asked = head.substr(0, head.find('\r'));
+    return http_answer("200 OK", "", "");
+  }));
+  ProbeBench bench;
+  probe::ProbeRequest request{ProbeBench::module(http_with("proxy_url: 'http://" + proxy.address() + "'")),
+                              "http://localhost:81/x", ""};
+  CHECK(verdict(bench.run(request)) == "ok");
+  CHECK(asked == "GET http://localhost:81/x HTTP/1.1");
+  request.policy = std::make_shared<const probe::TargetPolicy>(*probe::TargetPolicy::create({"127.0.0.0/8"}));
+  CHECK(verdict(bench.run(request)) == "ok");
+  CHECK(asked == "GET http://127.0.0.1:81/x HTTP/1.1");
+  request.policy = std::make_shared<const probe::TargetPolicy>(*probe::TargetPolicy::denying({"10.0.0.0/8"}));
+  CHECK(verdict(bench.run(request)) == "ok");
+  CHECK(asked == "GET http://127.0.0.1:81/x HTTP/1.1");
+}
+
 TEST_CASE("https shows the connection's facts and refuses what cannot be trusted") {
   const TempFolder folder;
   TestAuthority authority(folder.path());
