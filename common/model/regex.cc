@@ -1,5 +1,6 @@
 #include "common/model/regex.h"
 
+#include <algorithm>
 #include <map>
 
 #include <re2/re2.h>
@@ -16,6 +17,17 @@ RE2::Options quiet_options() {
   return options;
 }
 
+/// `\C` stands for one byte, also of a character: RE2 has it, Go (and so Prometheus) has not.
+bool has_byte_escape(std::string_view pattern) {
+  for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
+    if (pattern[i] != '\\') continue;
+    ++i;
+    if (pattern[i] == 'C') return true;
+    if (pattern[i] == 'Q') i = std::min(pattern.find("\\E", i), pattern.size());
+  }
+  return false;
+}
+
 }  // namespace
 
 struct Regex::Compiled {
@@ -25,6 +37,10 @@ struct Regex::Compiled {
 };
 
 Result<Regex> Regex::compile(std::string_view pattern) {
+  if (has_byte_escape(pattern)) {
+    return make_error(ErrorCode::kInvalid, "\"{}\" is not a regular expression: invalid escape sequence: \\C",
+                      pattern.substr(0, 200));
+  }
   auto compiled = std::make_shared<const Compiled>(pattern);
   if (!compiled->regex.ok()) {
     return make_error(ErrorCode::kInvalid, "\"{}\" is not a regular expression: {}", pattern.substr(0, 200),

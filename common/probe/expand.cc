@@ -15,7 +15,8 @@ bool is_name_char(char c) {
 std::string group_named(std::string_view name, const std::vector<std::string>& groups,
                         const std::vector<std::string>& names) {
   const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (digits) {
+  const bool is_number = digits && (name.size() == 1 || name.front() != '0');
+  if (is_number) {
     const std::int64_t index = parse_int(name).value_or(-1);
     const bool known = index >= 0 && index < static_cast<std::int64_t>(groups.size());
     return known ? groups[static_cast<std::size_t>(index)] : "";

@@ -273,7 +273,8 @@ void verify_name(X509_VERIFY_PARAM* param, const std::string& name) {
     const std::string_view raw = ip->raw();
     X509_VERIFY_PARAM_set1_ip(param, reinterpret_cast<const unsigned char*>(raw.data()), raw.size());
   } else {
-    X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size());
+    // Absolute names are written without their dot in certificates.
+    X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size() - (name.ends_with('.') ? 1 : 0));
   }
 }
 

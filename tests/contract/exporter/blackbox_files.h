@@ -70,6 +70,8 @@ constexpr std::array kGoodModules{
     R"({prober: http, http: {fail_if_body_matches_regexp: ['(?P<n>a)']}})",
     R"({prober: http, http: {fail_if_body_matches_regexp: ['\\pL\\x{10FFFF}']}})",
     R"({prober: http, http: {fail_if_body_matches_regexp: ['\\C']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\pL\x{10FFFF}']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\Qa\C.b\E\z']}})",
     R"({prober: http, http: {fail_if_body_matches_regexp: ['[[:word:]]']}})",
     R"({prober: http, http: {fail_if_body_matches_regexp: [1]}})",
     R"({prober: http, http: {fail_if_body_matches_regexp: ['(?i:a)b(?s).']}})",
@@ -214,6 +216,13 @@ constexpr std::array kGoodModules{
 
 /// It refuses these.
 constexpr std::array kBadModules{
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\C']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['[\C]']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\1']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\Z']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\8']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\pX']}})",
+    R"({prober: http, http: {fail_if_body_matches_regexp: ['\Qa\E\C']}})",
     R"({prober: http}}
 other: )",
     R"({prober: http}, m: {prober: tcp})",

@@ -161,6 +161,7 @@ TEST_CASE("heal-exporter answers /probe as blackbox_exporter does") {
                                                           {"bearer", pair.web_.url("/")},
                                                           {"ca", "https://" + tls},
                                                           {"ca", "https://127.0.0.1:" + pair.port(pair.tls_.server())},
+                                                          {"ca", "https://localhost.:" + pair.port(pair.tls_.server())},
                                                           {"ca", "https://" + expired},
                                                           {"ca_missing", pair.web_.url("/")},
                                                           {"insecure", "https://" + tls},

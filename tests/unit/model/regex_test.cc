@@ -18,5 +18,11 @@ TEST_CASE("a pattern that would explode elsewhere is linear here") {
   REQUIRE_FALSE(Regex::compile("(a|b)*c").value().full_match(std::string(100'000, 'a')));
 }
 
+TEST_CASE("what Prometheus' dialect does not have is refused") {
+  CHECK_FALSE(Regex::compile("a\\Cb").has_value());
+  CHECK(Regex::compile("a\\\\Cb").value().search("a\\Cb"));
+  CHECK(Regex::compile("\\Qa\\Cb\\E").value().search("a\\Cb"));
+}
+
 }  // namespace
 }  // namespace heal

@@ -20,6 +20,7 @@ TEST_CASE("groups are put in as Go's Expand does") {
       {"$user ${user}", "one one"},
       {"$0", "all"},
       {"$9 $", " $"},
+      {"$01 $00", " "},
       {"$$1", "$1"},
       {"${1", "${1"},
       {"a$-b", "a$-b"},
