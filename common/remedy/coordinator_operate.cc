@@ -87,7 +87,7 @@ Result<Incident> Coordinator::apply_operation(const OperatorRequest& request) {
     case Verb::kReject:
       if (open->incident.state != IncidentState::kAwaitingApproval)
         return wrong_state(open->incident, "nobody is asked to approve it");
-      ledger_.move(id, IncidentEvent::kRefuse, "rejected",
+      ledger_.move(id, IncidentEvent::kRefuse, words::kRejectedByPerson,
                    with_reason(fmt::format("{} rejected it", request.by), request.reason));
       break;
     default:

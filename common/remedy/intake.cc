@@ -98,10 +98,16 @@ class Intake {
           return true;  // a route's window has opened
         return episode.received_at < world_.loaded_at;
       case IncidentState::kSuppressed:
-        return episode.received_at < world_.loaded_at;
+        return decided_at(episode, it->second) < world_.loaded_at;
       default:
         return false;
     }
+  }
+
+  /// Whoever rejects a plan knows the files that are in force then; else those count that were when the alert came.
+  static WallTime decided_at(const Episode& episode, const Incident& incident) {
+    const bool is_rejected = incident.reason == words::kRejectedByPerson && incident.times.closed_at;
+    return is_rejected ? *incident.times.closed_at : episode.received_at;
   }
 
   bool is_taken_now(const Labels& labels) const {
@@ -284,8 +290,8 @@ class Intake {
     incident.requested_by = event.requested_by;
     incident.exit_code = event.facts.exit_code;
     incident.failure_reason = printable(event.facts.reason, 500);
-    incident.times.failed_at = event.facts.failed_at;
     incident.times.detected_at = received_at_;
+    note_failure(incident, event.facts);
     incident.episode_keys = {key};
     return incident;
   }
@@ -352,7 +358,13 @@ class Intake {
     if (incident.type == words::kAlertType && !facts.type.empty()) incident.type = facts.type;
     if (!incident.exit_code) incident.exit_code = facts.exit_code;
     if (incident.failure_reason.empty()) incident.failure_reason = printable(facts.reason, 500);
-    if (!incident.times.failed_at) incident.times.failed_at = facts.failed_at;
+    note_failure(incident, facts);
+  }
+
+  /// What failed after the incident was detected (or says so by a clock that is ahead) is not what it was detected by.
+  static void note_failure(Incident& incident, const EventFacts& facts) {
+    auto& times = incident.times;
+    if (!times.failed_at && facts.failed_at && facts.failed_at <= times.detected_at) times.failed_at = facts.failed_at;
   }
 
   /// Evidence that began after the heal was verified may still lag behind it: scrapes and rules look at the past. The

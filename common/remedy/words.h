@@ -72,7 +72,8 @@ inline constexpr std::string_view kPopulationGuard = "population";
 inline constexpr std::string_view kModeGuard = "mode";
 std::vector<std::string> guards();
 
-// Reasons of guards that something else depends on.
+// Reasons of guards, and of people, that something else depends on.
+inline constexpr std::string_view kRejectedByPerson = "rejected";
 inline constexpr std::string_view kLeverEngaged = "lever_engaged";
 inline constexpr std::string_view kStoreFull = "store_full";
 inline constexpr std::string_view kPaused = "paused";

@@ -99,6 +99,27 @@ TEST_CASE("what was rejected is not done") {
   CHECK(answer->message == "ann rejected it: deploy is running");
 }
 
+TEST_CASE(
+    "what was rejected is asked for again under files that came into force later, not under those it was rejected "
+    "under") {
+  Asked asked;
+  Rig& rig = asked.rig;
+  const auto load = [&] {
+    rig.clock.advance(1s);
+    auto loaded = std::make_shared<World>(*rig.world->get());
+    loaded->loaded_at = rig.clock.now();
+    rig.world->set(std::shared_ptr<const World>(std::move(loaded)));
+    rig.clock.advance(1s);
+  };
+  load();
+  REQUIRE(rig.operate(asked.request(Verb::kReject)).has_value());
+  CHECK(rig.post(Rig::group_of({asked.alert}))->duplicates == 1);
+  CHECK(rig.incidents().size() == 1);
+  load();
+  CHECK(rig.post(Rig::group_of({asked.alert}))->accepted == 1);
+  CHECK(rig.incidents().size() == 2);
+}
+
 TEST_CASE("two approvers must be two people") {
   Asked asked(approve_mode("{ttl: 15m, approvers: 2}"));
   REQUIRE(asked.rig.operate(asked.request(Verb::kApprove)).has_value());

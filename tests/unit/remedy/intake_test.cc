@@ -1,3 +1,5 @@
+#include <future>
+
 #include <catch2/catch.hpp>
 
 #include "common/remedy/elapsed.h"
@@ -257,6 +259,28 @@ TEST_CASE("a resolve without its firing is kept, so that the firing that comes a
   CHECK(*reply == IngestReply{1, 0, {}});
   CHECK(*rig.post(Rig::group_of({alert})) == IngestReply{0, 1, {}});
   CHECK(rig.incidents().empty());
+}
+
+TEST_CASE("an incident was not detected before it failed: what says so tells nothing of when it failed") {
+  Rig rig;
+  const auto tell = [&](const std::string& instance, WallTime failed_at) {
+    EventBatch batch = events_of(Rig::group_of({named(rig, instance)}));
+    batch.events.front().facts.failed_at = failed_at;
+    REQUIRE(rig.tell(std::move(batch))->accepted == 1);
+    REQUIRE(rig.incidents().size() == 1);
+    return rig.newest().times.failed_at;
+  };
+  std::promise<Result<Pause>> paused;
+  rig.coordinator->pause({"all", "ann", "so that it stays open", {}, std::nullopt},
+                         [&](Result<Pause> pause) { paused.set_value(std::move(pause)); });
+  REQUIRE(paused.get_future().get().has_value());
+  const WallTime detected = rig.clock.now();
+  CHECK(tell("a", detected + 30s) == std::nullopt);
+  rig.clock.advance(3s);
+  CHECK(tell("b", detected + 2s) == std::nullopt);
+  CHECK(rig.newest().times.time_to_detect() == std::nullopt);
+  CHECK(tell("c", detected - 2s) == detected - 2s);
+  CHECK(rig.newest().times.time_to_detect() == 2s);
 }
 
 TEST_CASE("an alert that no route took is answered when it comes again under files that route it") {
