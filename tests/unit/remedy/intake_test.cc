@@ -266,7 +266,8 @@ TEST_CASE("an incident was not detected before it failed: what says so tells not
   const auto tell = [&](const std::string& instance, WallTime failed_at) {
     EventBatch batch = events_of(Rig::group_of({named(rig, instance)}));
     batch.events.front().facts.failed_at = failed_at;
-    REQUIRE(rig.tell(std::move(batch))->accepted == 1);
+    const auto reply = rig.tell(std::move(batch));
+    REQUIRE(reply->accepted == 1);
     REQUIRE(rig.incidents().size() == 1);
     return rig.newest().times.failed_at;
   };
