@@ -73,7 +73,9 @@ Result<ContainerInfo> SimContainerEngine::inspect(const std::string& container, 
   MutexLock lock(mutex_);
   HEAL_TRY(const Container* found, require(container));
   if (const auto it = hidden_.find(found->info.name); it != hidden_.end()) return it->second;
-  return call.answer(found->info);
+  ContainerInfo info = found->info;
+  if (info.running() && clock_.steady_now() < found->seems_paused_until) info.status = "paused";
+  return call.answer(std::move(info));
 }
 
 Result<ContainerStats> SimContainerEngine::stats(const std::string& container, Deadline deadline,
@@ -228,6 +230,7 @@ Status SimContainerEngine::unpause(const std::string& container, Deadline deadli
     return docker_error(500, fmt::format("Container {} is not paused", found->info.id));
   }
   found->info.status = "running";
+  found->seems_paused_until = clock_.steady_now() + pause_lag_;
   emit(*found, "unpause");
   return call.answer();
 }

@@ -81,6 +81,9 @@ class SimContainerEngine : public ContainerEngine {
   void move_tag(const std::string& image);
   /// Every call of `verb` takes this long from now on.
   void set_delay(const std::string& verb, Duration delay);
+  /// After an unpause, inspect says for this long that the container is paused still. Docker hears of a pause from its
+  /// runtime too; when that comes late, it takes the container for paused again until it hears of the unpause.
+  void hear_late_of_pauses(Duration lag);
   /// Called after each start of a container, without a lock held: for what a healed service does then.
   void on_start(std::function<void(const ContainerInfo&)> hook);
   /// What a container made by run() does: its exit code when it ends at once, nullopt when it stays. Called without a
@@ -144,6 +147,7 @@ class SimContainerEngine : public ContainerEngine {
     std::vector<LogLine> log;
     std::optional<ContainerSpec> spec;  ///< of one made by run()
     std::string listed_image;           ///< what lists call its image, once the name stands for another
+    SteadyTime seems_paused_until{};
     bool stopped_by_hand = false;
   };
   struct Faults {
@@ -201,6 +205,7 @@ class SimContainerEngine : public ContainerEngine {
   RunHook run_hook_ HEAL_GUARDED_BY(mutex_);
   ExecHook exec_hook_ HEAL_GUARDED_BY(mutex_);
   std::vector<std::stop_source> waiters_ HEAL_GUARDED_BY(mutex_);
+  Duration pause_lag_ HEAL_GUARDED_BY(mutex_){};
   std::uint64_t changes_ HEAL_GUARDED_BY(mutex_) = 0;
   std::uint64_t departures_ HEAL_GUARDED_BY(mutex_) = 0;
   std::size_t followers_ HEAL_GUARDED_BY(mutex_) = 0;

@@ -124,6 +124,11 @@ void SimContainerEngine::set_delay(const std::string& verb, Duration delay) {
   faults_[verb].delay = delay;
 }
 
+void SimContainerEngine::hear_late_of_pauses(Duration lag) {
+  MutexLock lock(mutex_);
+  pause_lag_ = lag;
+}
+
 void SimContainerEngine::on_start(std::function<void(const ContainerInfo&)> hook) {
   MutexLock lock(mutex_);
   start_hook_ = std::move(hook);

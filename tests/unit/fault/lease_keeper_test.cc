@@ -257,6 +257,28 @@ TEST_CASE("a fault is undone once, however often it is asked for") {
   CHECK(keeper->revert_target(kWeb, {}).value() == std::nullopt);
 }
 
+TEST_CASE("an engine that hears late of the pause does not make its undo fail") {
+  DrillSite site;
+  std::vector<State> seen;
+  LeaseOptions options;
+  options.on_change = [&](const FaultLease& lease) { seen.push_back(lease.state); };
+  auto keeper = site.keeper(options);
+  const auto lease = keeper->inject({"pause", kWeb, {}, ""}, {}).value();
+  site.engine->hear_late_of_pauses(500ms);
+  CHECK(keeper->revert(lease.id, {}).value().state == State::kReverted);
+  CHECK(seen == std::vector{State::kIntended, State::kApplied, State::kReverting, State::kReverted});
+  CHECK(site.changes() == Verbs{"pause", "unpause"});
+}
+
+TEST_CASE("a container that stays paused for longer than hearsay does is told as such") {
+  DrillSite site;
+  auto keeper = site.keeper();
+  const auto lease = keeper->inject({"pause", kWeb, {}, ""}, {}).value();
+  site.engine->hear_late_of_pauses(1h);
+  CHECK(keeper->revert(lease.id, {}).error().str() == "container web is still paused");
+  CHECK(keeper->list().at(0).state == State::kRevertFailed);
+}
+
 TEST_CASE("an undo that fails is shown and tried again with growing pauses until it succeeds") {
   DrillSite site;
   std::vector<State> seen;
