@@ -41,7 +41,7 @@ class Intake {
   void take_again(const Episode& episode, const TargetId& target) {
     only_ = target;
     is_looked_at_ = true;
-    SourceEvent event = event_of(world_.bundle.config, episode);
+    SourceEvent event = event_of(episode);
     along_routes(event);
   }
 
@@ -498,6 +498,18 @@ std::string take_request(Ledger& ledger, Jobs& jobs, const World& world, SourceE
   return Intake(ledger, jobs, world, batch, received_at, {}).run().incidents.front();
 }
 
+namespace {
+
+/// Engines tell when their containers died or fell ill, and checks may not look at the container at all: what happened
+/// to it after the last step is no echo of what the steps mended, although the checks passed later.
+bool is_after_steps(const Episode& episode, const OpenIncident& open) {
+  const auto& stepped_at = open.progress.stepped_at;
+  return episode.source == words::kDocker && stepped_at && episode.received_at > *stepped_at &&
+         episode.starts_at > *stepped_at + OwnAction::kSlack;
+}
+
+}  // namespace
+
 Result<std::vector<Episode>> newer_evidence(Ledger& ledger, const std::string& incident_id) {
   const OpenIncident* open = ledger.find(incident_id);
   if (open == nullptr) return std::vector<Episode>();
@@ -507,6 +519,7 @@ Result<std::vector<Episode>> newer_evidence(Ledger& ledger, const std::string& i
   const auto last = std::find(keys.begin(), keys.end(), open->progress.last_healed);
   const auto healed = last == keys.end() ? keys.begin() : last + 1;
   std::erase_if(newer, [&](const Episode& episode) {
+    if (is_after_steps(episode, *open)) return false;
     return episode.source == words::kManual ||
            std::max(episode.starts_at, episode.received_at) <= open->incident.times.verified_at ||
            std::find(keys.begin(), healed, episode.key) != healed;
@@ -525,7 +538,7 @@ void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::strin
   EventBatch nothing;
   Intake intake(ledger, jobs, world, nothing, ledger.clock().now(), {});
   for (const Episode& episode : newer) {
-    if (is_bad || episode.starts_at > verified_at) intake.take_again(episode, target);
+    if (is_bad || episode.starts_at > verified_at || is_after_steps(episode, *open)) intake.take_again(episode, target);
   }
 }
 

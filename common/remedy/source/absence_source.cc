@@ -76,7 +76,7 @@ Status AbsenceSource::poll(std::stop_token stop) {
     const std::uint32_t polls = absent_[episode.key] + 1;
     absent[episode.key] = polls;
     if (polls < config_.polls) return;
-    SourceEvent event = event_of(world->bundle.config, episode);
+    SourceEvent event = event_of(episode);
     event.kind = SourceEvent::Kind::kResolved;
     event.ends_at = tools_.tools.clock.now();
     event.end_reason = "absent";

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "common/playbook/heal_config.h"
 #include "common/remedy/classify.h"
 #include "common/remedy/source/event_identity.h"
 #include "common/remedy/words.h"
@@ -45,7 +44,7 @@ void DockerTracker::know(const Episode& episode) {
   if (id.empty()) return;
   Tracked& known = containers_[id];
   const std::string_view what = label_value(episode.labels, event_labels::kEvent);
-  (what == kHealth ? known.sick : known.open) = remedy::event_of(playbook::HealConfig(), episode);
+  (what == kHealth ? known.sick : known.open) = remedy::event_of(episode);
   if (what == kDie) known.last_death = episode.starts_at;
 }
 

@@ -28,7 +28,7 @@ void add_label(Labels& labels, std::string_view name, std::string value) {
   if (!value.empty()) labels.emplace(name, std::move(value));
 }
 
-SourceEvent event_of(const playbook::HealConfig&, const Episode& episode) {
+SourceEvent event_of(const Episode& episode) {
   SourceEvent event;
   event.source = episode.source;
   event.key = episode.key;

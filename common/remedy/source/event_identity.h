@@ -5,7 +5,6 @@
 
 #include "common/model/event.h"
 #include "common/model/incident.h"
-#include "common/playbook/heal_config.h"
 
 namespace heal::remedy {
 
@@ -36,6 +35,6 @@ inline constexpr std::string_view kTaskRunning = "task_running";  ///< which may
 }  // namespace end_reasons
 
 /// The firing event that `episode` was made from, as far as what decides about routes, target and playbook goes.
-SourceEvent event_of(const playbook::HealConfig& config, const Episode& episode);
+SourceEvent event_of(const Episode& episode);
 
 }  // namespace heal::remedy

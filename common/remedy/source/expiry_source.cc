@@ -49,13 +49,12 @@ Status ExpirySource::expire(std::string_view source, Duration after) {
     incidents.emplace(episode.key.substr(0, episode.key.find('#')), episode.incident_id);
     if (episode.key.find('#') == std::string::npos) old.push_back(episode);
   }));
-  const auto world = tools_.world.get();
   EventBatch over;
   over.source = source;
   for (const Episode& episode : old) {
     const auto [first, last] = incidents.equal_range(episode.key);
     if (!std::all_of(first, last, [this](const auto& of) { return is_idle(of.second); })) continue;
-    SourceEvent event = event_of(world->bundle.config, episode);
+    SourceEvent event = event_of(episode);
     event.kind = SourceEvent::Kind::kResolved;
     event.ends_at = now;
     event.end_reason = end_reasons::kExpired;

@@ -91,7 +91,7 @@ void ScheduleSource::take_up() {
     const auto name = label_value(episode.labels, event_labels::kSchedule);
     const auto it =
         std::find_if(states_.begin(), states_.end(), [&](const State& state) { return state.schedule.name == name; });
-    SourceEvent event = remedy::event_of(tools_.world.get()->bundle.config, episode);
+    SourceEvent event = remedy::event_of(episode);
     if (it != states_.end() && !it->open) {
       it->open = std::move(event);
       continue;
