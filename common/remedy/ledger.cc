@@ -350,8 +350,14 @@ void Ledger::end_move(OpenIncident& open) {
   open.incident.times.closed_at = now;
   open.progress.wake_at.reset();
   open.progress.let_go();
-  // Nobody else ever says that a request is over.
   const std::string& id = open.incident.id;
+  // Nobody will find out any more what became of them.
+  for (const auto& step : std::exchange(open.unknown_steps, {})) {
+    append(id, "step_unknown", fmt::format("step {} was begun and has no outcome: it stays unknown", step),
+           {{"step_id", step}});
+    write(PutStepOutcome{id, step});
+  }
+  // Nobody else ever says that a request is over.
   const auto manual = firing_.all().lower_bound({id, "manual:"});
   const bool is_asked_for =
       manual != firing_.all().end() && manual->first.first == id && manual->first.second.starts_with("manual:");

@@ -102,6 +102,21 @@ TEST_CASE("on_unknown: halt leaves a half-done step to a human") {
   CHECK(rig.changes().empty());
 }
 
+TEST_CASE("a half-done step that nobody can ask about any more stays unknown, and is open no longer") {
+  Rig rig;
+  end_within(rig, "restart");
+  REQUIRE(rig.memory->open_steps()->size() == 1);
+  REQUIRE(rig.engine->remove("nginx", rig.clock.deadline_in(1s), {}));
+  rig.engine->forget_calls();
+  rig.start();
+  const Incident halted = rig.run_to(IncidentState::kInterrupted);
+  CHECK(halted.reason == "cannot_resume");
+  CHECK(rig.memory->open_steps()->empty());
+  const auto kinds = rig.kinds(halted.id);
+  CHECK(std::count(kinds.begin(), kinds.end(), "step_unknown") == 1);
+  CHECK(rig.changes().empty());
+}
+
 TEST_CASE("on_unknown: probe sees that the half-done restart happened and does not repeat it") {
   Rig rig;
   end_within(rig, "restart");
