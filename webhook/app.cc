@@ -180,6 +180,7 @@ class App::Impl {
       HEAL_TRY_STATUS(server_->reload(
           [&](const httpd::WebConfig& web) { return check_access(options_, world->bundle.config, web); }));
     }
+    world->in_force_since = in_force_since(*store_, world->bundle.digest, ports_.clock->now());
     if (leases_) leases_->set_max_ttl(world->bundle.config.faults.max_ttl);
     world_.set(std::move(world));
     return {};
@@ -357,6 +358,7 @@ class App::Impl {
 Result<std::unique_ptr<App>> App::create(AppOptions options, Ports ports, Logger logger) {
   HEAL_TRY(auto world, build_world(options.config_file, ports));
   HEAL_TRY(auto store, ports.open_store(options.storage_path));
+  world->in_force_since = in_force_since(*store, world->bundle.digest, ports.clock->now());
   return std::unique_ptr<App>(new App(std::make_unique<Impl>(std::move(options), std::move(ports), std::move(logger),
                                                              std::move(world), std::move(store))));
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/digest.h"
 #include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/playbook/expansion.h"
@@ -28,6 +29,13 @@ class Sources {
     }
     const auto [found, ignored] = sources_.insert_or_assign(file, Source(file, std::move(*text)));
     return &found->second.text();
+  }
+
+  std::string digest() const {
+    std::string all;
+    for (const auto& [file, source] : sources_)
+      all += fmt::format("{} {}\n{}\n", source.text().size(), file, source.text());
+    return sha256_hex(all);
   }
 
   void report(Diagnostics& diagnostics, Severity severity, const SourceSpan& span, std::string message,
@@ -413,7 +421,7 @@ LoadResult load(const std::string& heal_yml, NamedFiles named_files) {
   Playbooks playbooks;
   read_playbooks(files, config->guards, sources, playbooks, out.diagnostics);
   check_together(*config, playbooks, sources, out.diagnostics);
-  if (!out.diagnostics.has_errors()) out.bundle = Bundle{std::move(*config), std::move(playbooks)};
+  if (!out.diagnostics.has_errors()) out.bundle = Bundle{std::move(*config), std::move(playbooks), sources.digest()};
   return out;
 }
 

@@ -96,9 +96,9 @@ class Intake {
       case IncidentState::kUnmatched:
         if (it->second.reason == "no_route" && is_taken_now(episode.labels))
           return true;  // a route's window has opened
-        return episode.received_at < world_.loaded_at;
+        return episode.received_at < world_.in_force_since;
       case IncidentState::kSuppressed:
-        return decided_at(episode, it->second) < world_.loaded_at;
+        return decided_at(episode, it->second) < world_.in_force_since;
       default:
         return false;
     }

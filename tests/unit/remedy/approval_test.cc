@@ -107,7 +107,7 @@ TEST_CASE(
   const auto load = [&] {
     rig.clock.advance(1s);
     auto loaded = std::make_shared<World>(*rig.world->get());
-    loaded->loaded_at = rig.clock.now();
+    loaded->in_force_since = rig.clock.now();
     rig.world->set(std::shared_ptr<const World>(std::move(loaded)));
     rig.clock.advance(1s);
   };

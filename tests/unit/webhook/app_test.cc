@@ -183,6 +183,49 @@ TEST_CASE("a reload takes new routes and playbooks at once") {
   CHECK(service.restarts() == 0);
 }
 
+TEST_CASE("an alert that nothing was done about is answered anew under other files only, whatever is started again") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::string other = service.notification([](Json& message) {
+    message["alerts"][0]["labels"]["alertname"] = "DiskFull";
+    message["alerts"][0].erase("fingerprint");
+  });
+  const auto is_answered_anew = [&] {
+    const Json reply = body_of(service.post("/webhook", other));
+    return reply.at("duplicates") == 0;
+  };
+  REQUIRE(is_answered_anew());
+  const auto begin_again = [&] {
+    service.clock->advance(1min);
+    const bool is_restart = GENERATE(true, false);
+    if (!is_restart) return service.app->reload();
+    service.app->stop();
+    return service.start();
+  };
+  SECTION("the same files") {
+    REQUIRE(begin_again().has_value());
+    CHECK_FALSE(is_answered_anew());
+  }
+  SECTION("other files") {
+    service.write("heal.yml", std::string(kHealYml) + "# another\n");
+    REQUIRE(begin_again().has_value());
+    CHECK(is_answered_anew());
+    CHECK_FALSE(is_answered_anew());
+  }
+  SECTION("another playbook") {
+    service.write("playbooks/restart.yml", std::string(kRestart) + "# another\n");
+    REQUIRE(begin_again().has_value());
+    CHECK(is_answered_anew());
+  }
+  SECTION("files that were refused") {
+    service.write("heal.yml", std::string(kHealYml) + "rutes: []\n");
+    CHECK_FALSE(service.app->reload().has_value());
+    service.write("heal.yml", kHealYml);
+    REQUIRE(begin_again().has_value());
+    CHECK_FALSE(is_answered_anew());
+  }
+}
+
 TEST_CASE("a reload that comes while the service stops ends with it, and brings nothing up again") {
   Service service;
   REQUIRE(service.start().has_value());
