@@ -53,13 +53,13 @@ class Bench {
   }
 
   /// A running container; its name.
-  std::string add(const std::string& suffix, Labels labels) {
+  std::string add(const std::string& suffix, Labels labels, const std::string& network_mode = "bridge") {
     ContainerSpec spec;
     spec.name = fmt::format("heal-actuator-{}-{}", ::getpid(), suffix);
     spec.image = kImage;
     spec.command = {"/bin/sh", "-c", "echo hello; trap 'exit 7' TERM; while :; do sleep 1 & wait $!; done"};
     spec.labels = std::move(labels);
-    spec.network_mode = "bridge";
+    spec.network_mode = network_mode;
     spec.auto_remove = false;
     const auto id = plain.run(spec, soon(), {});
     INFO((id ? "" : id.error().str()));
@@ -132,6 +132,19 @@ TEST_CASE("a container is cut off and comes back on a real engine") {
   CHECK(bench.client->inspect(name, soon(), {})->networks.empty());
   CHECK(bench.client->connect_network(name, "bridge", before->networks.at("bridge"), soon(), {}));
   CHECK(bench.client->inspect(name, soon(), {})->networks.count("bridge") == 1);
+}
+
+TEST_CASE("a container is not cut off on a real engine while one that may not be broken shares its network") {
+  Bench bench;
+  const auto name = bench.add("cut", kOpen);
+  const auto mate = bench.add("mate", kOpen, "container:" + name);
+  const Labels labels = GENERATE(values<Labels>({{}, {{"heal.test", "actuator"}}, kOpen}));
+  bench.add("guest", labels, "container:" + mate);
+  const auto status = bench.client->disconnect_network(name, "bridge", soon(), {});
+  CAPTURE((status ? "" : status.error().str()));
+  CHECK(status.has_value() == (labels == kOpen));
+  CHECK((status || status.error().code() == ErrorCode::kRefused));
+  CHECK(bench.plain.inspect(name, soon(), {})->networks.empty() == (labels == kOpen));
 }
 
 TEST_CASE("the list and the events of a real engine speak of allowed containers only") {
