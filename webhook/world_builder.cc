@@ -29,6 +29,7 @@ Result<std::shared_ptr<remedy::World>> build_world(const std::string& config_fil
   playbook::LoadResult loaded = playbook::load(config_file);
   if (!loaded.bundle) return loaded.diagnostics.to_error();
   auto world = std::make_shared<remedy::World>();
+  world->loaded_at = ports.clock->now();
   world->bundle = std::move(*loaded.bundle);
   const auto& config = world->bundle.config;
   const std::string folder = config::folder_of(config_file);

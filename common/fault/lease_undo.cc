@@ -16,6 +16,21 @@ namespace {
 using State = FaultLease::State;
 
 constexpr std::size_t kMostAtOnce = 16;
+/// For so long what is said of a container may be hearsay.
+constexpr Duration kHearsay = 2s;
+constexpr Duration kFirstLookAgain = 20ms;
+
+/// What an engine says may lag behind what it did: after an unpause Docker may hear of the pause before it, late, from
+/// its runtime, and says "paused" again until it hears of the unpause, too.
+Status verify_past_hearsay(const Fault& fault, const Recipe& recipe, const Site& site) {
+  const SteadyTime end = std::min(site.deadline, site.clock.steady_now() + kHearsay);
+  for (Duration pause = kFirstLookAgain;; pause *= 2) {
+    Status undone = fault.verify_undone(recipe, site);
+    const bool is_final = undone || undone.error().code() != ErrorCode::kConflict;
+    if (is_final || site.clock.steady_now() + pause > end) return undone;
+    if (site.clock.sleep_for(pause, site.stop) == Clock::Wake::kStopped) return undone;
+  }
+}
 
 }  // namespace
 
@@ -29,7 +44,7 @@ Status LeaseKeeper::undo_work(const Held& held, const std::stop_token& stop, con
 Status LeaseKeeper::undo_once(const Held& held, const std::stop_token& stop) {
   return undo_work(held, stop, [&](const Fault& fault, const Recipe& recipe, const Site& site) -> Status {
     HEAL_TRY_STATUS(fault.undo(recipe, site));
-    HEAL_TRY_STATUS(fault.verify_undone(recipe, site));
+    HEAL_TRY_STATUS(verify_past_hearsay(fault, recipe, site));
     const bool is_marked = fault.needs_mark() && !site.holder.image.empty();
     return is_marked ? remove_holder(held.lease.id, site) : Status();
   });

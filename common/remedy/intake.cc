@@ -96,18 +96,19 @@ class Intake {
       case IncidentState::kUnmatched:
         if (it->second.reason == "no_route" && is_taken_now(episode.labels))
           return true;  // a route's window has opened
-        return episode.received_at < world_.in_force_since;
+        return episode.received_at < world_.loaded_at;
       case IncidentState::kSuppressed:
-        return decided_at(episode, it->second) < world_.in_force_since;
+        return was_rejected(it->second) ? *it->second.times.closed_at < world_.in_force_since
+                                        : episode.received_at < world_.loaded_at;
       default:
         return false;
     }
   }
 
-  /// Whoever rejects a plan knows the files that are in force then; else those count that were when the alert came.
-  static WallTime decided_at(const Episode& episode, const Incident& incident) {
-    const bool is_rejected = incident.reason == words::kRejectedByPerson && incident.times.closed_at;
-    return is_rejected ? *incident.times.closed_at : episode.received_at;
+  /// Whoever rejects a plan knows the files that are in force then: no start and no reload makes another question of it
+  /// while they are the same. What the world spoke against is looked at again with each.
+  static bool was_rejected(const Incident& incident) {
+    return incident.reason == words::kRejectedByPerson && incident.times.closed_at;
   }
 
   bool is_taken_now(const Labels& labels) const {
@@ -498,18 +499,6 @@ std::string take_request(Ledger& ledger, Jobs& jobs, const World& world, SourceE
   return Intake(ledger, jobs, world, batch, received_at, {}).run().incidents.front();
 }
 
-namespace {
-
-/// Engines tell when their containers died or fell ill, and checks may not look at the container at all: what happened
-/// to it after the last step is no echo of what the steps mended, although the checks passed later.
-bool is_after_steps(const Episode& episode, const OpenIncident& open) {
-  const auto& stepped_at = open.progress.stepped_at;
-  return episode.source == words::kDocker && stepped_at && episode.received_at > *stepped_at &&
-         episode.starts_at > *stepped_at + OwnAction::kSlack;
-}
-
-}  // namespace
-
 Result<std::vector<Episode>> newer_evidence(Ledger& ledger, const std::string& incident_id) {
   const OpenIncident* open = ledger.find(incident_id);
   if (open == nullptr) return std::vector<Episode>();
@@ -519,7 +508,6 @@ Result<std::vector<Episode>> newer_evidence(Ledger& ledger, const std::string& i
   const auto last = std::find(keys.begin(), keys.end(), open->progress.last_healed);
   const auto healed = last == keys.end() ? keys.begin() : last + 1;
   std::erase_if(newer, [&](const Episode& episode) {
-    if (is_after_steps(episode, *open)) return false;
     return episode.source == words::kManual ||
            std::max(episode.starts_at, episode.received_at) <= open->incident.times.verified_at ||
            std::find(keys.begin(), healed, episode.key) != healed;
@@ -538,7 +526,7 @@ void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::strin
   EventBatch nothing;
   Intake intake(ledger, jobs, world, nothing, ledger.clock().now(), {});
   for (const Episode& episode : newer) {
-    if (is_bad || episode.starts_at > verified_at || is_after_steps(episode, *open)) intake.take_again(episode, target);
+    if (is_bad || episode.starts_at > verified_at) intake.take_again(episode, target);
   }
 }
 

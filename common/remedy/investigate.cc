@@ -210,7 +210,7 @@ class Investigation {
     if (!is_further_rung || !case_.episodes.empty() || case_.origin.source != words::kDocker) return;
     const auto verification = verification_of(*dossier_.plan);
     if (!verification) return;
-    dossier_.still_bad = verify_once(*verification, {*dossier_.plan, world(), {}, std::nullopt}, tools_, stop_);
+    dossier_.still_bad = verify_plan_once(*verification, {*dossier_.plan, world(), {}, std::nullopt}, tools_, stop_);
   }
 
   void ask_before() {

@@ -8,10 +8,10 @@
 
 namespace heal::remedy {
 
-/// When an incident's steps last had a target in their hands: from the first step that changed it until all have run.
-/// What an engine tells of that time is our own doing, or is seen by the verification that follows: it is never a
-/// failure of its own. What it tells of the time after it is evidence like any other. Persisted under `acted/<target>`,
-/// so that a container which a playbook stopped on purpose is not taken for a dead one after a restart.
+/// When an incident's steps last had a target in their hands: from the first step that changed it to the end of the
+/// run. What an engine tells of that time is our own doing, or is seen by the verification that follows: it is never a
+/// failure of its own. Persisted under `acted/<target>`, so that a container which a playbook stopped on purpose is not
+/// taken for a dead one after a restart.
 struct OwnAction {
   std::string incident_id;
   WallTime from{};

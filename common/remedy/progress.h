@@ -66,7 +66,7 @@ struct Progress {
   std::string last_healed;             ///< verified: the last of the incident's episodes that was known before
   std::optional<WallTime> stepped_at;  ///< when the last step ended
   std::vector<std::string> locks;      ///< targets that its steps may change, while they run
-  std::vector<std::string> touched;    ///< those that steps change now
+  std::vector<std::string> touched;    ///< those that a step has begun to change
   std::string group;                   ///< of the target, once a plan was made; "" for none
   std::optional<CallOff> called_off;   ///< a person or the lever ends it at the next safe point
   std::optional<Undoing> undoing;      ///< what its steps did is being undone

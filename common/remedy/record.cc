@@ -263,7 +263,7 @@ Status record_note(Ledger& ledger, const std::string& incident_id, const std::st
 
 Status record_steps_done(Ledger& ledger, const std::string& incident_id, const RunEnd& end) {
   HEAL_TRY(OpenIncident* const open, acting(ledger, incident_id));
-  open->progress.touched.clear();
+  (void)open;
   ledger.move(incident_id, IncidentEvent::kStepsDone, end.reason, printable(end.message, 500));
   return {};
 }

@@ -1,23 +1,65 @@
 #include "common/remedy/verify.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace heal::remedy {
+namespace {
 
-std::optional<playbook::Verification> verification_of(const playbook::Plan& plan) {
-  if (plan.verify) return plan.verify;
-  if (plan.target.kind != "container") return std::nullopt;
-  playbook::Check running;
-  running.kind = playbook::Check::Kind::kContainer;
-  running.state = "running";
-  running.target = plan.target;
-  playbook::Verification verification;
-  verification.checks = {running};
-  return verification;
+bool is_start(std::string_view kind) {
+  constexpr std::array<std::string_view, 3> kStarts{"docker.start", "docker.restart", "docker.recreate"};
+  return std::find(kStarts.begin(), kStarts.end(), kind) != kStarts.end();
 }
 
+/// Whether what the step changes may be whether the target's process runs.
+bool may_end_process(std::string_view kind) {
+  constexpr std::array<std::string_view, 7> kOthers{
+      "notify.email",         "notify.webhook",   "haproxy.server",     "docker.update",
+      "alertmanager.silence", "host.drop_caches", "alertmanager.alert",
+  };
+  return std::find(kOthers.begin(), kOthers.end(), kind) == kOthers.end();
+}
+
+/// Whether the plan leaves its target running and says nothing of that itself: it starts it, and nothing that follows
+/// may be meant to end it.
+bool starts_target(const playbook::Plan& plan, const playbook::Verification& verification) {
+  if (plan.target.kind != "container") return false;
+  const auto asks_of_it = [&](const playbook::Check& check) {
+    return check.kind == playbook::Check::Kind::kContainer && check.target == plan.target;
+  };
+  if (std::any_of(verification.checks.begin(), verification.checks.end(), asks_of_it)) return false;
+  bool is_started = false;
+  for (const auto& step : plan.steps) {
+    if (step.effect != playbook::Effect::kChanges) continue;
+    if (is_start(step.kind)) {
+      if (step.target.value_or(plan.target) == plan.target) is_started = step.when.empty();
+    } else if (may_end_process(step.kind)) {
+      is_started = false;
+    }
+  }
+  return is_started;
+}
+
+/// Checks may look at something else than the container, which may have died by itself since the steps started it: what
+/// an engine tells of a target while a heal has it in its hands is not evidence of its own. An end without an error,
+/// and an engine that does not answer, say nothing against it.
+void look_at_started(const VerifyOrder& order, const Tools& tools, Duration timeout, const std::stop_token& stop,
+                     VerifyRound& round) {
+  const TargetId& target = order.plan.target;
+  ContainerEngine* engine = order.world.engine(target.engine);
+  if (engine == nullptr) return;
+  const auto info = engine->inspect(target.name, tools.clock.deadline_in(timeout), stop);
+  if (!info.has_value() || info->exit_code == 0) return;
+  if (info->status != "exited" && info->status != "dead" && info->status != "restarting") return;
+  round.answer = Answer::kFail;
+  round.message = fmt::format("{} was started and has ended with exit code {} since", target.str(), info->exit_code);
+  round.checks.emplace_back("started", CheckResult{Answer::kFail, round.message});
+}
+
+/// Asks every check once.
 VerifyRound verify_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
                         std::stop_token stop) {
   const CheckScope scope{order.world, tools, order.episodes ? order.episodes() : std::vector<Episode>(),
@@ -38,21 +80,16 @@ VerifyRound verify_once(const playbook::Verification& verification, const Verify
   return round;
 }
 
-std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
-                                  const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop) {
-  const auto verification = verification_of(order.plan);
-  if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
-  return verify_by(*verification, order, tools, on_change, std::move(stop));
-}
+using Look = std::function<VerifyRound()>;
 
-std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
-                                     const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
-                                     std::stop_token stop) {
+std::optional<VerifyRound> verify_until(const playbook::Verification& verification, const Tools& tools,
+                                        const std::function<void(const VerifyRound&)>& on_change,
+                                        const std::stop_token& stop, const Look& look) {
   const Deadline end = tools.clock.deadline_in(verification.within);
   std::optional<Answer> before;
   std::uint32_t good = 0;
   for (;;) {
-    VerifyRound round = verify_once(verification, order, tools, stop);
+    VerifyRound round = look();
     if (stop.stop_requested()) return std::nullopt;
     if (before != round.answer && on_change) on_change(round);
     before = round.answer;
@@ -69,13 +106,50 @@ std::optional<VerifyRound> verify_by(const playbook::Verification& verification,
   }
 }
 
+}  // namespace
+
+std::optional<playbook::Verification> verification_of(const playbook::Plan& plan) {
+  if (plan.verify) return plan.verify;
+  if (plan.target.kind != "container") return std::nullopt;
+  playbook::Check running;
+  running.kind = playbook::Check::Kind::kContainer;
+  running.state = "running";
+  running.target = plan.target;
+  playbook::Verification verification;
+  verification.checks = {running};
+  return verification;
+}
+
+VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
+                             const std::stop_token& stop) {
+  VerifyRound round = verify_once(verification, order, tools, stop);
+  if (round.answer == Answer::kPass && starts_target(order.plan, verification))
+    look_at_started(order, tools, verification.timeout, stop, round);
+  return round;
+}
+
+std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
+                                  const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop) {
+  const auto verification = verification_of(order.plan);
+  if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
+  return verify_until(*verification, tools, on_change, stop,
+                      [&] { return verify_plan_once(*verification, order, tools, stop); });
+}
+
+std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
+                                     const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
+                                     std::stop_token stop) {
+  return verify_until(verification, tools, on_change, stop,
+                      [&] { return verify_once(verification, order, tools, stop); });
+}
+
 std::optional<VerifyRound> still_healthy(const VerifyOrder& order, const Tools& tools, std::stop_token stop) {
   const auto verification = verification_of(order.plan);
   if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
   VerifyRound round;
   for (std::uint32_t i = 0; i < std::max(1U, verification->consecutive); ++i) {
     if (i > 0 && tools.clock.sleep_for(verification->interval, stop) == Clock::Wake::kStopped) return std::nullopt;
-    round = verify_once(*verification, order, tools, stop);
+    round = verify_plan_once(*verification, order, tools, stop);
     if (stop.stop_requested()) return std::nullopt;
     if (round.answer == Answer::kPass) return round;
   }

@@ -30,9 +30,11 @@ struct VerifyRound {
 /// The plan's verification; a plan without one is checked by its container running, and without a container by nothing.
 std::optional<playbook::Verification> verification_of(const playbook::Plan& plan);
 
-/// Asks every check once. `all`: fails when one fails, else unknown when one is; `any`: passes when one passes.
-VerifyRound verify_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
-                        std::stop_token stop);
+/// A round of the plan's own verification. `all`: fails when a check fails, else unknown when one is; `any`: passes
+/// when one passes. What the plan started must also not have ended with an error since, unless a check asks for its
+/// state: the others may look elsewhere.
+VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
+                             const std::stop_token& stop);
 
 /// Three-valued: kPass after `consecutive` good rounds within the window; kFail when the window ended on a bad one,
 /// kUnknown when it ended on one that could not be answered, or when there is nothing to verify by. nullopt: stopped.

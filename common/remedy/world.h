@@ -22,7 +22,8 @@ namespace heal::remedy {
 /// What the configuration names: the playbooks, and connections to the servers in it. Replaced as a whole by a reload;
 /// a heal keeps the one that it was planned with.
 struct World {
-  WallTime in_force_since{};  ///< of these very files, also over restarts
+  WallTime loaded_at{};
+  WallTime in_force_since{};  ///< of these very files, also over reloads and restarts
   playbook::Bundle bundle;
   std::map<std::string, std::shared_ptr<ContainerEngine>, std::less<>> engines;  ///< by name
   std::shared_ptr<PrometheusApi> prometheus;                                     ///< null when none is configured

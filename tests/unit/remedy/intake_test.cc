@@ -299,7 +299,7 @@ TEST_CASE("an alert that no route took is answered when it comes again under fil
   CHECK(*rig.post(Rig::group_of({alert})) == IngestReply{0, 1, {rig.newest().id}});
   rig.clock.advance(1s);
   auto other = std::make_shared<World>(*rig.world->get());
-  other->in_force_since = rig.clock.now();
+  other->loaded_at = rig.clock.now();
   for (auto& route : other->bundle.config.routes)
     route.match.clear();
   rig.world->set(std::shared_ptr<const World>(std::move(other)));

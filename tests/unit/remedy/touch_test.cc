@@ -46,7 +46,6 @@ EventBatch death_of(Rig& rig, const std::string& container) {
   const auto found = rig.engine->inspect(container, rig.clock.deadline_in(1s), {});
   event.labels = {{"alertname", "ContainerStopped"},
                   {"container", container},
-                  {"engine", "local"},
                   {"container_id", found.has_value() ? found->id : ""},
                   {"source", "docker"}};
   event.starts_at = rig.clock.now();
@@ -204,66 +203,6 @@ stay_healthy: 10s
   REQUIRE_FALSE(calls.empty());
   CHECK(calls.back().verb == "restart");
   CHECK(calls.back().container == now->id);
-}
-
-/// Nothing of it looks at the container.
-const char* const kBlindPlaybook = R"(version: 1
-playbook: restart-container
-mode: auto
-steps:
-  - name: start
-    docker.start: {}
-verify: {within: 30s, consecutive: 2, interval: 1s, all: [{alert: resolved}]}
-stay_healthy: 10s
-)";
-
-std::size_t starts(Rig& rig) {
-  const auto calls = rig.changes();
-  return static_cast<std::size_t>(
-      std::count_if(calls.begin(), calls.end(), [](const auto& call) { return call.verb == "start"; }));
-}
-
-/// The alert resolves as the service was back for a moment; then nginx dies by itself, before the checks have passed.
-/// Gives what Docker's source told of that.
-SourceEvent die_while_verified(Rig& rig) {
-  rig.engine->crash("nginx", 1);
-  const Alert alert = rig.fire();
-  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
-  rig.run_to(IncidentState::kVerifying);
-  rig.clock.advance(3s);
-  rig.engine->crash("nginx", 1);
-  EventBatch death = death_of(rig, "nginx");
-  const SourceEvent told = death.events.front();
-  REQUIRE(rig.tell(std::move(death)).has_value());
-  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
-  return told;
-}
-
-TEST_CASE("a container that dies by itself while its heal is verified is healed, also if no check looks at it") {
-  Rig rig(kBlindPlaybook, kRoutes);
-  die_while_verified(rig);
-  const std::string first = rig.newest().id;
-  rig.run_until([&] { return rig.newest().id != first && starts(rig) == 2; });
-  CHECK(rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running());
-  const auto kinds = rig.kinds(first);
-  CHECK(std::count(kinds.begin(), kinds.end(), "own_action") == 0);
-  CHECK(std::count(kinds.begin(), kinds.end(), "joined") == 1);
-}
-
-TEST_CASE("a container that dies while its heal is verified, and is back when that is over, is left alone") {
-  Rig rig(kBlindPlaybook, kRoutes);
-  SourceEvent back = die_while_verified(rig);
-  REQUIRE(rig.engine->start("nginx", rig.clock.deadline_in(1s), {}));
-  back.kind = SourceEvent::Kind::kResolved;
-  back.ends_at = rig.clock.now();
-  back.end_reason = "recovered";
-  EventBatch batch;
-  batch.source = "docker";
-  batch.events.push_back(std::move(back));
-  REQUIRE(rig.tell(std::move(batch)).has_value());
-  rig.run_to(IncidentState::kClosed);
-  CHECK(rig.incidents().size() == 1);
-  CHECK(starts(rig) == 2);
 }
 
 }  // namespace

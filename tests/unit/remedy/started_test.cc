@@ -1,0 +1,138 @@
+// A container that the steps started and that dies by itself, while checks look elsewhere.
+#include <algorithm>
+#include <functional>
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/remedy/rig.h"
+
+namespace heal::remedy::test {
+namespace {
+
+const std::string kBlindChecks = "all: [{alert: resolved}]";
+
+/// `steps` and `checks` as YAML flow.
+std::string playbook_of(const std::string& steps, const std::string& checks = kBlindChecks) {
+  return "version: 1\nplaybook: restart-container\nmode: auto\nsteps: " + steps +
+         "\nverify: {within: 20s, consecutive: 2, interval: 1s, " + checks + "}\nstay_healthy: 10s\n";
+}
+
+void add_cache(Rig& rig) {
+  rig.engine->add({.name = "cache", .labels = {{"heal.enable", "true"}}});
+}
+
+/// Heals nginx until its checks are asked, lets `happens` happen to it, and resolves its alert. Gives the incident's
+/// end.
+Incident end_of(Rig& rig, const std::function<void()>& happens) {
+  add_cache(rig);
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  rig.run_to(IncidentState::kVerifying);
+  rig.clock.advance(3s);
+  happens();
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
+  rig.run_until([&] { return is_terminal(rig.newest().state); });
+  CHECK(rig.incidents().size() == 1);
+  return rig.newest();
+}
+
+const std::string kStart = "[{name: start, docker.start: {}}]";
+const std::string kDied = "container/local/nginx was started and has ended with exit code 1 since";
+
+TEST_CASE("a heal has not helped when the container that it started is dead, whatever the checks look at") {
+  const auto steps = GENERATE(as<std::string>(), kStart, "[{name: restart, docker.restart: {}}]",
+                              "[{name: anew, docker.recreate: {}}]",
+                              "[{name: stop, docker.stop: {}}, {name: start, docker.start: {}}]",
+                              "[{name: start, docker.start: {}}, {name: limit, docker.update: {pids: 100}}]",
+                              "[{name: start, docker.start: {}}, {name: other, docker.start: {}, target: "
+                              "container/local/cache}]");
+  const auto checks = GENERATE(as<std::string>(), kBlindChecks, "any: [{alert: resolved}]",
+                               "all: [{alert: resolved}, {container: running, target: container/local/cache}]");
+  CAPTURE(steps, checks);
+  Rig rig(playbook_of(steps, checks));
+  const Incident ended = end_of(rig, [&] { rig.engine->crash("nginx", 1); });
+  CHECK(ended.state == IncidentState::kFailed);
+  CHECK(ended.reason == "not_verified");
+  CHECK(ended.message == "it did not help: " + kDied);
+}
+
+TEST_CASE("a container that has ended as it was meant to does not speak against its heal") {
+  struct Case {
+    const char* what;
+    std::string steps;
+    std::string checks;
+    std::int64_t exit_code;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"a job that is done", kStart, kBlindChecks, 0},
+      {"a check that asks for it", kStart, "all: [{alert: resolved}, {container: exited}]", 1},
+      {"steps that may have ended it",
+       "[{name: start, docker.start: {}}, {name: end, command: {argv: [/bin/true-ish]}}]", kBlindChecks, 1},
+      {"steps that start something else", "[{name: other, docker.start: {}, target: container/local/cache}]",
+       kBlindChecks, 1},
+      {"steps that may not have started it",
+       "[{name: start, docker.start: {}, when: [{value: target.name, is: nginx}]}]", kBlindChecks, 1},
+  }));
+  CAPTURE(c.what);
+  Rig rig(playbook_of(c.steps, c.checks));
+  rig.processes.on("/bin/true-ish", ProcessScript::exits(0));
+  const Incident ended = end_of(rig, [&] {
+    if (rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running()) rig.engine->crash("nginx", c.exit_code);
+  });
+  CHECK(ended.reason == "stayed_healthy");
+}
+
+TEST_CASE("an engine that does not answer says nothing against a heal that its checks have proven") {
+  Rig rig(playbook_of(kStart));
+  const Incident ended = end_of(rig, [&] { rig.engine->go_away(); });
+  CHECK(ended.reason == "stayed_healthy");
+}
+
+TEST_CASE("a container that the steps started and that dies after its heal was verified is bad again") {
+  Rig rig(playbook_of(kStart));
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  rig.run_to(IncidentState::kVerifying);
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
+  rig.run_to(IncidentState::kRecovered);
+  rig.engine->crash("nginx", 1);
+  rig.run_until([&] { return is_terminal(rig.newest().state); });
+  CHECK(rig.newest().reason == "relapsed");
+  CHECK(rig.newest().message == "was healthy and is not any more: " + kDied);
+}
+
+TEST_CASE(
+    "a further rung acts on a container that died again, although its own evidence is over and no check sees it") {
+  const std::string checks = "all: [{container: running, target: container/local/cache}]";
+  Rig rig(playbook_of(kStart, checks) + "escalate: [again]\n",
+          std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
+  std::string again = playbook_of(kStart, checks);
+  again.replace(again.find("restart-container"), std::string("restart-container").size(), "again");
+  rig.add_playbook(again);
+  add_cache(rig);
+  rig.engine->crash("nginx", 1);
+  SourceEvent death;
+  death.source = "docker";
+  death.key = "docker:nginx:die:1";
+  death.name = "ContainerDied";
+  death.target = TargetId{"container", "local", "nginx"};
+  death.labels = {{"alertname", "ContainerDied"}, {"source", "docker"}, {"engine", "local"}, {"container", "nginx"}};
+  death.labels.emplace("container_id", rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->id);
+  death.labels.emplace("event", "die");
+  death.starts_at = rig.clock.now();
+  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  rig.run_to(IncidentState::kVerifying);
+  death.kind = SourceEvent::Kind::kResolved;
+  death.ends_at = rig.clock.now();
+  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  rig.engine->crash("nginx", 1);
+  rig.run_until([&] { return is_terminal(rig.newest().state); });
+  CHECK(rig.newest().reason == "stayed_healthy");
+  CHECK(rig.newest().playbook == "again");
+  CHECK(rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running());
+}
+
+}  // namespace
+}  // namespace heal::remedy::test
