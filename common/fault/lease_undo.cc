@@ -27,8 +27,9 @@ Status verify_past_hearsay(const Fault& fault, const Recipe& recipe, const Site&
   for (Duration pause = kFirstLookAgain;; pause *= 2) {
     Status undone = fault.verify_undone(recipe, site);
     const bool is_final = undone || undone.error().code() != ErrorCode::kConflict;
-    if (is_final || site.clock.steady_now() + pause > end) return undone;
-    if (site.clock.sleep_for(pause, site.stop) == Clock::Wake::kStopped) return undone;
+    const SteadyTime now = site.clock.steady_now();
+    if (is_final || now >= end) return undone;
+    if (site.clock.sleep_until(std::min(now + pause, end), site.stop) == Clock::Wake::kStopped) return undone;
   }
 }
 

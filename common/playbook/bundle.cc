@@ -32,10 +32,11 @@ class Sources {
   }
 
   std::string digest() const {
-    std::string all;
+    std::vector<std::string> texts;
     for (const auto& [file, source] : sources_)
-      all += fmt::format("{} {}\n{}\n", source.text().size(), file, source.text());
-    return sha256_hex(all);
+      texts.push_back(sha256_hex(source.text()));
+    std::sort(texts.begin(), texts.end());
+    return sha256_hex(fmt::format("{}", fmt::join(texts, " ")));
   }
 
   void report(Diagnostics& diagnostics, Severity severity, const SourceSpan& span, std::string message,

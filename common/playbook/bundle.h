@@ -16,7 +16,7 @@ namespace heal::playbook {
 struct Bundle {
   HealConfig config;
   std::map<std::string, Playbook, std::less<>> playbooks;  ///< by name
-  std::string digest;  ///< SHA-256 of the names and texts of all files that it was read from; "" for none
+  std::string digest;  ///< SHA-256 of the texts of all files that it was read from, whatever their names; "" for none
 
   /// nullptr when there is none.
   const Playbook* find_playbook(std::string_view name) const;

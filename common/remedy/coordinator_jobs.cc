@@ -208,10 +208,13 @@ RunEnd Coordinator::run_verification(const RunOrder& run, std::stop_token stop) 
   const EitherStop draining(stop, drain_.get_token());
   const EitherStop either(draining.token(), run.called_off);
   Reporter reporter(*this, id);
-  VerifyOrder order{*run.plan, *run.world, [&] { return episodes_of(id); }, std::nullopt};
+  VerifyOrder order{*run.plan, *run.world, [&] { return episodes_of(id); }, std::nullopt, false};
   if (!post_until_durable(
           [&]() -> Status {
-            if (const OpenIncident* open = ledger_.find(id)) order.stepped_at = open->progress.stepped_at;
+            if (const OpenIncident* open = ledger_.find(id)) {
+              order.stepped_at = open->progress.stepped_at;
+              order.have_steps_run = open->progress.have_steps_run;
+            }
             return {};
           },
           stop))
@@ -279,7 +282,7 @@ void Coordinator::settle(const std::string& incident_id) {
     VerifyRound round{Answer::kUnknown, "the playbook is not what it was when the heal was planned", {}};
     if (known->plan && known->plan->hash == subject.incident.plan_hash) {
       const VerifyOrder order{*known->plan, *known->world, [&] { return episodes_of(incident_id); },
-                              subject.progress.stepped_at};
+                              subject.progress.stepped_at, subject.progress.have_steps_run};
       auto looked = still_healthy(order, tools_, either.token());
       if (!looked) return;
       round = std::move(*looked);

@@ -202,11 +202,18 @@ class Investigation {
     std::move(answers.begin(), answers.end(), std::back_inserter(dossier_.alerts));
   }
 
+  /// Checks that look elsewhere, and alerts that have resolved, say nothing of a container that died again since.
   /// Docker's own evidence of a death ends as soon as our steps have started the container again; whether they helped
   /// is what verification says.
   void ask_whether_still_bad() {
     const auto& ladder = case_.progress.ladder;
     const bool is_further_rung = ladder && ladder->next > 0;
+    const bool is_dead = dossier_.container && has_ended_badly(*dossier_.container);
+    if (is_further_rung && case_.progress.has_died && is_dead) {
+      dossier_.still_bad =
+          VerifyRound{Answer::kFail, fmt::format("{} was started and is dead", target().str()), {}, true};
+      return;
+    }
     if (!is_further_rung || !case_.episodes.empty() || case_.origin.source != words::kDocker) return;
     const auto verification = verification_of(*dossier_.plan);
     if (!verification) return;

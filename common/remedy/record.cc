@@ -263,7 +263,8 @@ Status record_note(Ledger& ledger, const std::string& incident_id, const std::st
 
 Status record_steps_done(Ledger& ledger, const std::string& incident_id, const RunEnd& end) {
   HEAL_TRY(OpenIncident* const open, acting(ledger, incident_id));
-  (void)open;
+  // After a restart it is said again, also of a run that was not gone on with.
+  if (open->incident.state == IncidentState::kExecuting) open->progress.have_steps_run = end.reason == "steps_done";
   ledger.move(incident_id, IncidentEvent::kStepsDone, end.reason, printable(end.message, 500));
   return {};
 }
@@ -337,6 +338,7 @@ Status record_run_end(Ledger& ledger, const std::string& incident_id, const RunE
 }
 
 Status record_round(Ledger& ledger, const std::string& incident_id, const VerifyRound& round) {
+  if (round.has_died) ledger.edit(incident_id).progress.has_died = true;
   ledger.append(incident_id, "verify",
                 fmt::format("verification: {}: {}", to_string(round.answer), printable(round.message, 400)),
                 parsed(round_json(round)));
@@ -374,6 +376,7 @@ Status record_settled(Ledger& ledger, const std::string& incident_id, const Veri
   const WallTime now = ledger.clock().now();
   const WallTime settle_at = open->progress.settle_at.value_or(now);
   if (round.answer == Answer::kFail) {
+    if (round.has_died) open->progress.has_died = true;
     ledger.append(incident_id, "verify", fmt::format("bad again: {}", printable(round.message, 400)),
                   parsed(round_json(round)));
     const std::string message = fmt::format("was healthy and is not any more: {}", printable(round.message, 400));

@@ -16,9 +16,9 @@ bool is_start(std::string_view kind) {
 
 /// Whether what the step changes may be whether the target's process runs.
 bool may_end_process(std::string_view kind) {
-  constexpr std::array<std::string_view, 7> kOthers{
-      "notify.email",         "notify.webhook",   "haproxy.server",     "docker.update",
-      "alertmanager.silence", "host.drop_caches", "alertmanager.alert",
+  constexpr std::array<std::string_view, 9> kOthers{
+      "notify.email",         "notify.webhook",     "haproxy.server",   "docker.update", "docker.unpause",
+      "alertmanager.silence", "alertmanager.alert", "host.drop_caches", "http.request",
   };
   return std::find(kOthers.begin(), kOthers.end(), kind) == kOthers.end();
 }
@@ -34,8 +34,10 @@ bool starts_target(const playbook::Plan& plan, const playbook::Verification& ver
   bool is_started = false;
   for (const auto& step : plan.steps) {
     if (step.effect != playbook::Effect::kChanges) continue;
+    const bool is_elsewhere = step.kind.starts_with("docker.") && step.target.value_or(plan.target) != plan.target;
+    if (is_elsewhere) continue;
     if (is_start(step.kind)) {
-      if (step.target.value_or(plan.target) == plan.target) is_started = step.when.empty();
+      is_started |= step.when.empty();
     } else if (may_end_process(step.kind)) {
       is_started = false;
     }
@@ -52,10 +54,17 @@ void look_at_started(const VerifyOrder& order, const Tools& tools, Duration time
   ContainerEngine* engine = order.world.engine(target.engine);
   if (engine == nullptr) return;
   const auto info = engine->inspect(target.name, tools.clock.deadline_in(timeout), stop);
-  if (!info.has_value() || info->exit_code == 0) return;
-  if (info->status != "exited" && info->status != "dead" && info->status != "restarting") return;
+  std::string what;
+  if (info.has_value()) {
+    if (!has_ended_badly(*info)) return;
+    what = fmt::format("has ended with exit code {} since", info->exit_code);
+  } else {
+    if (info.error().code() != ErrorCode::kNotFound) return;
+    what = "does not exist any more";
+  }
   round.answer = Answer::kFail;
-  round.message = fmt::format("{} was started and has ended with exit code {} since", target.str(), info->exit_code);
+  round.message = fmt::format("{} was started and {}", target.str(), what);
+  round.has_died = true;
   round.checks.emplace_back("started", CheckResult{Answer::kFail, round.message});
 }
 
@@ -108,6 +117,10 @@ std::optional<VerifyRound> verify_until(const playbook::Verification& verificati
 
 }  // namespace
 
+bool has_ended_badly(const ContainerInfo& info) {
+  return info.exit_code != 0 && (info.status == "exited" || info.status == "dead" || info.status == "restarting");
+}
+
 std::optional<playbook::Verification> verification_of(const playbook::Plan& plan) {
   if (plan.verify) return plan.verify;
   if (plan.target.kind != "container") return std::nullopt;
@@ -123,8 +136,10 @@ std::optional<playbook::Verification> verification_of(const playbook::Plan& plan
 VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
                              const std::stop_token& stop) {
   VerifyRound round = verify_once(verification, order, tools, stop);
-  if (round.answer == Answer::kPass && starts_target(order.plan, verification))
-    look_at_started(order, tools, verification.timeout, stop, round);
+  // An engine that hangs must not use up the time of the checks.
+  const Duration timeout = std::min(verification.timeout, verification.interval);
+  if (order.have_steps_run && round.answer != Answer::kFail && starts_target(order.plan, verification))
+    look_at_started(order, tools, timeout, stop, round);
   return round;
 }
 

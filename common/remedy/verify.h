@@ -18,6 +18,7 @@ struct VerifyOrder {
   const World& world;
   std::function<std::vector<Episode>()> episodes;  ///< of the incident, as they are now; absent: none
   std::optional<WallTime> stepped_at;              ///< when the last step ended: older samples prove nothing
+  bool have_steps_run = false;                     ///< all of them: what they started must not be dead
 };
 
 /// One look at all checks.
@@ -25,14 +26,18 @@ struct VerifyRound {
   Answer answer = Answer::kUnknown;
   std::string message;  ///< of the check that decided
   std::vector<std::pair<std::string, CheckResult>> checks;
+  bool has_died = false;  ///< it fails because the target that the steps started is dead or gone
 };
+
+/// Whether its process has ended with an exit code other than 0; that of a stop by a signal (137, 143) is one.
+bool has_ended_badly(const ContainerInfo& info);
 
 /// The plan's verification; a plan without one is checked by its container running, and without a container by nothing.
 std::optional<playbook::Verification> verification_of(const playbook::Plan& plan);
 
 /// A round of the plan's own verification. `all`: fails when a check fails, else unknown when one is; `any`: passes
-/// when one passes. What the plan started must also not have ended with an error since, unless a check asks for its
-/// state: the others may look elsewhere.
+/// when one passes. When the steps have run, the target that they started must besides not have ended with an exit code
+/// other than 0, unless a check asks for its state: the others may look elsewhere.
 VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
                              const std::stop_token& stop);
 

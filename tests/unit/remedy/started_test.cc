@@ -45,12 +45,15 @@ TEST_CASE("a heal has not helped when the container that it started is dead, wha
                               "[{name: anew, docker.recreate: {}}]",
                               "[{name: stop, docker.stop: {}}, {name: start, docker.start: {}}]",
                               "[{name: start, docker.start: {}}, {name: limit, docker.update: {pids: 100}}]",
-                              "[{name: start, docker.start: {}}, {name: other, docker.start: {}, target: "
+                              "[{name: start, docker.start: {}}, {name: again, docker.start: {}, when: [{value: "
+                              "target.name, is: nginx}]}]",
+                              "[{name: start, docker.start: {}}, {name: other, docker.stop: {}, target: "
                               "container/local/cache}]");
   const auto checks = GENERATE(as<std::string>(), kBlindChecks, "any: [{alert: resolved}]",
-                               "all: [{alert: resolved}, {container: running, target: container/local/cache}]");
+                               "all: [{alert: resolved}, {container: running, target: container/local/db}]");
   CAPTURE(steps, checks);
   Rig rig(playbook_of(steps, checks));
+  rig.engine->add({.name = "db", .labels = {{"heal.enable", "true"}}});
   const Incident ended = end_of(rig, [&] { rig.engine->crash("nginx", 1); });
   CHECK(ended.state == IncidentState::kFailed);
   CHECK(ended.reason == "not_verified");
@@ -81,6 +84,64 @@ TEST_CASE("a container that has ended as it was meant to does not speak against 
     if (rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running()) rig.engine->crash("nginx", c.exit_code);
   });
   CHECK(ended.reason == "stayed_healthy");
+}
+
+TEST_CASE("a container that the steps started and that is gone has not been helped") {
+  Rig rig(playbook_of(kStart));
+  const Incident ended =
+      end_of(rig, [&] { REQUIRE(rig.engine->remove("nginx", rig.clock.deadline_in(1s), {}).has_value()); });
+  CHECK(ended.reason == "not_verified");
+  CHECK(ended.message == "it did not help: container/local/nginx was started and does not exist any more");
+}
+
+TEST_CASE("a dead container beats checks that cannot be answered") {
+  Rig rig(playbook_of(kStart, "all: [{alert: resolved}, {container: running, target: container/local/cache}]"));
+  const Incident ended = end_of(rig, [&] {
+    rig.engine->crash("nginx", 1);
+    rig.engine->hide("cache", make_error(ErrorCode::kUnavailable, "hidden"));
+  });
+  CHECK(ended.reason == "not_verified");
+  CHECK(ended.message == "it did not help: " + kDied);
+}
+
+TEST_CASE("an engine that hangs does not use up the time of the checks") {
+  std::string playbook = playbook_of(kStart);
+  playbook.replace(playbook.find("within: 20s, consecutive: 2"), 27, "within: 12s, consecutive: 4");
+  Rig rig(playbook);
+  const Incident ended = end_of(rig, [&] { rig.engine->set_delay("inspect", 1h); });
+  CHECK(ended.reason == "stayed_healthy");
+}
+
+TEST_CASE("nothing speaks against what was never started: a run that was not gone on with after a restart") {
+  Rig rig(playbook_of("[{name: first, command: {argv: [/bin/true-ish]}}, {name: start, docker.start: {}}]"));
+  rig.processes.on("/bin/true-ish", ProcessScript::exits(0, "", "", 10s));
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  rig.await([&] { return rig.processes.runs().size() == 1 && rig.clock.sleepers() > 0; });
+  rig.kill();
+  rig.resolve(alert);
+  rig.start();
+  rig.run_until([&] { return is_terminal(rig.newest().state); });
+  CHECK(rig.story().find("was started") == std::string::npos);
+}
+
+TEST_CASE("a human is called when what the steps started died again, although the alert has resolved") {
+  Rig rig(playbook_of(kStart) + "escalate: [again, page]\n");
+  std::string again = playbook_of("[{name: first, command: {argv: [/bin/true-ish]}}]");
+  again.replace(again.find("restart-container"), std::string("restart-container").size(), "again");
+  again.replace(again.find("all: "), kBlindChecks.size(), "all: [{container: running}]");
+  rig.processes.on("/bin/true-ish", ProcessScript::exits(0));
+  rig.add_playbook(again);
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  rig.run_to(IncidentState::kVerifying);
+  rig.clock.advance(1s);
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
+  rig.run_to(IncidentState::kEscalated);
+  CHECK(rig.processes.runs().size() == 1);
 }
 
 TEST_CASE("an engine that does not answer says nothing against a heal that its checks have proven") {
