@@ -15,22 +15,25 @@ SteadyTime FakeClock::steady_now() {
 }
 
 Clock::Wake FakeClock::sleep_until(SteadyTime when, std::stop_token stop) {
+  std::optional<std::multiset<SteadyTime>::iterator> counted;
   // Made and destroyed without the lock: both may have to wait for the callback, which takes it.
-  const std::stop_callback wake_on_stop(stop, [this] {
+  const std::stop_callback wake_on_stop(stop, [&] {
     MutexLock lock(mutex_);
+    // As in move_to(): who is told to stop leaves the count at once, and not when it wakes.
+    if (counted && steady_ < when) wakes_.erase(*counted);
+    counted.reset();
     changed_.notify_all();
   });
   MutexLock lock(mutex_);
   if (stop.stop_requested()) return Wake::kStopped;
   if (sleeping_ == Sleeping::kAdvances && when != SteadyTime::max()) move_to(when);
   if (steady_ >= when) return Wake::kReached;
-  wakes_.insert(when);
+  counted = wakes_.insert(when);
   changed_.notify_all();
-  while (steady_ < when && !stop.stop_requested())
+  while (steady_ < when && counted)
     changed_.wait(mutex_);
-  if (steady_ >= when) return Wake::kReached;
-  wakes_.erase(wakes_.find(when));
-  return Wake::kStopped;
+  counted.reset();
+  return steady_ >= when ? Wake::kReached : Wake::kStopped;
 }
 
 void FakeClock::advance(Duration by) {

@@ -33,7 +33,8 @@ class FakeClock : public Clock {
   /// Sets the wall clock alone, as a correction of the system's time does.
   void set_now(WallTime now);
 
-  /// How many threads sleep now, and the earliest moment that one of them waits for.
+  /// How many threads sleep now, and the earliest moment that one of them waits for. Whose time has come or who is told
+  /// to stop counts no longer, even before it has woken.
   std::size_t sleepers();
   std::optional<SteadyTime> next_wake();
   /// Blocks, in real time, until at least `count` threads sleep: before advance(), so that none misses it.

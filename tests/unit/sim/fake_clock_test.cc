@@ -51,6 +51,18 @@ TEST_CASE("wait_for_sleepers after advance sees only who sleeps again") {
   CHECK_FALSE(clock.advance_to_next());
 }
 
+TEST_CASE("who is told to stop is no sleeper from then on, before it has woken") {
+  FakeClock clock;
+  for (int i = 0; i < 100; ++i) {
+    std::stop_source stop;
+    std::thread sleeper([&] { CHECK(clock.sleep_for(10s, stop.get_token()) == Clock::Wake::kStopped); });
+    clock.wait_for_sleepers(1);
+    stop.request_stop();
+    CHECK(clock.sleepers() == 0);
+    sleeper.join();
+  }
+}
+
 TEST_CASE("many sleepers wake in one move") {
   FakeClock clock;
   std::vector<std::jthread> sleepers;
