@@ -524,7 +524,10 @@ void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::strin
   // Where the target itself says that it is bad again, what came after the heal is not late, whatever its times are.
   const bool is_bad = open->incident.reason == "relapsed";
   EventBatch nothing;
-  Intake intake(ledger, jobs, world, nothing, ledger.clock().now(), {});
+  Known known;
+  for (const Episode& episode : newer)
+    known.episodes.emplace(episode.key, episode);
+  Intake intake(ledger, jobs, world, nothing, ledger.clock().now(), std::move(known));
   for (const Episode& episode : newer) {
     if (is_bad || episode.starts_at > verified_at) intake.take_again(episode, target);
   }

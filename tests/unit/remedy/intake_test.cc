@@ -188,7 +188,8 @@ TEST_CASE("late evidence that is told again is looked at again") {
 TEST_CASE("evidence right after a heal lags behind when the target is well, and is a new fault when it is not") {
   Rig rig;
   rig.engine->crash("nginx", 1);
-  REQUIRE(rig.post(Rig::group_of({rig.fire()})).has_value());
+  const Alert first = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({first})).has_value());
   const Incident healed = rig.run_to(IncidentState::kRecovered);
   Alert fresh = named(rig, "fresh");
   fresh.starts_at = *healed.times.verified_at + 1ms;
@@ -214,6 +215,9 @@ TEST_CASE("evidence right after a heal lags behind when the target is well, and 
     CHECK(rig.memory->episode(episode_key(fresh)).value()->incident_id == rig.newest().id);
   }
   CHECK(rig.changes().size() == 1);
+  // What went over to the new incident keeps the healed one waiting no longer.
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(first)})).has_value());
+  CHECK(rig.memory->incident(healed.id).value()->times.resolved_at.has_value());
 }
 
 TEST_CASE("an alert that resolves before anything was done makes its incident stale") {
