@@ -343,6 +343,19 @@ TEST_CASE("a program that ends by itself leaves its exit code") {
   CHECK_FALSE(info.oom_killed);
 }
 
+/// Docker hears of its own pauses from containerd as well, and so late at times that it tells of both changes again.
+std::vector<std::string> without_echoes(std::vector<std::string> actions) {
+  const std::vector<std::string> pair{"pause", "unpause"};
+  const auto first = std::search(actions.begin(), actions.end(), pair.begin(), pair.end());
+  if (first == actions.end()) return actions;
+  const auto rest = first - actions.begin() + 2;
+  for (;;) {
+    const auto echo = std::search(actions.begin() + rest, actions.end(), pair.begin(), pair.end());
+    if (echo == actions.end()) return actions;
+    actions.erase(echo, echo + 2);
+  }
+}
+
 TEST_CASE("events tell what happened, from the given time on, until stopped") {
   const EngineKind kind = engine_kind();
   CAPTURE(kind.name);
@@ -356,7 +369,8 @@ TEST_CASE("events tell what happened, from the given time on, until stopped") {
   CHECK(engine.unpause(name, fixture->soon(), {}).has_value());
   fixture->clock().sleep_for(1ms, {});
   CHECK(engine.kill(name, "SIGKILL", fixture->soon(), {}).has_value());
-  CHECK(follower.until("die") == std::vector<std::string>{"create", "start", "pause", "unpause", "kill", "die"});
+  CHECK(without_echoes(follower.until("die")) ==
+        std::vector<std::string>{"create", "start", "pause", "unpause", "kill", "die"});
   const ContainerEvent die = follower.first("die");
   CHECK(die.at >= since);
   CHECK(die.id == engine.inspect(name, fixture->soon(), {})->id);
