@@ -167,8 +167,8 @@ void Coordinator::run_order(RunOrder order, std::stop_token stop) {
         [&]() -> Status {
           HEAL_TRY(const auto newer, newer_evidence(ledger_, order.incident_id));
           HEAL_TRY_STATUS(record_run_end(ledger_, order.incident_id, end));
-          if (order.part == StepRole::kResolved) take_again(ledger_, *this, *world_.get(), order.incident_id, newer);
-          return {};
+          if (order.part != StepRole::kResolved) return {};
+          return take_again(ledger_, *this, *world_.get(), order.incident_id, newer);
         },
         stop);
   }
@@ -184,7 +184,8 @@ RunEnd Coordinator::run_to_end(RunOrder& order, std::stop_token stop) {
   if (!end.event) return end;
   if (order.part == StepRole::kResolved) return after_end(std::move(end));
   if (*end.event == IncidentEvent::kStepsDone) {
-    if (!post_until_durable([&] { return record_steps_done(ledger_, order.incident_id, end); }, stop)) return {};
+    if (!post_until_durable([&] { return record_steps_done(ledger_, order.incident_id, end, *order.plan); }, stop))
+      return {};
     end = run_verification(order, stop);
   }
   const bool is_wanted = end.undo == RunEnd::Undo::kAlways ||
@@ -213,7 +214,7 @@ RunEnd Coordinator::run_verification(const RunOrder& run, std::stop_token stop) 
           [&]() -> Status {
             if (const OpenIncident* open = ledger_.find(id)) {
               order.stepped_at = open->progress.stepped_at;
-              order.have_steps_run = open->progress.have_steps_run;
+              order.has_started_target = open->progress.has_started_target;
             }
             return {};
           },
@@ -282,7 +283,7 @@ void Coordinator::settle(const std::string& incident_id) {
     VerifyRound round{Answer::kUnknown, "the playbook is not what it was when the heal was planned", {}};
     if (known->plan && known->plan->hash == subject.incident.plan_hash) {
       const VerifyOrder order{*known->plan, *known->world, [&] { return episodes_of(incident_id); },
-                              subject.progress.stepped_at, subject.progress.have_steps_run};
+                              subject.progress.stepped_at, subject.progress.has_started_target};
       auto looked = still_healthy(order, tools_, either.token());
       if (!looked) return;
       round = std::move(*looked);
@@ -299,8 +300,7 @@ void Coordinator::settle(const std::string& incident_id) {
                 ledger_, incident_id, "on_resolved_impossible",
                 fmt::format("every alert has resolved, and on_resolved cannot be run: {}", printable(why, 400)));
           }
-          take_again(ledger_, *this, *world_.get(), incident_id, newer);
-          return {};
+          return take_again(ledger_, *this, *world_.get(), incident_id, newer);
         },
         stop);
   });

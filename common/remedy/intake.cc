@@ -179,11 +179,29 @@ class Intake {
     open.progress.after_until.reset();
     if (is_terminal(open.incident.state)) return;  // it ended within this batch
     if (open.progress.after == AfterResolve::kPending) open.progress.wake_at = received_at_;
+    if (climbs_by_itself(open)) return look_before_climbing(open);
     const std::string_view when = before_what(open.incident);
     ledger_.move(id, IncidentEvent::kResolve, event.end_reason,
                  event.end_reason == "alert_resolved"
                      ? fmt::format("every alert resolved {}", when)
                      : fmt::format("over {}: {}", when, printable(event.end_message, 400)));
+  }
+
+  /// Whether it waits to begin a further rung, of a target that an earlier one has started.
+  static bool climbs_by_itself(const OpenIncident& open) {
+    const IncidentState state = open.incident.state;
+    const bool waits = state == IncidentState::kHeld || state == IncidentState::kAwaitingApproval;
+    return waits && open.progress.has_started_target && open.progress.ladder && open.progress.ladder->next > 0;
+  }
+
+  /// Its target may be dead all the same, which no alert says. What was agreed to is being looked at.
+  void look_before_climbing(OpenIncident& open) {
+    const auto& asked = open.progress.approval;
+    if (open.incident.state == IncidentState::kHeld) {
+      open.progress.wake_at = received_at_;
+    } else if (!asked || !asked->is_given()) {
+      ledger_.effect([&jobs = jobs_, id = open.incident.id] { jobs.investigate(id); });
+    }
   }
 
   static std::string_view before_what(const Incident& incident) {
@@ -515,10 +533,27 @@ Result<std::vector<Episode>> newer_evidence(Ledger& ledger, const std::string& i
   return newer;
 }
 
-void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id,
-                const std::vector<Episode>& newer) {
+namespace {
+
+/// What an incident keeps of its evidence may have been over before the rest went over to another.
+Status note_resolved(Ledger& ledger, const std::string& incident_id) {
+  const Incident& incident = ledger.find(incident_id)->incident;
+  if (incident.times.resolved_at || ledger.has_unresolved(incident_id)) return {};
+  HEAL_TRY(const auto episodes, ledger.episodes({incident.episode_keys.begin(), incident.episode_keys.end()}));
+  std::optional<WallTime> last;
+  for (const Episode& episode : episodes) {
+    if (episode.incident_id == incident_id) last = std::max(last, episode.resolved_at);
+  }
+  if (last) ledger.edit(incident_id).incident.times.resolved_at = last;
+  return {};
+}
+
+}  // namespace
+
+Status take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id,
+                  const std::vector<Episode>& newer) {
   const OpenIncident* open = ledger.find(incident_id);
-  if (newer.empty() || open == nullptr || !open->incident.target || !is_terminal(open->incident.state)) return;
+  if (newer.empty() || open == nullptr || !open->incident.target || !is_terminal(open->incident.state)) return {};
   const TargetId target = *open->incident.target;
   const auto verified_at = open->incident.times.verified_at;
   // Where the target itself says that it is bad again, what came after the heal is not late, whatever its times are.
@@ -531,6 +566,7 @@ void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::strin
   for (const Episode& episode : newer) {
     if (is_bad || episode.starts_at > verified_at) intake.take_again(episode, target);
   }
+  return note_resolved(ledger, incident_id);
 }
 
 Status take_late(Ledger& ledger, Jobs& jobs, const World& world, const LateEvidence& late) {

@@ -33,9 +33,9 @@ std::string take_request(Ledger& ledger, Jobs& jobs, const World& world, SourceE
 Result<std::vector<Episode>> newer_evidence(Ledger& ledger, const std::string& incident_id);
 /// For an incident that relapsed, or whose on_resolved has run: `newer` begins a new incident, which the guards look at
 /// as at any other; what only came later, and began earlier, does so when it relapsed. Does nothing while the incident
-/// is open.
-void take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id,
-                const std::vector<Episode>& newer);
+/// is open. kStorage.
+Status take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::string& incident_id,
+                  const std::vector<Episode>& newer);
 
 /// Late evidence that turned out to be of a new fault, because its target is bad: begins an incident as if it had not
 /// been late.

@@ -202,16 +202,19 @@ class Investigation {
     std::move(answers.begin(), answers.end(), std::back_inserter(dossier_.alerts));
   }
 
-  /// Checks that look elsewhere, and alerts that have resolved, say nothing of a container that died again since.
+  /// A target that steps of this incident have started and that is dead is not well, whatever has resolved meanwhile.
   /// Docker's own evidence of a death ends as soon as our steps have started the container again; whether they helped
   /// is what verification says.
   void ask_whether_still_bad() {
     const auto& ladder = case_.progress.ladder;
     const bool is_further_rung = ladder && ladder->next > 0;
-    const bool is_dead = dossier_.container && has_ended_badly(*dossier_.container);
-    if (is_further_rung && case_.progress.has_died && is_dead) {
-      dossier_.still_bad =
-          VerifyRound{Answer::kFail, fmt::format("{} was started and is dead", target().str()), {}, true};
+    const auto& container = dossier_.container;
+    if (is_further_rung && case_.progress.has_started_target && container && has_ended_badly(*container)) {
+      dossier_.still_bad = VerifyRound{Answer::kFail,
+                                       fmt::format("{} is dead with exit code {}, and steps of this incident had "
+                                                   "started it",
+                                                   target().str(), container->exit_code),
+                                       {}};
       return;
     }
     if (!is_further_rung || !case_.episodes.empty() || case_.origin.source != words::kDocker) return;

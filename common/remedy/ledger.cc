@@ -369,7 +369,12 @@ void Ledger::end_move(OpenIncident& open) {
   }
   const bool was_healthy = open.incident.state == IncidentState::kStale && open.incident.reason != "target_changed" &&
                            words::is_proof_of_health(open.incident.reason);
-  const bool was_ended = open.incident.times.resolved_at && words::is_proof_of_health(open.progress.ended_by);
+  // What was looked at and found bad is not well because its alerts have resolved.
+  const std::string& reason = open.incident.reason;
+  const bool is_seen_bad =
+      open.incident.state == IncidentState::kFailed && (reason == words::kNotVerified || reason == "relapsed");
+  const bool was_ended =
+      open.incident.times.resolved_at && words::is_proof_of_health(open.progress.ended_by) && !is_seen_bad;
   if (was_healthy || was_ended) see_health(open.incident, now);
 }
 

@@ -94,10 +94,8 @@ Status parse_later_members(const Json& json, Progress& progress) {
   progress.page_state = page_state.value_or("");
   HEAL_TRY(const auto is_mailed, get_optional_bool(json, "is_mailed"));
   progress.is_mailed = is_mailed.value_or(false);
-  HEAL_TRY(const auto have_steps_run, get_optional_bool(json, "have_steps_run"));
-  progress.have_steps_run = have_steps_run.value_or(false);
-  HEAL_TRY(const auto has_died, get_optional_bool(json, "has_died"));
-  progress.has_died = has_died.value_or(false);
+  HEAL_TRY(const auto has_started_target, get_optional_bool(json, "has_started_target"));
+  progress.has_started_target = has_started_target.value_or(false);
   HEAL_TRY(const auto is_counted, get_optional_bool(json, "is_counted"));
   progress.is_counted = is_counted.value_or(true);
   HEAL_TRY(const auto history_before, get_optional_string(json, "history_before"));
@@ -132,8 +130,7 @@ std::string to_json_text(const Progress& progress) {
            {"stepped_at", to_json_value(progress.stepped_at)},
            {"locks", progress.locks},
            {"touched", progress.touched},
-           {"have_steps_run", progress.have_steps_run},
-           {"has_died", progress.has_died},
+           {"has_started_target", progress.has_started_target},
            {"group", progress.group},
            {"after", kAfterNames[static_cast<std::size_t>(progress.after)]},
            {"after_until", to_json_value(progress.after_until)},

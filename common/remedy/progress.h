@@ -65,8 +65,7 @@ struct Progress {
   std::optional<WallTime> settle_at;   ///< recovered: when stay_healthy has passed
   std::string last_healed;             ///< verified: the last of the incident's episodes that was known before
   std::optional<WallTime> stepped_at;  ///< when the last step ended
-  bool have_steps_run = false;         ///< all of the plan's
-  bool has_died = false;               ///< the target that the steps had started was found dead, see VerifyRound
+  bool has_started_target = false;     ///< steps of the incident did, and the heal has not held yet
   std::vector<std::string> locks;      ///< targets that its steps may change, while they run
   std::vector<std::string> touched;    ///< those that a step has begun to change
   std::string group;                   ///< of the target, once a plan was made; "" for none

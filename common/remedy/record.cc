@@ -166,6 +166,8 @@ void follow_deployment(OpenIncident& open, const StepReport& report) {
 Status wait_for_resolve(Ledger& ledger, OpenIncident& open, WallTime now) {
   const WallTime end = open.progress.settle_at.value_or(now) + kResolvePatience;
   const bool still_fires = ledger.has_unresolved(open.incident.id);
+  // What ends from now on is another story, and may be wanted.
+  open.progress.has_started_target = false;
   if (now >= end && still_fires) {
     give_up_resolved(ledger, open.incident.id, "never_resolved",
                      fmt::format("its alerts did not resolve within {}; on_resolved was not run",
@@ -261,10 +263,12 @@ Status record_note(Ledger& ledger, const std::string& incident_id, const std::st
   return {};
 }
 
-Status record_steps_done(Ledger& ledger, const std::string& incident_id, const RunEnd& end) {
+Status record_steps_done(Ledger& ledger, const std::string& incident_id, const RunEnd& end,
+                         const playbook::Plan& plan) {
   HEAL_TRY(OpenIncident* const open, acting(ledger, incident_id));
   // After a restart it is said again, also of a run that was not gone on with.
-  if (open->incident.state == IncidentState::kExecuting) open->progress.have_steps_run = end.reason == "steps_done";
+  if (open->incident.state == IncidentState::kExecuting)
+    open->progress.has_started_target = end.reason == "steps_done" && leaves_started(plan);
   ledger.move(incident_id, IncidentEvent::kStepsDone, end.reason, printable(end.message, 500));
   return {};
 }
@@ -338,7 +342,6 @@ Status record_run_end(Ledger& ledger, const std::string& incident_id, const RunE
 }
 
 Status record_round(Ledger& ledger, const std::string& incident_id, const VerifyRound& round) {
-  if (round.has_died) ledger.edit(incident_id).progress.has_died = true;
   ledger.append(incident_id, "verify",
                 fmt::format("verification: {}: {}", to_string(round.answer), printable(round.message, 400)),
                 parsed(round_json(round)));
@@ -376,7 +379,6 @@ Status record_settled(Ledger& ledger, const std::string& incident_id, const Veri
   const WallTime now = ledger.clock().now();
   const WallTime settle_at = open->progress.settle_at.value_or(now);
   if (round.answer == Answer::kFail) {
-    if (round.has_died) open->progress.has_died = true;
     ledger.append(incident_id, "verify", fmt::format("bad again: {}", printable(round.message, 400)),
                   parsed(round_json(round)));
     const std::string message = fmt::format("was healthy and is not any more: {}", printable(round.message, 400));

@@ -19,7 +19,7 @@ Status record_outcome(Ledger& ledger, const std::string& incident_id, const Step
 Status record_note(Ledger& ledger, const std::string& incident_id, const std::string& kind, const std::string& message,
                    const std::string& data);
 /// Every step ran; verification follows.
-Status record_steps_done(Ledger& ledger, const std::string& incident_id, const RunEnd& end);
+Status record_steps_done(Ledger& ledger, const std::string& incident_id, const RunEnd& end, const playbook::Plan& plan);
 /// What the steps did is going to be undone because of `end`; `names` in the order in which that happens. `settled`:
 /// the end with the words of the one who called it off, when somebody did.
 Status record_undoing(Ledger& ledger, const std::string& incident_id, const RunEnd& end,

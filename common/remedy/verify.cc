@@ -23,48 +23,31 @@ bool may_end_process(std::string_view kind) {
   return std::find(kOthers.begin(), kOthers.end(), kind) == kOthers.end();
 }
 
-/// Whether the plan leaves its target running and says nothing of that itself: it starts it, and nothing that follows
-/// may be meant to end it.
-bool starts_target(const playbook::Plan& plan, const playbook::Verification& verification) {
-  if (plan.target.kind != "container") return false;
-  const auto asks_of_it = [&](const playbook::Check& check) {
+/// Whether the checks say themselves what is wanted of the target's container.
+bool asks_of_target(const playbook::Verification& verification, const playbook::Plan& plan) {
+  return std::any_of(verification.checks.begin(), verification.checks.end(), [&](const playbook::Check& check) {
     return check.kind == playbook::Check::Kind::kContainer && check.target == plan.target;
-  };
-  if (std::any_of(verification.checks.begin(), verification.checks.end(), asks_of_it)) return false;
-  bool is_started = false;
-  for (const auto& step : plan.steps) {
-    if (step.effect != playbook::Effect::kChanges) continue;
-    const bool is_elsewhere = step.kind.starts_with("docker.") && step.target.value_or(plan.target) != plan.target;
-    if (is_elsewhere) continue;
-    if (is_start(step.kind)) {
-      is_started |= step.when.empty();
-    } else if (may_end_process(step.kind)) {
-      is_started = false;
-    }
-  }
-  return is_started;
+  });
 }
 
 /// Checks may look at something else than the container, which may have died by itself since the steps started it: what
-/// an engine tells of a target while a heal has it in its hands is not evidence of its own. An end without an error,
-/// and an engine that does not answer, say nothing against it.
+/// an engine tells of a target while a heal has it in its hands is not evidence of its own. An end without an error
+/// says nothing against it, nor does an engine that does not answer; that it did not is kept.
 void look_at_started(const VerifyOrder& order, const Tools& tools, Duration timeout, const std::stop_token& stop,
                      VerifyRound& round) {
   const TargetId& target = order.plan.target;
   ContainerEngine* engine = order.world.engine(target.engine);
   if (engine == nullptr) return;
   const auto info = engine->inspect(target.name, tools.clock.deadline_in(timeout), stop);
-  std::string what;
-  if (info.has_value()) {
-    if (!has_ended_badly(*info)) return;
-    what = fmt::format("has ended with exit code {} since", info->exit_code);
-  } else {
-    if (info.error().code() != ErrorCode::kNotFound) return;
-    what = "does not exist any more";
+  if (!info.has_value() && info.error().code() != ErrorCode::kNotFound) {
+    round.checks.emplace_back("started", CheckResult{Answer::kUnknown, info.error().str()});
+    return;
   }
+  if (info.has_value() && !has_ended_badly(*info)) return;
   round.answer = Answer::kFail;
-  round.message = fmt::format("{} was started and {}", target.str(), what);
-  round.has_died = true;
+  round.message = info.has_value() ? fmt::format("{} was started and has ended with exit code {} since", target.str(),
+                                                 info->exit_code)
+                                   : fmt::format("{} was started and does not exist any more", target.str());
   round.checks.emplace_back("started", CheckResult{Answer::kFail, round.message});
 }
 
@@ -89,33 +72,64 @@ VerifyRound verify_once(const playbook::Verification& verification, const Verify
   return round;
 }
 
-using Look = std::function<VerifyRound()>;
+using Ask = std::function<VerifyRound()>;
+/// Adds to a round what no check sees, in at most so long.
+using LookBesides = std::function<void(VerifyRound&, Duration)>;
 
+LookBesides besides_of(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
+                       const std::stop_token& stop) {
+  if (!order.has_started_target || asks_of_target(verification, order.plan)) return [](VerifyRound&, Duration) {};
+  return [&order, &tools, stop](VerifyRound& round, Duration timeout) {
+    if (round.answer != Answer::kFail) look_at_started(order, tools, timeout, stop, round);
+  };
+}
+
+/// Looking besides takes nothing of the checks' time: it is done between two rounds, and after the last as long as it
+/// takes.
 std::optional<VerifyRound> verify_until(const playbook::Verification& verification, const Tools& tools,
                                         const std::function<void(const VerifyRound&)>& on_change,
-                                        const std::stop_token& stop, const Look& look) {
+                                        const std::stop_token& stop, const Ask& ask, const LookBesides& besides) {
   const Deadline end = tools.clock.deadline_in(verification.within);
   std::optional<Answer> before;
   std::uint32_t good = 0;
   for (;;) {
-    VerifyRound round = look();
+    VerifyRound round = ask();
+    const SteadyTime next = tools.clock.steady_now() + verification.interval;
+    const bool is_proof = round.answer == Answer::kPass && good + 1 >= verification.consecutive;
+    besides(round, is_proof ? verification.timeout : std::min(verification.timeout, verification.interval));
     if (stop.stop_requested()) return std::nullopt;
     if (before != round.answer && on_change) on_change(round);
     before = round.answer;
     good = round.answer == Answer::kPass ? good + 1 : 0;
     if (good >= verification.consecutive) return round;
-    if (tools.clock.steady_now() + verification.interval > end) {
+    if (next > end) {
       if (round.answer != Answer::kPass) return round;
       round.answer = Answer::kFail;
       round.message = fmt::format("good only {} time(s) in a row within {}, {} wanted: {}", good,
                                   format_duration(verification.within), verification.consecutive, round.message);
       return round;
     }
-    if (tools.clock.sleep_for(verification.interval, stop) == Clock::Wake::kStopped) return std::nullopt;
+    if (tools.clock.sleep_until(next, stop) == Clock::Wake::kStopped) return std::nullopt;
   }
 }
 
 }  // namespace
+
+bool leaves_started(const playbook::Plan& plan) {
+  if (plan.target.kind != "container") return false;
+  bool is_started = false;
+  for (const auto& step : plan.steps) {
+    if (step.effect != playbook::Effect::kChanges) continue;
+    const bool is_elsewhere = step.kind.starts_with("docker.") && step.target.value_or(plan.target) != plan.target;
+    if (is_elsewhere) continue;
+    if (is_start(step.kind)) {
+      is_started |= step.when.empty();
+    } else if (may_end_process(step.kind)) {
+      is_started = false;
+    }
+  }
+  return is_started;
+}
 
 bool has_ended_badly(const ContainerInfo& info) {
   return info.exit_code != 0 && (info.status == "exited" || info.status == "dead" || info.status == "restarting");
@@ -136,10 +150,7 @@ std::optional<playbook::Verification> verification_of(const playbook::Plan& plan
 VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
                              const std::stop_token& stop) {
   VerifyRound round = verify_once(verification, order, tools, stop);
-  // An engine that hangs must not use up the time of the checks.
-  const Duration timeout = std::min(verification.timeout, verification.interval);
-  if (order.have_steps_run && round.answer != Answer::kFail && starts_target(order.plan, verification))
-    look_at_started(order, tools, timeout, stop, round);
+  besides_of(verification, order, tools, stop)(round, verification.timeout);
   return round;
 }
 
@@ -147,15 +158,17 @@ std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
                                   const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop) {
   const auto verification = verification_of(order.plan);
   if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
-  return verify_until(*verification, tools, on_change, stop,
-                      [&] { return verify_plan_once(*verification, order, tools, stop); });
+  return verify_until(
+      *verification, tools, on_change, stop, [&] { return verify_once(*verification, order, tools, stop); },
+      besides_of(*verification, order, tools, stop));
 }
 
 std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
                                      const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
                                      std::stop_token stop) {
-  return verify_until(verification, tools, on_change, stop,
-                      [&] { return verify_once(verification, order, tools, stop); });
+  return verify_until(
+      verification, tools, on_change, stop, [&] { return verify_once(verification, order, tools, stop); },
+      [](VerifyRound&, Duration) {});
 }
 
 std::optional<VerifyRound> still_healthy(const VerifyOrder& order, const Tools& tools, std::stop_token stop) {

@@ -18,7 +18,7 @@ struct VerifyOrder {
   const World& world;
   std::function<std::vector<Episode>()> episodes;  ///< of the incident, as they are now; absent: none
   std::optional<WallTime> stepped_at;              ///< when the last step ended: older samples prove nothing
-  bool have_steps_run = false;                     ///< all of them: what they started must not be dead
+  bool has_started_target = false;                 ///< the steps did, see leaves_started(): it must not be dead
 };
 
 /// One look at all checks.
@@ -26,8 +26,11 @@ struct VerifyRound {
   Answer answer = Answer::kUnknown;
   std::string message;  ///< of the check that decided
   std::vector<std::pair<std::string, CheckResult>> checks;
-  bool has_died = false;  ///< it fails because the target that the steps started is dead or gone
 };
+
+/// Whether the target, a container, runs by what the plan's steps do: they start it without a condition, and none that
+/// follows may be meant to end it.
+bool leaves_started(const playbook::Plan& plan);
 
 /// Whether its process has ended with an exit code other than 0; that of a stop by a signal (137, 143) is one.
 bool has_ended_badly(const ContainerInfo& info);
@@ -36,7 +39,7 @@ bool has_ended_badly(const ContainerInfo& info);
 std::optional<playbook::Verification> verification_of(const playbook::Plan& plan);
 
 /// A round of the plan's own verification. `all`: fails when a check fails, else unknown when one is; `any`: passes
-/// when one passes. When the steps have run, the target that they started must besides not have ended with an exit code
+/// when one passes. The target that the steps have started must besides not be gone, nor have ended with an exit code
 /// other than 0, unless a check asks for its state: the others may look elsewhere.
 VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
                              const std::stop_token& stop);

@@ -143,17 +143,8 @@ Verdict guard_fresh_evidence(const GuardSnapshot& snapshot) {
     verdict.message = "asked for by a person, and the target is the same";
     return verdict;
   }
-  if (snapshot.dossier.alerts.empty() && snapshot.dossier.world->alertmanagers.empty())
+  if (snapshot.dossier.alerts.empty() && !snapshot.dossier.still_bad && snapshot.dossier.world->alertmanagers.empty())
     return blind_verdict(verdict, settings.on_error, "no_alertmanager", "heal.yml names no Alertmanager to ask");
-  if (const auto& round = snapshot.dossier.still_bad) {
-    verdict.inputs.emplace_back("verification_now", fmt::format("{}: {}", to_string(round->answer), round->message));
-    if (round->answer == Answer::kFail) {
-      verdict.message = "the steps before did not mend it: " + round->message;
-      return verdict;
-    }
-    if (round->answer == Answer::kUnknown)
-      return blind_verdict(verdict, settings.on_error, "evidence_unknown", round->message);
-  }
   const bool is_alert = snapshot.subject.origin.source == words::kAlertmanager;
   const Tally tally = count(verdict, snapshot.dossier.alerts);
   if (tally.active > 0) return verdict;
@@ -165,6 +156,15 @@ Verdict guard_fresh_evidence(const GuardSnapshot& snapshot) {
     verdict.reason = tally.muted->standing == AlertStanding::kSilenced ? "silenced" : "inhibited";
     verdict.message = tally.muted->message;
     return verdict;
+  }
+  if (const auto& round = snapshot.dossier.still_bad) {
+    verdict.inputs.emplace_back("verification_now", fmt::format("{}: {}", to_string(round->answer), round->message));
+    if (round->answer == Answer::kFail) {
+      verdict.message = "the steps before did not mend it: " + round->message;
+      return verdict;
+    }
+    if (round->answer == Answer::kUnknown)
+      return blind_verdict(verdict, settings.on_error, "evidence_unknown", round->message);
   }
   if (tally.unaskable != nullptr) return by_own_sight(std::move(verdict), *tally.unaskable, snapshot);
   return is_alert ? stale(verdict, "alert_absent", "Alertmanager holds no alert of the incident")

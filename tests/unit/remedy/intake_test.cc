@@ -220,6 +220,24 @@ TEST_CASE("evidence right after a heal lags behind when the target is well, and 
   CHECK(rig.memory->incident(healed.id).value()->times.resolved_at.has_value());
 }
 
+TEST_CASE("an incident is over when the alert that it keeps had resolved before the other one became a new incident") {
+  Rig rig;
+  rig.engine->crash("nginx", 1);
+  const Alert first = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({first})).has_value());
+  const Incident healed = rig.run_to(IncidentState::kRecovered);
+  Alert fresh = named(rig, "fresh");
+  fresh.starts_at = *healed.times.verified_at + 1ms;
+  rig.clock.advance(1s);
+  rig.engine->crash("nginx", 1);
+  const Alert over = rig.resolve(first);
+  REQUIRE(rig.post(Rig::group_of({fresh, over})).has_value());
+  rig.run_until([&] { return rig.incidents().size() == 2; });
+  const Incident failed = *rig.memory->incident(healed.id).value();
+  CHECK(failed.reason == "relapsed");
+  CHECK(failed.times.resolved_at == over.ends_at);
+}
+
 TEST_CASE("an alert that resolves before anything was done makes its incident stale") {
   Rig rig;
   rig.engine->crash("nginx", 1);

@@ -104,12 +104,27 @@ TEST_CASE("a dead container beats checks that cannot be answered") {
   CHECK(ended.message == "it did not help: " + kDied);
 }
 
-TEST_CASE("an engine that hangs does not use up the time of the checks") {
+TEST_CASE("an engine that hangs does not use up the time of the checks, and it is on record that it did not answer") {
   std::string playbook = playbook_of(kStart);
-  playbook.replace(playbook.find("within: 20s, consecutive: 2"), 27, "within: 12s, consecutive: 4");
+  playbook.replace(playbook.find("within: 20s, consecutive: 2"), 27, "within: 12s, consecutive: 7");
   Rig rig(playbook);
   const Incident ended = end_of(rig, [&] { rig.engine->set_delay("inspect", 1h); });
   CHECK(ended.reason == "stayed_healthy");
+  const auto story = rig.timeline(ended.id);
+  CHECK(std::any_of(story.begin(), story.end(), [](const TimelineEntry& entry) {
+    return entry.kind == "verify" && entry.data.find("timed out") != std::string::npos;
+  }));
+}
+
+TEST_CASE("an engine that is slower than the rounds are is waited for before the heal is verified") {
+  std::string playbook = playbook_of(kStart);
+  playbook.replace(playbook.find("interval: 1s"), 12, "interval: 100ms");
+  Rig rig(playbook);
+  const Incident ended = end_of(rig, [&] {
+    rig.engine->crash("nginx", 1);
+    rig.engine->set_delay("inspect", 500ms);
+  });
+  CHECK(ended.reason == "not_verified");
 }
 
 TEST_CASE("nothing speaks against what was never started: a run that was not gone on with after a restart") {
