@@ -130,12 +130,10 @@ void Coordinator::await_approval(const std::string& incident_id) {
     if (asked->is_given()) investigate(incident_id);
     return;
   }
-  const std::string message = "nobody approved it in time";
   const auto& ladder = open.progress.ladder;
-  // A further rung that nobody agrees to is passed over, as one that cannot be climbed is.
-  if (ladder && ladder->next > 0)
-    return end_badly(ledger_, incident_id, IncidentEvent::kFail, "approval_expired", message);
-  ledger_.move(incident_id, IncidentEvent::kRefuse, "approval_expired", message);
+  // The guards say no to it themselves, unless they have another reason by now, and the next rung's turn comes.
+  if (ladder && ladder->next > 0) return investigate(incident_id);
+  ledger_.move(incident_id, IncidentEvent::kRefuse, "approval_expired", "nobody approved it in time");
 }
 
 Status Coordinator::cancel(const OperatorRequest& request, const OpenIncident& open) {

@@ -327,7 +327,8 @@ Result<Case> case_of(Ledger& ledger, const OpenIncident& open) {
   subject.progress = open.progress;
   // What another incident's steps have had in their hands since may have ended by them.
   const OwnAction* own = open.incident.target ? ledger.own_action(open.incident.target->str()) : nullptr;
-  if (own != nullptr && own->incident_id != open.incident.id) subject.progress.has_started_target = false;
+  const bool is_anothers = own != nullptr && own->incident_id != open.incident.id;
+  if (is_anothers) subject.progress.has_started_target = subject.progress.has_died = false;
   HEAL_TRY(subject.episodes, ledger.unresolved_of(open.incident.id, kMostEpisodeKeys));
   if (!open.incident.episode_keys.empty()) {
     HEAL_TRY(auto origin, ledger.episode(open.incident.episode_keys.front()));

@@ -179,29 +179,11 @@ class Intake {
     open.progress.after_until.reset();
     if (is_terminal(open.incident.state)) return;  // it ended within this batch
     if (open.progress.after == AfterResolve::kPending) open.progress.wake_at = received_at_;
-    if (climbs_by_itself(open)) return look_before_climbing(open);
     const std::string_view when = before_what(open.incident);
     ledger_.move(id, IncidentEvent::kResolve, event.end_reason,
                  event.end_reason == "alert_resolved"
                      ? fmt::format("every alert resolved {}", when)
                      : fmt::format("over {}: {}", when, printable(event.end_message, 400)));
-  }
-
-  /// Whether it waits to begin a further rung, of a target that an earlier one has started.
-  static bool climbs_by_itself(const OpenIncident& open) {
-    const IncidentState state = open.incident.state;
-    const bool waits = state == IncidentState::kHeld || state == IncidentState::kAwaitingApproval;
-    return waits && open.progress.has_started_target && open.progress.ladder && open.progress.ladder->next > 0;
-  }
-
-  /// Its target may be dead all the same, which no alert says. What was agreed to is being looked at.
-  void look_before_climbing(OpenIncident& open) {
-    const auto& asked = open.progress.approval;
-    if (open.incident.state == IncidentState::kHeld) {
-      open.progress.wake_at = received_at_;
-    } else if (!asked || !asked->is_given()) {
-      ledger_.effect([&jobs = jobs_, id = open.incident.id] { jobs.investigate(id); });
-    }
   }
 
   static std::string_view before_what(const Incident& incident) {

@@ -202,14 +202,14 @@ class Investigation {
     std::move(answers.begin(), answers.end(), std::back_inserter(dossier_.alerts));
   }
 
-  /// A target that steps of this incident have started and that is dead is not well, whatever has resolved meanwhile.
+  /// A target that was dead when the heal failed, and still is, is not well, whatever has resolved meanwhile.
   /// Docker's own evidence of a death ends as soon as our steps have started the container again; whether they helped
   /// is what verification says.
   void ask_whether_still_bad() {
     const auto& ladder = case_.progress.ladder;
     const bool is_further_rung = ladder && ladder->next > 0;
     const auto& container = dossier_.container;
-    if (is_further_rung && case_.progress.has_started_target && container && has_ended_badly(*container)) {
+    if (is_further_rung && case_.progress.has_died && container && has_ended_badly(*container)) {
       dossier_.still_bad = VerifyRound{Answer::kFail,
                                        fmt::format("{} is dead with exit code {}, and steps of this incident had "
                                                    "started it",

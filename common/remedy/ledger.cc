@@ -371,8 +371,9 @@ void Ledger::end_move(OpenIncident& open) {
                            words::is_proof_of_health(open.incident.reason);
   // What was looked at and found bad is not well because its alerts have resolved.
   const std::string& reason = open.incident.reason;
-  const bool is_seen_bad =
-      open.incident.state == IncidentState::kFailed && (reason == words::kNotVerified || reason == "relapsed");
+  const bool is_further_rung = open.progress.ladder && open.progress.ladder->next > 0;
+  const bool is_seen_bad = open.incident.state == IncidentState::kFailed &&
+                           (reason == words::kNotVerified || reason == "relapsed" || is_further_rung);
   const bool was_ended =
       open.incident.times.resolved_at && words::is_proof_of_health(open.progress.ended_by) && !is_seen_bad;
   if (was_healthy || was_ended) see_health(open.incident, now);

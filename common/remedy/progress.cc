@@ -96,6 +96,8 @@ Status parse_later_members(const Json& json, Progress& progress) {
   progress.is_mailed = is_mailed.value_or(false);
   HEAL_TRY(const auto has_started_target, get_optional_bool(json, "has_started_target"));
   progress.has_started_target = has_started_target.value_or(false);
+  HEAL_TRY(const auto has_died, get_optional_bool(json, "has_died"));
+  progress.has_died = has_died.value_or(false);
   HEAL_TRY(const auto is_counted, get_optional_bool(json, "is_counted"));
   progress.is_counted = is_counted.value_or(true);
   HEAL_TRY(const auto history_before, get_optional_string(json, "history_before"));
@@ -131,6 +133,7 @@ std::string to_json_text(const Progress& progress) {
            {"locks", progress.locks},
            {"touched", progress.touched},
            {"has_started_target", progress.has_started_target},
+           {"has_died", progress.has_died},
            {"group", progress.group},
            {"after", kAfterNames[static_cast<std::size_t>(progress.after)]},
            {"after_until", to_json_value(progress.after_until)},

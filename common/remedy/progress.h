@@ -65,7 +65,8 @@ struct Progress {
   std::optional<WallTime> settle_at;   ///< recovered: when stay_healthy has passed
   std::string last_healed;             ///< verified: the last of the incident's episodes that was known before
   std::optional<WallTime> stepped_at;  ///< when the last step ended
-  bool has_started_target = false;     ///< steps of the incident did, and the heal has not held yet
+  bool has_started_target = false;     ///< the last run's steps did, and the heal has not held yet
+  bool has_died = false;               ///< and when it was told as failed the target was dead
   std::vector<std::string> locks;      ///< targets that its steps may change, while they run
   std::vector<std::string> touched;    ///< those that a step has begun to change
   std::string group;                   ///< of the target, once a plan was made; "" for none

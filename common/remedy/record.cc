@@ -342,6 +342,7 @@ Status record_run_end(Ledger& ledger, const std::string& incident_id, const RunE
 }
 
 Status record_round(Ledger& ledger, const std::string& incident_id, const VerifyRound& round) {
+  ledger.edit(incident_id).progress.has_died = round.has_died;
   ledger.append(incident_id, "verify",
                 fmt::format("verification: {}: {}", to_string(round.answer), printable(round.message, 400)),
                 parsed(round_json(round)));
@@ -379,6 +380,7 @@ Status record_settled(Ledger& ledger, const std::string& incident_id, const Veri
   const WallTime now = ledger.clock().now();
   const WallTime settle_at = open->progress.settle_at.value_or(now);
   if (round.answer == Answer::kFail) {
+    open->progress.has_died = round.has_died;
     ledger.append(incident_id, "verify", fmt::format("bad again: {}", printable(round.message, 400)),
                   parsed(round_json(round)));
     const std::string message = fmt::format("was healthy and is not any more: {}", printable(round.message, 400));

@@ -30,25 +30,45 @@ bool asks_of_target(const playbook::Verification& verification, const playbook::
   });
 }
 
-/// Checks may look at something else than the container, which may have died by itself since the steps started it: what
-/// an engine tells of a target while a heal has it in its hands is not evidence of its own. An end without an error
-/// says nothing against it, nor does an engine that does not answer; that it did not is kept.
-void look_at_started(const VerifyOrder& order, const Tools& tools, Duration timeout, const std::stop_token& stop,
-                     VerifyRound& round) {
+/// What has become of the container that the steps started, when that is an end with an error or it is gone; "" for
+/// anything else. An Error: the engine does not say.
+Result<std::string> death_of(const VerifyOrder& order, const Tools& tools, Duration timeout,
+                             const std::stop_token& stop) {
   const TargetId& target = order.plan.target;
   ContainerEngine* engine = order.world.engine(target.engine);
-  if (engine == nullptr) return;
+  if (engine == nullptr) return std::string();
   const auto info = engine->inspect(target.name, tools.clock.deadline_in(timeout), stop);
-  if (!info.has_value() && info.error().code() != ErrorCode::kNotFound) {
-    round.checks.emplace_back("started", CheckResult{Answer::kUnknown, info.error().str()});
-    return;
+  if (!info.has_value()) {
+    if (info.error().code() != ErrorCode::kNotFound) return info.error();
+    return fmt::format("{} was started and does not exist any more", target.str());
   }
-  if (info.has_value() && !has_ended_badly(*info)) return;
-  round.answer = Answer::kFail;
-  round.message = info.has_value() ? fmt::format("{} was started and has ended with exit code {} since", target.str(),
-                                                 info->exit_code)
-                                   : fmt::format("{} was started and does not exist any more", target.str());
-  round.checks.emplace_back("started", CheckResult{Answer::kFail, round.message});
+  if (!has_ended_badly(*info)) return std::string();
+  return fmt::format("{} was started and has ended with exit code {} since", target.str(), info->exit_code);
+}
+
+/// Checks may look at something else than the container, which may have died by itself since the steps started it: what
+/// an engine tells of a target while a heal has it in its hands is not evidence of its own. An engine that does not
+/// answer says nothing against it; that it did not is kept.
+void look_at_started(const VerifyOrder& order, const Tools& tools, Duration timeout, const std::stop_token& stop,
+                     VerifyRound& round) {
+  const auto death = death_of(order, tools, timeout, stop);
+  if (!death.has_value()) {
+    round.checks.emplace_back("started", CheckResult{Answer::kUnknown, death.error().str()});
+  } else if (!death->empty()) {
+    round.answer = Answer::kFail;
+    round.message = *death;
+    round.has_died = true;
+    round.checks.emplace_back("started", CheckResult{Answer::kFail, *death});
+  }
+}
+
+/// The end of a heal that has not helped, by whatever check.
+VerifyRound with_death(VerifyRound round, const VerifyOrder& order, const Tools& tools, Duration timeout,
+                       const std::stop_token& stop) {
+  if (round.answer == Answer::kPass || round.has_died || !order.has_started_target) return round;
+  const auto death = death_of(order, tools, timeout, stop);
+  round.has_died = death.has_value() && !death->empty();
+  return round;
 }
 
 /// Asks every check once.
@@ -158,9 +178,11 @@ std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
                                   const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop) {
   const auto verification = verification_of(order.plan);
   if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
-  return verify_until(
+  auto round = verify_until(
       *verification, tools, on_change, stop, [&] { return verify_once(*verification, order, tools, stop); },
       besides_of(*verification, order, tools, stop));
+  if (!round) return std::nullopt;
+  return with_death(*std::move(round), order, tools, verification->timeout, stop);
 }
 
 std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
@@ -181,7 +203,7 @@ std::optional<VerifyRound> still_healthy(const VerifyOrder& order, const Tools& 
     if (stop.stop_requested()) return std::nullopt;
     if (round.answer == Answer::kPass) return round;
   }
-  return round;
+  return with_death(std::move(round), order, tools, verification->timeout, stop);
 }
 
 }  // namespace heal::remedy

@@ -26,6 +26,7 @@ struct VerifyRound {
   Answer answer = Answer::kUnknown;
   std::string message;  ///< of the check that decided
   std::vector<std::pair<std::string, CheckResult>> checks;
+  bool has_died = false;  ///< the last one: the target that the steps have started is gone or has ended with an error
 };
 
 /// Whether the target, a container, runs by what the plan's steps do: they start it without a condition, and none that

@@ -143,7 +143,8 @@ Verdict guard_fresh_evidence(const GuardSnapshot& snapshot) {
     verdict.message = "asked for by a person, and the target is the same";
     return verdict;
   }
-  if (snapshot.dossier.alerts.empty() && !snapshot.dossier.still_bad && snapshot.dossier.world->alertmanagers.empty())
+  const bool is_over = snapshot.subject.episodes.empty();
+  if (snapshot.dossier.alerts.empty() && !is_over && snapshot.dossier.world->alertmanagers.empty())
     return blind_verdict(verdict, settings.on_error, "no_alertmanager", "heal.yml names no Alertmanager to ask");
   const bool is_alert = snapshot.subject.origin.source == words::kAlertmanager;
   const Tally tally = count(verdict, snapshot.dossier.alerts);
