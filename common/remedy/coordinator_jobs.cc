@@ -21,6 +21,16 @@ bool is_undecided(IncidentState state) {
          state == IncidentState::kAwaitingApproval;
 }
 
+/// Whether the target that the plan's steps have started must not be dead: until the heal has held, and afterwards when
+/// the engine itself tells of its death.
+bool must_run(const Case& subject, const playbook::Plan& plan) {
+  const auto is_told = [&](const Episode& episode) {
+    return episode.source == words::kDocker && episode.starts_at > subject.incident.times.verified_at;
+  };
+  return subject.progress.has_started_target ||
+         (leaves_started(plan) && std::any_of(subject.episodes.begin(), subject.episodes.end(), is_told));
+}
+
 /// From the first step on.
 RunOrder first_order(const OpenIncident& open, std::optional<FirstLook> begun) {
   RunOrder order;
@@ -283,7 +293,7 @@ void Coordinator::settle(const std::string& incident_id) {
     VerifyRound round{Answer::kUnknown, "the playbook is not what it was when the heal was planned", {}};
     if (known->plan && known->plan->hash == subject.incident.plan_hash) {
       const VerifyOrder order{*known->plan, *known->world, [&] { return episodes_of(incident_id); },
-                              subject.progress.stepped_at, subject.progress.has_started_target};
+                              subject.progress.stepped_at, must_run(subject, *known->plan)};
       auto looked = still_healthy(order, tools_, either.token());
       if (!looked) return;
       round = std::move(*looked);

@@ -367,16 +367,17 @@ void Ledger::end_move(OpenIncident& open) {
     episode.resolved_at = now;
     put_episode(std::move(episode));
   }
-  const bool was_healthy = open.incident.state == IncidentState::kStale && open.incident.reason != "target_changed" &&
-                           words::is_proof_of_health(open.incident.reason);
-  // What was looked at and found bad is not well because its alerts have resolved.
   const std::string& reason = open.incident.reason;
+  const IncidentState state = open.incident.state;
+  const bool was_healthy =
+      state == IncidentState::kStale && reason != "target_changed" && words::is_proof_of_health(reason);
+  const bool was_ended = open.incident.times.resolved_at && words::is_proof_of_health(open.progress.ended_by);
+  // What was looked at and found bad is not well because its alerts have resolved.
   const bool is_further_rung = open.progress.ladder && open.progress.ladder->next > 0;
-  const bool is_seen_bad = open.incident.state == IncidentState::kFailed &&
-                           (reason == words::kNotVerified || reason == "relapsed" || is_further_rung);
-  const bool was_ended =
-      open.incident.times.resolved_at && words::is_proof_of_health(open.progress.ended_by) && !is_seen_bad;
-  if (was_healthy || was_ended) see_health(open.incident, now);
+  const bool is_seen_bad =
+      (state == IncidentState::kFailed && (is_further_rung || reason == words::kNotVerified || reason == "relapsed")) ||
+      (state == IncidentState::kStale && is_further_rung && open.progress.has_died && reason == "alert_resolved");
+  if ((was_healthy || was_ended) && !is_seen_bad) see_health(open.incident, now);
 }
 
 void Ledger::see_health(const Incident& incident, WallTime at) {

@@ -41,6 +41,25 @@ Incident end_of(Rig& rig) {
   return rig.newest();
 }
 
+/// As Docker's source tells of nginx' end.
+SourceEvent death_of_nginx(Rig& rig) {
+  SourceEvent death;
+  death.source = "docker";
+  death.key = "docker:nginx:die:" + format_rfc3339(rig.clock.now());
+  death.name = "ContainerDied";
+  death.target = TargetId{"container", "local", "nginx"};
+  death.labels = {{"alertname", "ContainerDied"}, {"source", "docker"}, {"engine", "local"}, {"container", "nginx"}};
+  death.labels.emplace("container_id", rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->id);
+  death.labels.emplace("event", "die");
+  death.starts_at = rig.clock.now();
+  return death;
+}
+
+bool is_known_to_be_well(Rig& rig) {
+  const auto history = parse_target_history(*rig.memory->value("target/container/local/nginx").value());
+  return history.value().healthy_since.has_value();
+}
+
 std::size_t starts(Rig& rig) {
   const auto changes = rig.changes();
   return static_cast<std::size_t>(
@@ -120,6 +139,7 @@ TEST_CASE("a further rung that nobody agrees to is passed over, and a human is c
   SECTION("unless the alert resolves") {
     REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
     CHECK(end_of(rig).state == IncidentState::kStale);
+    CHECK_FALSE(is_known_to_be_well(rig));
   }
   CHECK(starts(rig) == 1);
 }
@@ -188,8 +208,7 @@ TEST_CASE("a target that was found dead is not known to be well because its aler
   const Alert alert = dead_again(rig);
   REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
   CHECK(end_of(rig).reason == "not_verified");
-  const auto history = parse_target_history(*rig.memory->value("target/container/local/nginx").value());
-  CHECK_FALSE(history.value().healthy_since.has_value());
+  CHECK_FALSE(is_known_to_be_well(rig));
 }
 
 TEST_CASE("where there is no Alertmanager, a further rung goes by what the checks and the engine say") {
@@ -205,15 +224,7 @@ TEST_CASE("where there is no Alertmanager, a further rung goes by what the check
   add(rig, "cache");
   rig.engine->crash("cache", 1);
   rig.engine->crash("nginx", 1);
-  SourceEvent death;
-  death.source = "docker";
-  death.key = "docker:nginx:die:1";
-  death.name = "ContainerDied";
-  death.target = TargetId{"container", "local", "nginx"};
-  death.labels = {{"alertname", "ContainerDied"}, {"source", "docker"}, {"engine", "local"}, {"container", "nginx"}};
-  death.labels.emplace("container_id", rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->id);
-  death.labels.emplace("event", "die");
-  death.starts_at = rig.clock.now();
+  SourceEvent death = death_of_nginx(rig);
   REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
   rig.run_to(IncidentState::kVerifying);
   death.kind = SourceEvent::Kind::kResolved;
@@ -231,14 +242,11 @@ TEST_CASE("no further rung that ends without a proof makes a dead target known t
   const Alert alert = dead_again(rig);
   REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
   CHECK(end_of(rig).reason == "budget_exhausted");
-  const auto history = parse_target_history(*rig.memory->value("target/container/local/nginx").value());
-  CHECK_FALSE(history.value().healthy_since.has_value());
+  CHECK_FALSE(is_known_to_be_well(rig));
 }
 
-TEST_CASE("whoever ends the target after the heal has held is not healed against, and on_resolved runs") {
-  Rig rig(book("restart-container", kStart, kBlind,
-               kLadder + "on_resolved:\n  check: [{container: running, target: container/local/cache}]\n  within: 1m\n"
-                         "  steps: [{name: back, docker.stop: {}, target: container/local/cache}]\n"));
+/// A heal that has held and waits for its alert, to run on_resolved. Gives the alert.
+Alert held_heal(Rig& rig) {
   rig.add_playbook(book("again", kStart, kBlind));
   add(rig, "cache");
   rig.engine->crash("nginx", 1);
@@ -246,11 +254,32 @@ TEST_CASE("whoever ends the target after the heal has held is not healed against
   REQUIRE(rig.post(Rig::group_of({alert})).has_value());
   rig.run_until([&] { return rig.newest().reason == "waits_for_resolve"; });
   rig.clock.advance(24h);
+  return alert;
+}
+
+const std::string kOnResolved = kLadder +
+                                "on_resolved:\n  check: [{container: running, target: container/local/cache}]\n"
+                                "  within: 1m\n"
+                                "  steps: [{name: back, docker.stop: {}, target: container/local/cache}]\n";
+
+TEST_CASE("whoever ends the target after the heal has held is not healed against, and on_resolved runs") {
+  Rig rig(book("restart-container", kStart, kBlind, kOnResolved));
+  const Alert alert = held_heal(rig);
   rig.engine->crash("nginx", 143);
   REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
   CHECK(end_of(rig).state == IncidentState::kClosed);
   CHECK(starts(rig) == 1);
   CHECK(rig.changes().back().verb == "stop");
+}
+
+TEST_CASE("a death that Docker tells of after the heal has held makes it bad again") {
+  Rig rig(book("restart-container", kStart, kBlind, kOnResolved),
+          std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
+  (void)held_heal(rig);
+  rig.engine->crash("nginx", 1);
+  REQUIRE(rig.tell({"docker", "", 0, {death_of_nginx(rig)}}).has_value());
+  rig.run_until([&] { return rig.newest().playbook == "again" && rig.newest().state == IncidentState::kRecovered; });
+  CHECK(starts(rig) == 2);
 }
 
 TEST_CASE("what another incident's steps end while a heal is watched is not told as died") {
