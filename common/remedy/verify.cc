@@ -92,45 +92,9 @@ VerifyRound verify_once(const playbook::Verification& verification, const Verify
   return round;
 }
 
-using Ask = std::function<VerifyRound()>;
-/// Adds to a round what no check sees, in at most so long.
-using LookBesides = std::function<void(VerifyRound&, Duration)>;
-
-LookBesides besides_of(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
-                       const std::stop_token& stop) {
-  if (!order.has_started_target || asks_of_target(verification, order.plan)) return [](VerifyRound&, Duration) {};
-  return [&order, &tools, stop](VerifyRound& round, Duration timeout) {
-    if (round.answer != Answer::kFail) look_at_started(order, tools, timeout, stop, round);
-  };
-}
-
-/// Looking besides takes nothing of the checks' time: it is done between two rounds, and after the last as long as it
-/// takes.
-std::optional<VerifyRound> verify_until(const playbook::Verification& verification, const Tools& tools,
-                                        const std::function<void(const VerifyRound&)>& on_change,
-                                        const std::stop_token& stop, const Ask& ask, const LookBesides& besides) {
-  const Deadline end = tools.clock.deadline_in(verification.within);
-  std::optional<Answer> before;
-  std::uint32_t good = 0;
-  for (;;) {
-    VerifyRound round = ask();
-    const SteadyTime next = tools.clock.steady_now() + verification.interval;
-    const bool is_proof = round.answer == Answer::kPass && good + 1 >= verification.consecutive;
-    besides(round, is_proof ? verification.timeout : std::min(verification.timeout, verification.interval));
-    if (stop.stop_requested()) return std::nullopt;
-    if (before != round.answer && on_change) on_change(round);
-    before = round.answer;
-    good = round.answer == Answer::kPass ? good + 1 : 0;
-    if (good >= verification.consecutive) return round;
-    if (next > end) {
-      if (round.answer != Answer::kPass) return round;
-      round.answer = Answer::kFail;
-      round.message = fmt::format("good only {} time(s) in a row within {}, {} wanted: {}", good,
-                                  format_duration(verification.within), verification.consecutive, round.message);
-      return round;
-    }
-    if (tools.clock.sleep_until(next, stop) == Clock::Wake::kStopped) return std::nullopt;
-  }
+/// Whether more is asked than the checks.
+bool looks_besides(const playbook::Verification& verification, const VerifyOrder& order) {
+  return order.has_started_target && !asks_of_target(verification, order.plan);
 }
 
 }  // namespace
@@ -170,7 +134,8 @@ std::optional<playbook::Verification> verification_of(const playbook::Plan& plan
 VerifyRound verify_plan_once(const playbook::Verification& verification, const VerifyOrder& order, const Tools& tools,
                              const std::stop_token& stop) {
   VerifyRound round = verify_once(verification, order, tools, stop);
-  besides_of(verification, order, tools, stop)(round, verification.timeout);
+  if (looks_besides(verification, order) && round.answer != Answer::kFail)
+    look_at_started(order, tools, verification.timeout, stop, round);
   return round;
 }
 
@@ -178,19 +143,39 @@ std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
                                   const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop) {
   const auto verification = verification_of(order.plan);
   if (!verification) return VerifyRound{Answer::kUnknown, "there is nothing to verify by", {}};
-  auto round = verify_until(
-      *verification, tools, on_change, stop, [&] { return verify_once(*verification, order, tools, stop); },
-      besides_of(*verification, order, tools, stop));
-  if (!round) return std::nullopt;
-  return with_death(*std::move(round), order, tools, verification->timeout, stop);
+  return verify_by(*verification, order, tools, on_change, std::move(stop));
 }
 
 std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
                                      const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
                                      std::stop_token stop) {
-  return verify_until(
-      verification, tools, on_change, stop, [&] { return verify_once(verification, order, tools, stop); },
-      [](VerifyRound&, Duration) {});
+  const Deadline end = tools.clock.deadline_in(verification.within);
+  const bool looks = looks_besides(verification, order);
+  std::optional<Answer> before;
+  std::uint32_t good = 0;
+  for (;;) {
+    VerifyRound round = verify_once(verification, order, tools, stop);
+    // Looking besides takes nothing of the checks' time: it is done between two rounds, and as long as it takes before
+    // the heal counts as proven.
+    const SteadyTime next = tools.clock.steady_now() + verification.interval;
+    const bool is_proof = round.answer == Answer::kPass && good + 1 >= verification.consecutive;
+    const Duration timeout = is_proof ? verification.timeout : std::min(verification.timeout, verification.interval);
+    if (looks && round.answer != Answer::kFail) look_at_started(order, tools, timeout, stop, round);
+    if (stop.stop_requested()) return std::nullopt;
+    if (before != round.answer && on_change) on_change(round);
+    before = round.answer;
+    good = round.answer == Answer::kPass ? good + 1 : 0;
+    if (good >= verification.consecutive) return round;
+    if (next > end) {
+      if (round.answer == Answer::kPass) {
+        round.answer = Answer::kFail;
+        round.message = fmt::format("good only {} time(s) in a row within {}, {} wanted: {}", good,
+                                    format_duration(verification.within), verification.consecutive, round.message);
+      }
+      return with_death(std::move(round), order, tools, verification.timeout, stop);
+    }
+    if (tools.clock.sleep_until(next, stop) == Clock::Wake::kStopped) return std::nullopt;
+  }
 }
 
 std::optional<VerifyRound> still_healthy(const VerifyOrder& order, const Tools& tools, std::stop_token stop) {

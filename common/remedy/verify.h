@@ -51,7 +51,7 @@ VerifyRound verify_plan_once(const playbook::Verification& verification, const V
 std::optional<VerifyRound> verify(const VerifyOrder& order, const Tools& tools,
                                   const std::function<void(const VerifyRound&)>& on_change, std::stop_token stop);
 
-/// The same by another list of checks than the plan's.
+/// The same by any list of checks.
 std::optional<VerifyRound> verify_by(const playbook::Verification& verification, const VerifyOrder& order,
                                      const Tools& tools, const std::function<void(const VerifyRound&)>& on_change,
                                      std::stop_token stop);

@@ -12,13 +12,13 @@ namespace {
 
 const std::string kStart = "[{name: start, docker.start: {}}]";
 const std::string kBlind = "all: [{container: running, target: container/local/cache}]";
+const std::string kNever = "all: [{container: running, target: container/local/db}]";  // nothing starts db
 const std::string kLadder = "escalate: [again, page]\n";
 
 std::string book(const std::string& name, const std::string& steps, const std::string& checks,
-                 const std::string& more = "") {
-  return "version: 1\nplaybook: " + name + "\nsteps: " + steps +
-         "\nverify: {within: 20s, consecutive: 2, interval: 1s, " + checks + "}\nstay_healthy: 10s\n" +
-         (more.find("mode:") == std::string::npos ? "mode: auto\n" : "") + more;
+                 const std::string& more = "", const std::string& mode = "auto") {
+  return "version: 1\nplaybook: " + name + "\nmode: " + mode + "\nsteps: " + steps +
+         "\nverify: {within: 20s, consecutive: 2, interval: 1s, " + checks + "}\nstay_healthy: 10s\n" + more;
 }
 
 void add(Rig& rig, const std::string& name) {
@@ -36,23 +36,21 @@ Alert dead_again(Rig& rig) {
   return alert;
 }
 
+/// nginx has been started by the first rung, which goes by kNever. Gives its alert.
+Alert runs_and_is_not_verified(Rig& rig) {
+  add(rig, "cache");
+  add(rig, "db");
+  rig.engine->crash("db", 1);
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  rig.run_to(IncidentState::kVerifying);
+  return alert;
+}
+
 Incident end_of(Rig& rig) {
   rig.run_until([&] { return is_terminal(rig.newest().state) || rig.newest().state == IncidentState::kEscalated; });
   return rig.newest();
-}
-
-/// As Docker's source tells of nginx' end.
-SourceEvent death_of_nginx(Rig& rig) {
-  SourceEvent death;
-  death.source = "docker";
-  death.key = "docker:nginx:die:" + format_rfc3339(rig.clock.now());
-  death.name = "ContainerDied";
-  death.target = TargetId{"container", "local", "nginx"};
-  death.labels = {{"alertname", "ContainerDied"}, {"source", "docker"}, {"engine", "local"}, {"container", "nginx"}};
-  death.labels.emplace("container_id", rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->id);
-  death.labels.emplace("event", "die");
-  death.starts_at = rig.clock.now();
-  return death;
 }
 
 bool is_known_to_be_well(Rig& rig) {
@@ -78,16 +76,38 @@ TEST_CASE("a further rung acts on a target that is dead again, though the alert 
   CHECK(starts(rig) == 2);
 }
 
-TEST_CASE("a further rung leaves alone what runs again when the alert has resolved") {
-  Rig rig(book("restart-container", kStart, "all: [{container: running, target: container/local/db}]", kLadder));
+TEST_CASE("a human is called when what the steps started died again, although the alert has resolved") {
+  Rig rig(book("restart-container", kStart, kBlind, kLadder));
+  rig.processes.on("/bin/true-ish", ProcessScript::exits(0));
+  rig.add_playbook(book("again", "[{name: first, command: {argv: [/bin/true-ish]}}]", "all: [{container: running}]"));
+  const Alert alert = dead_again(rig);
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
+  CHECK(end_of(rig).state == IncidentState::kEscalated);
+  CHECK(rig.processes.runs().size() == 1);
+}
+
+TEST_CASE("a further rung acts on a container that died again, although Docker's own evidence of it is over") {
+  Rig rig(book("restart-container", kStart, kBlind, kLadder),
+          std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
   rig.add_playbook(book("again", kStart, kBlind));
-  add(rig, "db");
-  rig.engine->crash("db", 1);
   add(rig, "cache");
   rig.engine->crash("nginx", 1);
-  const Alert alert = rig.fire();
-  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
+  SourceEvent death = rig.death();
+  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
   rig.run_to(IncidentState::kVerifying);
+  death.kind = SourceEvent::Kind::kResolved;
+  death.ends_at = rig.clock.now();
+  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  rig.engine->crash("nginx", 1);
+  CHECK(end_of(rig).reason == "stayed_healthy");
+  CHECK(rig.newest().playbook == "again");
+  CHECK(starts(rig) == 2);
+}
+
+TEST_CASE("a further rung leaves alone what runs again when the alert has resolved") {
+  Rig rig(book("restart-container", kStart, kNever, kLadder));
+  rig.add_playbook(book("again", kStart, kBlind));
+  const Alert alert = runs_and_is_not_verified(rig);
   REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
   end_of(rig);
   CHECK(rig.story().find("alert_absent") != std::string::npos);
@@ -101,11 +121,7 @@ TEST_CASE(
   const Alert alert = dead_again(rig);
   std::string reason;
   SECTION("silenced") {
-    ActiveAlert muted;
-    muted.alert = alert;
-    muted.state = "suppressed";
-    muted.silenced_by = {"a-person"};
-    rig.alertmanager->hold(muted);
+    rig.silence(alert);
     reason = "silenced";
   }
   SECTION("away") {
@@ -119,19 +135,15 @@ TEST_CASE(
 
 TEST_CASE("a further rung that nobody agrees to is passed over, and a human is called") {
   Rig rig(book("restart-container", kStart, kBlind, kLadder));
-  rig.add_playbook(book("again", kStart, kBlind, "mode: approve\n"));
+  rig.add_playbook(book("again", kStart, kBlind, "", "approve"));
   const Alert alert = dead_again(rig);
-  const Incident waiting = rig.run_to(IncidentState::kAwaitingApproval);
+  rig.run_to(IncidentState::kAwaitingApproval);
   SECTION("while the alert fires") {
     CHECK(end_of(rig).state == IncidentState::kEscalated);
     CHECK(rig.newest().reason == "approval_expired");
   }
   SECTION("unless the alert has been silenced") {
-    ActiveAlert muted;
-    muted.alert = alert;
-    muted.state = "suppressed";
-    muted.silenced_by = {"a-person"};
-    rig.alertmanager->hold(muted);
+    rig.silence(alert);
     rig.run_until([&] { return rig.newest().state != IncidentState::kAwaitingApproval; });
     CHECK(rig.newest().state == IncidentState::kHeld);
     CHECK(rig.newest().reason == "silenced");
@@ -145,20 +157,10 @@ TEST_CASE("a further rung that nobody agrees to is passed over, and a human is c
 }
 
 TEST_CASE("what a person ends while a further rung is held is not started when the alert is gone") {
-  Rig rig(book("restart-container", kStart, "all: [{container: running, target: container/local/db}]", kLadder));
+  Rig rig(book("restart-container", kStart, kNever, kLadder));
   rig.add_playbook(book("again", kStart, kBlind));
-  add(rig, "db");
-  rig.engine->crash("db", 1);
-  add(rig, "cache");
-  rig.engine->crash("nginx", 1);
-  const Alert alert = rig.fire();
-  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
-  rig.run_to(IncidentState::kVerifying);
-  ActiveAlert muted;
-  muted.alert = alert;
-  muted.state = "suppressed";
-  muted.silenced_by = {"a-person"};
-  rig.alertmanager->hold(muted);
+  const Alert alert = runs_and_is_not_verified(rig);
+  rig.silence(alert);
   rig.run_until([&] { return rig.newest().reason == "silenced"; });
   REQUIRE(rig.engine->stop("nginx", 1s, rig.clock.deadline_in(5s), {}).has_value());
   rig.alertmanager->forget(alert.labels);
@@ -168,18 +170,10 @@ TEST_CASE("what a person ends while a further rung is held is not started when t
 }
 
 TEST_CASE("a further rung ends where nobody can be asked and every source has said that it is over") {
-  Rig rig(book("restart-container", kStart, "all: [{container: running, target: container/local/db}]", kLadder));
+  Rig rig(book("restart-container", kStart, kNever, kLadder));
   rig.add_playbook(book("again", kStart, kBlind));
-  auto alone = std::make_shared<World>(*rig.world->get());
-  add(rig, "db");
-  rig.engine->crash("db", 1);
-  add(rig, "cache");
-  rig.engine->crash("nginx", 1);
-  const Alert alert = rig.fire();
-  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
-  rig.run_to(IncidentState::kVerifying);
-  alone->alertmanagers.clear();
-  rig.world->set(std::shared_ptr<const World>(std::move(alone)));
+  const Alert alert = runs_and_is_not_verified(rig);
+  rig.forget_alertmanagers();
   REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
   end_of(rig);
   CHECK(rig.story().find("alert_absent") != std::string::npos);
@@ -190,8 +184,7 @@ TEST_CASE("what a rung has ended on purpose is not dead for the next one") {
   Rig rig(book("restart-container", kStart, kBlind, "escalate: [isolate, again, page]\n"));
   add(rig, "db");
   rig.engine->crash("db", 1);
-  rig.add_playbook(book("isolate", "[{name: start, docker.start: {}}, {name: stop, docker.stop: {}}]",
-                        "all: [{container: running, target: container/local/db}]"));
+  rig.add_playbook(book("isolate", "[{name: start, docker.start: {}}, {name: stop, docker.stop: {}}]", kNever));
   rig.add_playbook(book("again", kStart, kBlind));
   const Alert alert = dead_again(rig);
   rig.run_until([&] { return rig.newest().playbook == "isolate" && rig.newest().state == IncidentState::kVerifying; });
@@ -218,13 +211,11 @@ TEST_CASE("where there is no Alertmanager, a further rung goes by what the check
   Rig rig(book("restart-container", kStart, checks, kLadder),
           std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
   rig.add_playbook(book("again", kStart, "all: [{container: running}]"));
-  auto alone = std::make_shared<World>(*rig.world->get());
-  alone->alertmanagers.clear();
-  rig.world->set(std::shared_ptr<const World>(std::move(alone)));
+  rig.forget_alertmanagers();
   add(rig, "cache");
   rig.engine->crash("cache", 1);
   rig.engine->crash("nginx", 1);
-  SourceEvent death = death_of_nginx(rig);
+  SourceEvent death = rig.death();
   REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
   rig.run_to(IncidentState::kVerifying);
   death.kind = SourceEvent::Kind::kResolved;
@@ -277,7 +268,7 @@ TEST_CASE("a death that Docker tells of after the heal has held makes it bad aga
           std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
   (void)held_heal(rig);
   rig.engine->crash("nginx", 1);
-  REQUIRE(rig.tell({"docker", "", 0, {death_of_nginx(rig)}}).has_value());
+  REQUIRE(rig.tell({"docker", "", 0, {rig.death()}}).has_value());
   rig.run_until([&] { return rig.newest().playbook == "again" && rig.newest().state == IncidentState::kRecovered; });
   CHECK(starts(rig) == 2);
 }

@@ -129,9 +129,7 @@ TEST_CASE(
 
 TEST_CASE("without an Alertmanager to ask, evidence is not known to be fresh, and the heal is held") {
   Rig rig;
-  auto alone = std::make_shared<World>(*rig.world->get());
-  alone->alertmanagers.clear();
-  rig.world->set(std::shared_ptr<const World>(std::move(alone)));
+  rig.forget_alertmanagers();
   rig.engine->crash("nginx", 1);
   REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
   CHECK(rig.run_to(IncidentState::kHeld).reason == "no_alertmanager");

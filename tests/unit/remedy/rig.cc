@@ -157,6 +157,33 @@ Alert Rig::resolve(Alert alert) {
   return alert;
 }
 
+void Rig::silence(const Alert& alert) {
+  ActiveAlert muted;
+  muted.alert = alert;
+  muted.state = "suppressed";
+  muted.silenced_by = {"a-silence"};
+  alertmanager->hold(muted);
+}
+
+void Rig::forget_alertmanagers() {
+  auto alone = std::make_shared<World>(*world->get());
+  alone->alertmanagers.clear();
+  world->set(std::shared_ptr<const World>(std::move(alone)));
+}
+
+SourceEvent Rig::death() {
+  SourceEvent death;
+  death.source = "docker";
+  death.key = "docker:nginx:die:" + format_rfc3339(clock.now());
+  death.name = "ContainerDied";
+  death.target = TargetId{"container", "local", "nginx"};
+  death.labels = {{"alertname", "ContainerDied"}, {"source", "docker"}, {"engine", "local"}, {"container", "nginx"}};
+  death.labels.emplace("container_id", engine->inspect("nginx", clock.deadline_in(1s), {})->id);
+  death.labels.emplace("event", "die");
+  death.starts_at = clock.now();
+  return death;
+}
+
 AlertGroup Rig::group_of(std::vector<Alert> alerts) {
   AlertGroup group;
   group.receiver = "heal-webhook";

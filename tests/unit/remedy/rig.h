@@ -46,6 +46,12 @@ class Rig {
   /// Writes the lease of a fault that somebody has injected into nginx a second from now.
   FaultLease inject(bool pages = false);
   Alert resolve(Alert alert);
+  /// A person silences it: Alertmanager holds it as suppressed.
+  void silence(const Alert& alert);
+  /// From now on no Alertmanager is configured.
+  void forget_alertmanagers();
+  /// As Docker's source tells of nginx' end, now.
+  SourceEvent death();
   static AlertGroup group_of(std::vector<Alert> alerts);
 
   Result<IngestReply> post(const AlertGroup& group);

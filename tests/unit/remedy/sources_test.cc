@@ -321,11 +321,7 @@ TEST_CASE("an alert that no Alertmanager holds for three polls is over, though n
     rig.alertmanager->forget(alert.labels);
   }
   SECTION("silenced until it was over, so that nobody was told") {
-    ActiveAlert silenced;
-    silenced.alert = alert;
-    silenced.state = "suppressed";
-    silenced.silenced_by = {"a-silence"};
-    rig.alertmanager->hold(silenced);
+    rig.silence(alert);
     rig.run_until([&] { return rig.clock.now() - then > 5min; });
     REQUIRE(rig.memory->unresolved_episodes()->size() == 1);
     rig.alertmanager->forget(alert.labels);

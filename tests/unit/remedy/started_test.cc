@@ -141,24 +141,6 @@ TEST_CASE("nothing speaks against what was never started: a run that was not gon
   CHECK(rig.story().find("was started") == std::string::npos);
 }
 
-TEST_CASE("a human is called when what the steps started died again, although the alert has resolved") {
-  Rig rig(playbook_of(kStart) + "escalate: [again, page]\n");
-  std::string again = playbook_of("[{name: first, command: {argv: [/bin/true-ish]}}]");
-  again.replace(again.find("restart-container"), std::string("restart-container").size(), "again");
-  again.replace(again.find("all: "), kBlindChecks.size(), "all: [{container: running}]");
-  rig.processes.on("/bin/true-ish", ProcessScript::exits(0));
-  rig.add_playbook(again);
-  rig.engine->crash("nginx", 1);
-  const Alert alert = rig.fire();
-  REQUIRE(rig.post(Rig::group_of({alert})).has_value());
-  rig.run_to(IncidentState::kVerifying);
-  rig.clock.advance(1s);
-  rig.engine->crash("nginx", 1);
-  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)})).has_value());
-  rig.run_to(IncidentState::kEscalated);
-  CHECK(rig.processes.runs().size() == 1);
-}
-
 TEST_CASE("an engine that does not answer says nothing against a heal that its checks have proven") {
   Rig rig(playbook_of(kStart));
   const Incident ended = end_of(rig, [&] { rig.engine->go_away(); });
@@ -177,37 +159,6 @@ TEST_CASE("a container that the steps started and that dies after its heal was v
   rig.run_until([&] { return is_terminal(rig.newest().state); });
   CHECK(rig.newest().reason == "relapsed");
   CHECK(rig.newest().message == "was healthy and is not any more: " + kDied);
-}
-
-TEST_CASE(
-    "a further rung acts on a container that died again, although its own evidence is over and no check sees it") {
-  const std::string checks = "all: [{container: running, target: container/local/cache}]";
-  Rig rig(playbook_of(kStart, checks) + "escalate: [again]\n",
-          std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
-  std::string again = playbook_of(kStart, checks);
-  again.replace(again.find("restart-container"), std::string("restart-container").size(), "again");
-  rig.add_playbook(again);
-  add_cache(rig);
-  rig.engine->crash("nginx", 1);
-  SourceEvent death;
-  death.source = "docker";
-  death.key = "docker:nginx:die:1";
-  death.name = "ContainerDied";
-  death.target = TargetId{"container", "local", "nginx"};
-  death.labels = {{"alertname", "ContainerDied"}, {"source", "docker"}, {"engine", "local"}, {"container", "nginx"}};
-  death.labels.emplace("container_id", rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->id);
-  death.labels.emplace("event", "die");
-  death.starts_at = rig.clock.now();
-  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
-  rig.run_to(IncidentState::kVerifying);
-  death.kind = SourceEvent::Kind::kResolved;
-  death.ends_at = rig.clock.now();
-  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
-  rig.engine->crash("nginx", 1);
-  rig.run_until([&] { return is_terminal(rig.newest().state); });
-  CHECK(rig.newest().reason == "stayed_healthy");
-  CHECK(rig.newest().playbook == "again");
-  CHECK(rig.engine->inspect("nginx", rig.clock.deadline_in(1s), {})->running());
 }
 
 }  // namespace
