@@ -94,7 +94,7 @@ class Events(WithoutAlerts):
         self.in_order(incident)
         self.assertTrue(self.stack.inspect("release")["State"]["Running"])
         print(f"DEPLOYMENT_FAILURE, {reason}: healed after {incident['mttr_seconds']:.2f} s")
-        e2e.wait_for("it to be closed", self.nothing_open, WITHIN)
+        e2e.wait_for_none("it to be over", self.open_incidents, WITHIN)
 
     def test_a_release_that_cannot_be_deployed_is_made_anew_once_its_tag_is_put_back(self):
         """It cannot be started, or never becomes healthy; what the tag stands for by then can."""

@@ -11,6 +11,7 @@ import time
 import unittest
 
 import drills
+import explained
 import leases
 import stack as e2e
 import timed
@@ -54,7 +55,7 @@ class Loop(unittest.TestCase):
         STACK.check_explanations()
 
     def nothing_open(self):
-        return all(i["state"] in OVER | {"closed"} for i in STACK.incidents(self.target))
+        return all(i["state"] in explained.OVER for i in STACK.incidents(self.target))
 
     def new_incidents(self):
         return [i for i in STACK.incidents(self.target) if i["id"] not in self.known]

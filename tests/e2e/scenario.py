@@ -5,6 +5,7 @@ import shutil
 import time
 import unittest
 
+import explained
 import stack as e2e
 
 WITHIN = 60
@@ -21,17 +22,17 @@ class Scenario(unittest.TestCase):
     def setUp(self):
         e2e.wait_for_none("a quiet stack", self.stack.alerts, WITHIN)
         self.target = self.stack.target(self.container)
-        e2e.wait_for("earlier incidents to be closed", self.nothing_open, WITHIN)
+        e2e.wait_for_none("earlier incidents to be over", self.open_incidents, WITHIN)
         self.known = {i["id"] for i in self.stack.incidents(self.target)}
         self.started = time.time()
 
     def tearDown(self):
         """Every scenario ends with everything clean."""
         e2e.wait_for_none("the alerts to end", self.stack.alerts, WITHIN)
-        e2e.wait_for("the incident to be closed", self.nothing_open, WITHIN)
+        e2e.wait_for_none("the incident to be over", self.open_incidents, WITHIN)
 
-    def nothing_open(self):
-        return all(i["state"] in OVER_BADLY | {"closed"} for i in self.stack.incidents(self.target))
+    def open_incidents(self):
+        return [(i["id"], i["state"], i["reason"]) for i in self.stack.incidents(self.target) if i["state"] not in explained.OVER]
 
     def new_incidents(self):
         return [i for i in self.stack.incidents(self.target) if i["id"] not in self.known]

@@ -14,6 +14,7 @@ import yaml
 
 import compose
 import dashboards
+import evidence
 import layering
 import profiles
 import source
@@ -88,6 +89,24 @@ class Profiles(unittest.TestCase):
             self.assertIn("+expr: up == 1", list(profiles.differences(root)))
             (root / "fast/a.yml").unlink()
             self.assertEqual([f"missing: {root}/fast/a.yml"], list(profiles.differences(root)))
+
+
+class Evidence(unittest.TestCase):
+    def hasty(self, **verify):
+        return evidence.hasty({"verify": {"all": [{"check": "health"}, {"alert": "resolved"}], **verify}}, 2)
+
+    def test_alerts_are_asked_for_as_long_as_they_take_to_come(self):
+        self.assertEqual(2, evidence.told_within({"global": {"scrape_interval": "500ms", "evaluation_interval": "1s500ms"}}))
+        self.assertEqual("", self.hasty(consecutive=3, interval="1s"))
+        self.assertEqual("", self.hasty(interval="2s"))
+        self.assertEqual("", self.hasty(interval="1ms", all=[{"check": "health"}]))
+        self.assertIn("looks for 0.5 s", self.hasty(consecutive=2, interval="500ms"))
+        self.assertIn("looks for 1 s", self.hasty())
+
+    def test_every_folder_of_playbooks_is_looked_at(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        folders = {str(folder.parent.relative_to(root)) for folder in (root / "compose").glob("**/playbooks")}
+        self.assertEqual(folders, set(evidence.BESIDE))
 
 
 class Compose(unittest.TestCase):
