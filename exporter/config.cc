@@ -102,6 +102,7 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
   }
   read_hysteresis(map, probe);
   map.optional("labels", probe.labels, as_labels);
+  map.optional("details", probe.details, config::as_bool);
   map.finish();
   if (!probe.module) return std::nullopt;
   return probe;
@@ -167,9 +168,9 @@ void write_probes(std::string& out, const std::vector<ScheduledProbe>& probes) {
   for (const ScheduledProbe& probe : probes) {
     out += fmt::format(
         "  - name: {}\n    module: {}\n    interval: {}\n    jitter: {}\n    timeout: {}\n    down_after: {}\n    "
-        "up_after: {}\n",
+        "up_after: {}\n    details: {}\n",
         probe::yaml_scalar(probe.name), probe::yaml_scalar(probe.module->name), format_duration(probe.interval),
-        format_duration(probe.jitter), format_duration(probe.timeout), probe.down_after, probe.up_after);
+        format_duration(probe.jitter), format_duration(probe.timeout), probe.down_after, probe.up_after, probe.details);
     if (!probe.targets.empty()) out += "    targets:\n";
     for (const std::string& target : probe.targets)
       out += fmt::format("      - {}\n", probe::yaml_scalar(probe::shown_target(target)));

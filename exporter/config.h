@@ -29,6 +29,7 @@ struct ScheduledProbe {
   Duration timeout{};                          ///< of one run, at most 1 h; may be longer than the interval
   std::uint32_t down_after = 3, up_after = 2;  ///< failures and successes in a row that change a target's state
   Labels labels;                               ///< added to every series
+  bool details = false;                        ///< what the prober found is shown too, as of the last run
 };
 /// Targets of all scheduled probes together; what is beyond is not run.
 inline constexpr std::size_t kMostSeries = 50'000;

@@ -63,7 +63,8 @@ void ProbeScheduler::add_probe(const ScheduledProbe& probe, const std::vector<Fo
                                                     {probe.module, target.address, "", config.policy},
                                                     probe.timeout,
                                                     {probe.down_after, probe.up_after},
-                                                    probe.interval}));
+                                                    probe.interval,
+                                                    probe.details}));
   }
   // Targets of one probe evenly over its interval, so that no second sees all of them at once.
   for (std::size_t i = 0; i < fresh.size(); ++i)
@@ -127,7 +128,8 @@ void ProbeScheduler::begin(const std::shared_ptr<const Job>& job) {
 void ProbeScheduler::ended(const Job& job, const Context& context, ProbeResult result) {
   // A run that was cut short by our own end says nothing about the target.
   if (result.reason == to_string(ProbeReason::kCancelled)) return job.series->forget_run();
-  const ProbeSeries::News news = job.series->record(result, context.clock.now(), job.hysteresis);
+  const ProbeSeries::News news =
+      job.series->record(result, context.clock.now(), job.hysteresis, job.details ? Details::kKept : Details::kNot);
   if (news.is_transition) {
     // That a target is up at the start is no news, and there are thousands of them.
     const ProbeState state = job.series->standing().state;

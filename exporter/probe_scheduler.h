@@ -80,6 +80,7 @@ class ProbeScheduler {
     Duration timeout{};
     Hysteresis hysteresis;
     Duration interval{};
+    bool details = false;
   };
   /// The jobs of the scheduler that goes, by series.
   using Known = std::map<std::string, std::pair<const Job*, SteadyTime>, std::less<>>;

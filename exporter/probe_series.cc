@@ -1,6 +1,7 @@
 #include "exporter/probe_series.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/text.h"
 #include "common/probe/run.h"
@@ -95,6 +96,30 @@ void write_durations(ExpositionWriter& out, const std::vector<SeriesRow>& rows) 
   }
 }
 
+/// The probers' own families, each once for all series: the text format wants a family's samples together.
+void write_details(const std::vector<std::shared_ptr<ProbeSeries>>& series, ExpositionWriter& out) {
+  struct Found {
+    std::string help;
+    std::vector<std::pair<const Labels*, Sample>> samples;
+  };
+  std::map<std::string, Found> found;
+  for (const auto& one : series) {
+    for (SampleFamily& family : one->details()) {
+      Found& all = found[family.name];
+      all.help = std::move(family.help);
+      for (Sample& sample : family.samples)
+        all.samples.emplace_back(&one->labels(), std::move(sample));
+    }
+  }
+  for (auto& [name, family] : found) {
+    out.family(name, MetricType::kGauge, family.help);
+    for (auto& [own, sample] : family.samples) {
+      sample.labels.insert(own->begin(), own->end());  // what the prober says wins
+      out.sample(name, sample.value, std::vector<Label>(sample.labels.begin(), sample.labels.end()));
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(ProbeState state) {
@@ -129,7 +154,7 @@ void ProbeSeries::forget_run() {
   running_ = false;
 }
 
-ProbeSeries::News ProbeSeries::record(const ProbeResult& result, WallTime at, Hysteresis hysteresis) {
+ProbeSeries::News ProbeSeries::record(const ProbeResult& result, WallTime at, Hysteresis hysteresis, Details details) {
   const double seconds = to_seconds(result.duration);
   const auto bucket = static_cast<std::size_t>(
       std::lower_bound(kDurationBounds.begin(), kDurationBounds.end(), seconds) - kDurationBounds.begin());
@@ -144,6 +169,7 @@ ProbeSeries::News ProbeSeries::record(const ProbeResult& result, WallTime at, Hy
   numbers_.last_phase = result.phase;
   numbers_.last_reason = result.reason;
   numbers_.last_message = printable(to_valid_utf8(result.message), kMostMessageBytes);
+  details_ = details == Details::kKept ? result.families : std::vector<SampleFamily>();
   numbers_.buckets[bucket] += 1;
   numbers_.duration_sum += seconds;
   if (result.success) {
@@ -179,6 +205,11 @@ bool ProbeSeries::settle(bool success, WallTime at, Hysteresis hysteresis) {
 void ProbeSeries::restore_down(WallTime since) {
   MutexLock lock(mutex_);
   if (numbers_.standing.state == ProbeState::kUnknown) numbers_.standing = {ProbeState::kDown, since};
+}
+
+std::vector<SampleFamily> ProbeSeries::details() const {
+  MutexLock lock(mutex_);
+  return details_;
 }
 
 void ProbeSeries::set_failure_log(std::int64_t id) {
@@ -228,6 +259,7 @@ void write_probe_series(const std::vector<std::shared_ptr<ProbeSeries>>& series,
   write_states(out, rows);
   write_runs(out, rows);
   write_durations(out, rows);
+  write_details(series, out);
 }
 
 }  // namespace heal::exporter

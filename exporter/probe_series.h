@@ -31,6 +31,9 @@ struct Hysteresis {
   std::uint32_t up_after = 2;    ///< successes, of a target that was down; the first one's success is enough
 };
 
+/// Whether the families that the prober made in the last run are kept, to be shown.
+enum class Details { kNot, kKept };
+
 /// One run as the status page draws it.
 struct RecentRun {
   bool success = false;
@@ -60,9 +63,12 @@ class ProbeSeries {
     bool is_transition = false;   ///< it changed the state
     bool is_new_failure = false;  ///< it failed, and the one before did not or for another reason
   };
-  News record(const ProbeResult& result, WallTime at, Hysteresis hysteresis = {}) HEAL_EXCLUDES(mutex_);
+  News record(const ProbeResult& result, WallTime at, Hysteresis hysteresis = {}, Details details = Details::kNot)
+      HEAL_EXCLUDES(mutex_);
   /// The target has been down since before this program began; does nothing when that is known better already.
   void restore_down(WallTime since) HEAL_EXCLUDES(mutex_);
+  /// What the prober found in the last run, if that was kept.
+  std::vector<SampleFamily> details() const HEAL_EXCLUDES(mutex_);
   /// Where the log of the last failure is kept.
   void set_failure_log(std::int64_t id) HEAL_EXCLUDES(mutex_);
 
@@ -105,9 +111,10 @@ class ProbeSeries {
   bool running_ HEAL_GUARDED_BY(mutex_) = false;
   Numbers numbers_ HEAL_GUARDED_BY(mutex_);
   std::array<RecentRun, kRecentRuns> recent_ HEAL_GUARDED_BY(mutex_);
+  std::vector<SampleFamily> details_ HEAL_GUARDED_BY(mutex_);
 };
 
-/// Writes the heal_probe_* families of all `series`.
+/// Writes the heal_probe_* families of all `series`, and what the probers found where that is to be shown.
 void write_probe_series(const std::vector<std::shared_ptr<ProbeSeries>>& series, ExpositionWriter& out);
 
 }  // namespace heal::exporter

@@ -40,18 +40,20 @@ TEST_CASE("a scheduled probe has its defaults") {
   CHECK(probe.timeout == 10s);
   CHECK(probe.down_after == 3);
   CHECK(probe.up_after == 2);
+  CHECK_FALSE(probe.details);
 }
 
 TEST_CASE("a probe's targets may be in files, which are looked for beside the configuration") {
   config::Diagnostics diagnostics;
   const auto config = parse_config("dir/exporter.yml",
                                    "modules: {m: {prober: tcp}}\nprobes: [{name: p, module: m, file_sd: "
-                                   "['sd/*.json', /etc/t.yml], down_after: 1, up_after: 5}]\n",
+                                   "['sd/*.json', /etc/t.yml], down_after: 1, up_after: 5, details: true}]\n",
                                    diagnostics);
   REQUIRE(config);
   CHECK(config->probes.at(0).files == std::vector<std::string>{"dir/sd/*.json", "/etc/t.yml"});
   CHECK(config->probes.at(0).down_after == 1);
   CHECK(config->probes.at(0).up_after == 5);
+  CHECK(config->probes.at(0).details);
 }
 
 TEST_CASE("mistakes in what targets and their states are made of") {

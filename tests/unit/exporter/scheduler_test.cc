@@ -144,6 +144,65 @@ TEST_CASE("a reload keeps the counts of what stays and forgets what goes") {
   CHECK(second->series()[1]->numbers().runs() == 0);
 }
 
+TEST_CASE("what the prober found in the last run is shown where it is asked for, each family once") {
+  SchedulerBench bench;
+  const auto config = config_with(
+      "[{name: p, module: m, targets: ['192.0.2.1:80', '192.0.2.2:80'], labels: {env: a, kind: b}, details: true}]");
+  const auto scheduler = bench.scheduler(config);
+  ProbeResult result;
+  result.success = true;
+  result.families = {{"probe_ip_protocol", "IP 4 or 6", {{{}, 4}}},
+                     {"probe_found_info", "What was found", {{{{"kind", "x"}}, 1}, {{{"kind", "y"}}, 1}}}};
+  const auto page = [&] {
+    ExpositionWriter out;
+    write_probe_series(scheduler->series(), out);
+    return out.take();
+  };
+  scheduler->series()[0]->record(result, bench.clock.now(), {}, Details::kKept);
+  scheduler->series()[1]->record(result, bench.clock.now(), {}, Details::kKept);
+  const std::string shown = page();
+  INFO(shown);
+  const std::string labels = "module=\"m\",probe=\"p\",target=\"192.0.2.";
+  CHECK(
+      shown.ends_with("# HELP probe_found_info What was found\n# TYPE probe_found_info gauge\n"
+                      "probe_found_info{env=\"a\",kind=\"x\"," +
+                      labels +
+                      "1:80\"} 1\n"
+                      "probe_found_info{env=\"a\",kind=\"y\"," +
+                      labels +
+                      "1:80\"} 1\n"
+                      "probe_found_info{env=\"a\",kind=\"x\"," +
+                      labels +
+                      "2:80\"} 1\n"
+                      "probe_found_info{env=\"a\",kind=\"y\"," +
+                      labels +
+                      "2:80\"} 1\n"
+                      "# HELP probe_ip_protocol IP 4 or 6\n# TYPE probe_ip_protocol gauge\n"
+                      "probe_ip_protocol{env=\"a\",kind=\"b\"," +
+                      labels +
+                      "1:80\"} 4\n"
+                      "probe_ip_protocol{env=\"a\",kind=\"b\"," +
+                      labels + "2:80\"} 4\n"));
+  result.families.pop_back();
+  scheduler->series()[0]->record(result, bench.clock.now(), {}, Details::kKept);
+  scheduler->series()[1]->record(result, bench.clock.now());
+  const std::string later = page();
+  CHECK(later.find("probe_found_info") == std::string::npos);
+  CHECK(later.find("1:80\"} 4\n") != std::string::npos);
+  CHECK(later.find("2:80\"} 4\n") == std::string::npos);
+}
+
+TEST_CASE("a run of a probe with `details` keeps what its prober found") {
+  for (const bool is_kept : {true, false}) {
+    SchedulerBench bench;
+    const auto scheduler = bench.scheduler(config_with(
+        fmt::format("[{{name: p, module: m, targets: ['192.0.2.1:80'], jitter: 0s, details: {}}}]", is_kept)));
+    bench.run(*scheduler);
+    REQUIRE(scheduler->series()[0]->numbers().runs() == 1);
+    CHECK(scheduler->series()[0]->details().empty() != is_kept);
+  }
+}
+
 TEST_CASE("targets of files are probed beside the listed ones, each once, with their labels") {
   SchedulerBench bench;
   const auto config = config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {env: test, a: b}}]");
