@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include <catch2/catch.hpp>
@@ -27,6 +28,24 @@ steps:
   - name: tell
     command: {argv: [/bin/tell, "{{ labels.fault }}"]}
     on_unknown: halt
+  - name: restart
+    docker.restart: {grace: 1s}
+    timeout: 20s
+    on_unknown: probe
+verify:
+  within: 10s
+  consecutive: 2
+  interval: 1s
+  all: [{check: health}]
+stay_healthy: 20s
+escalate: [again]
+)";
+
+/// The rung after it.
+constexpr const char* kAgain = R"(version: 1
+playbook: again
+mode: auto
+steps:
   - name: restart
     docker.restart: {grace: 1s}
     timeout: 20s
@@ -99,6 +118,7 @@ bool is_in_hand(IncidentState state) {
 
 WatchedEngine::WatchedEngine(Clock& clock) : SimContainerEngine(clock), clock_(clock) {
   on_start([this](const ContainerInfo& info) {
+    count_start(info.name);
     const auto now = SimContainerEngine::inspect(info.name, clock_.deadline_in(1s), {});
     note(info.name, !now.has_value() || now->running());
   });
@@ -109,6 +129,17 @@ void WatchedEngine::note(const std::string& name, bool serves) {
   if (auto it = serves_.find(name); it != serves_.end() && it->second == serves) return;
   serves_[name] = serves;
   history_.push_back({clock_.steady_now(), name, serves});
+}
+
+void WatchedEngine::count_start(const std::string& name) {
+  MutexLock lock(mutex_);
+  if (acting_[name] > 0) ++restarted_[name];
+}
+
+std::size_t WatchedEngine::times_restarted(const std::string& name) {
+  MutexLock lock(mutex_);
+  const auto it = restarted_.find(name);
+  return it == restarted_.end() ? 0 : it->second;
 }
 
 bool WatchedEngine::serves(const std::string& name) {
@@ -154,9 +185,12 @@ Status WatchedEngine::restart(const std::string& container, Duration grace, Dead
   return status;
 }
 
-Fleet::Fleet(std::uint32_t seed)
-    : random_(seed), clock_jumps_(seed % 2 == 1), containers_{"web-0", "web-1", "web-2", "web-3",
-                                                              "db-0",  "db-1",  "lone",  "spare"} {
+Fleet::Fleet(std::uint32_t seed) : random_(seed), clock_jumps_(seed % 2 == 1), containers_{"spare"} {
+  for (const auto& [group, least, most] : {std::tuple{"web", 2U, 6U}, {"db", 1U, 4U}, {"cache", 0U, 3U}}) {
+    for (std::uint32_t i = least + below(most - least + 1); i > 0; --i)
+      containers_.push_back(fmt::format("{}-{}", group, i));
+  }
+  if (chance(50)) containers_.emplace_back("lone");
   limits_.per_group = 1 + below(2);
   limits_.total = limits_.per_group + below(2);
   limits_.percent = chance(50) ? 50 : 26;
@@ -179,7 +213,7 @@ Fleet::Fleet(std::uint32_t seed)
   INFO(diagnostics.render());
   REQUIRE(config);
   auto world = std::make_shared<remedy::World>();
-  for (const char* text : {kPlaybook, kGhost}) {
+  for (const char* text : {kPlaybook, kAgain, kGhost}) {
     auto book = playbook::parse_playbook(text, "playbook.yml", config->guards, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(book);
@@ -357,8 +391,10 @@ void Fleet::send(const std::vector<Alert>& alerts) {
   service_->ingest(remedy::events_of(group),
                    [promised](Result<remedy::IngestReply> answer) { promised->set_value(std::move(answer)); });
   if (!reply.get().has_value()) return;
-  for (const auto& alert : alerts)
+  for (const auto& alert : alerts) {
     accepted_.insert("am:" + alert.episode_key());
+    if (alert.status == AlertStatus::kFiring) accepted_firing_.insert("am:" + alert.episode_key());
+  }
 }
 
 bool Fleet::is_at_rest() {
@@ -392,6 +428,7 @@ std::vector<std::string> Fleet::broken_promises() {
   check_ends();
   check_episodes();
   check_commands();
+  check_restarts();
   check_population();
   const auto altered = memory_->first_altered_entry();
   promise(altered.has_value() && !altered->has_value(), "the journal's chain is broken");
@@ -438,7 +475,43 @@ void Fleet::check_ends() {
 void Fleet::check_episodes() {
   for (const auto& key : accepted_) {
     const auto episode = memory_->episode(key);
-    promise(episode.has_value() && episode->has_value(), fmt::format("episode {} was accepted and is lost", key));
+    const bool is_known = episode.has_value() && episode->has_value();
+    promise(is_known, fmt::format("episode {} was accepted and is lost", key));
+    if (is_known) check_incident_of(**episode);
+  }
+}
+
+/// An alert that was taken while it fired is in an incident, or came when its fault was healed already.
+void Fleet::check_incident_of(const Episode& episode) {
+  if (!episode.incident_id.empty()) {
+    const auto incident = memory_->incident(episode.incident_id);
+    promise(incident.has_value() && incident->has_value(),
+            fmt::format("episode {} is of incident {}, which does not exist", episode.key, episode.incident_id));
+    return;
+  }
+  if (!accepted_firing_.contains(episode.key) || lived_.jumps > 0) return;  // its times say nothing after a jump
+  IncidentQuery query;
+  query.limit = 1000;
+  const auto all = memory_->incidents(query);
+  const bool is_healed = std::any_of(all->begin(), all->end(), [&](const Incident& incident) {
+    return name_of(incident) == episode.labels.at("container") && incident.times.verified_at &&
+           *incident.times.verified_at >= episode.starts_at;
+  });
+  promise(is_healed, fmt::format("episode {} was accepted, and is in no incident", episode.key));
+}
+
+/// Nor is a restart repeated within an attempt, whatever became of its answer.
+void Fleet::check_restarts() {
+  IncidentQuery query;
+  query.limit = 1000;
+  const auto all = memory_->incidents(query);
+  std::map<std::string, std::size_t> attempts;
+  for (const auto& incident : *all)
+    attempts[name_of(incident)] += incident.attempt;
+  for (const auto& name : containers_) {
+    const std::size_t times = engine_->times_restarted(name);
+    promise(times <= attempts[name],
+            fmt::format("{} was restarted {} times in {} attempts", name, times, attempts[name]));
   }
 }
 

@@ -41,6 +41,8 @@ class WatchedEngine final : public SimContainerEngine {
   bool serves(const std::string& name);
   /// The container's main process dies.
   void kill_process(const std::string& name);
+  /// How often the service has restarted `name`, also when it never heard of it.
+  std::size_t times_restarted(const std::string& name);
   /// What must never happen and did.
   std::vector<std::string> violations();
   /// Whether `name` did not serve from `from` to `to`, without a break.
@@ -56,18 +58,20 @@ class WatchedEngine final : public SimContainerEngine {
     bool serves = false;
   };
   void note(const std::string& name, bool serves);
+  void count_start(const std::string& name);
 
   Clock& clock_;
   Mutex mutex_;
   std::map<std::string, bool> serves_ HEAL_GUARDED_BY(mutex_);
   std::map<std::string, int> acting_ HEAL_GUARDED_BY(mutex_);
+  std::map<std::string, std::size_t> restarted_ HEAL_GUARDED_BY(mutex_);
   std::vector<Change> history_ HEAL_GUARDED_BY(mutex_);
   std::vector<std::string> violations_ HEAL_GUARDED_BY(mutex_);
 };
 
-/// A random fleet under random failures: groups of containers that die, alerts that come twice, late and never,
-/// engines, Alertmanagers and stores that go away, kills of the service, clocks that jump; and what must hold whatever
-/// happens.
+/// A random fleet under random failures: groups of containers, of random sizes, that die, alerts that come twice, late
+/// and never, engines, Alertmanagers and stores that go away, kills of the service, clocks that jump; and what must
+/// hold whatever happens.
 class Fleet {
  public:
   explicit Fleet(std::uint32_t seed);
@@ -109,7 +113,9 @@ class Fleet {
   void promise(bool holds, const std::string& what);
 
   void check_commands();
+  void check_restarts();
   void check_episodes();
+  void check_incident_of(const Episode& episode);
   void check_population();
   void check_ends();
 
@@ -136,7 +142,8 @@ class Fleet {
 
   std::map<std::string, Alert> firing_;  // by container
   std::vector<Alert> past_;
-  std::set<std::string> accepted_;  // keys of episodes that the service said it has
+  std::set<std::string> accepted_;         // keys of episodes that the service said it has
+  std::set<std::string> accepted_firing_;  // those of them that it was told of while they fired
   std::uint64_t faults_ = 0;
 
   Mutex mutex_;
