@@ -30,13 +30,8 @@ class Drills(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heal-drill-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.target = self.stack.target("nginx")
-        e2e.wait_for("a quiet stack", self.is_quiet, 90)
+        self.stack.wait_for_quiet(self.target, 90, self.stack.nginx_serves)
         self.started = time.time()
-
-    def is_quiet(self):
-        over = {"closed", "suppressed", "unmatched", "failed", "interrupted", "cancelled", "stale"}
-        return (self.stack.alerts() == [] and self.stack.nginx_serves()
-                and all(i["state"] in over for i in self.stack.incidents(self.target)))
 
     def drill(self, name, *changes):
         """A drill of compose/drills for this stack's nginx, with what differs from it: pairs of pattern and replacement."""
@@ -61,7 +56,7 @@ class Drills(unittest.TestCase):
         listed = json.loads(self.stack.healctl("faults", "list", "-o", "json").stdout)
         leases = listed["faults"] if isinstance(listed, dict) else listed
         self.assertEqual([], [lease for lease in leases if lease["state"] != "reverted"])
-        self.assertTrue(self.stack.nginx_serves())
+        e2e.wait_for("nginx to serve", self.stack.nginx_serves, 5)
 
     def test_every_drill_file_is_good(self):
         done = self.stack.healctl("drill", "check", FOLDER, "-o", "json")

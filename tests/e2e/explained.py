@@ -108,13 +108,15 @@ def check(healctl, incidents, timeline):
     """`healctl` runs it, `incidents` are as the API lists them, `timeline` gives the entries of one."""
     problems = []
     for incident in incidents:
+        def show():
+            return json.loads(healctl("incidents", "show", incident["id"], "-o", "json").stdout)["incident"]
+
         # Asked before and after: one that moves on meanwhile is asked again.
         for _ in range(5):
-            before = timeline(incident["id"])
+            now, before = show(), timeline(incident["id"])
             text = healctl("explain", incident["id"]).stdout
-            if len(timeline(incident["id"])) == len(before):
+            if len(timeline(incident["id"])) == len(before) and show() == now:
                 break
-        now = json.loads(healctl("incidents", "show", incident["id"], "-o", "json").stdout)["incident"]
         lacks = gaps(now, before, text)
         if lacks:
             problems.append(f"{now['name']} on {now['target']} ({now['state']}):\n{text}\nlacks\n  " + "\n  ".join(lacks))

@@ -19,8 +19,8 @@ class Leases(unittest.TestCase):
     stack = None
 
     def setUp(self):
-        e2e.wait_for("a quiet stack", lambda: self.stack.alerts() == [] and self.stack.nginx_serves(), 90)
         self.target = self.stack.target("nginx")
+        self.stack.wait_for_quiet(self.target, 90, self.stack.nginx_serves)
         self.addCleanup(self.stack.healctl, "faults", "revert", "--all", check=False)
         for name in ("alertmanager", "twin"):  # the healer must not be quicker than the fault's own end
             self.silence(name)

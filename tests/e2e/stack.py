@@ -102,6 +102,11 @@ def free_ports(count):
         return [each.getsockname()[1] for each in sockets]
 
 
+def is_left_alone(incident):
+    """It was looked into, the target was found well, and nothing was done."""
+    return incident["state"] == "stale" and incident["times"]["acted_at"] is None
+
+
 class Stack:
     PORTS = ("NGINX_PORT", "EXPORTER_PORT", "WEBHOOK_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
     FILES = ("docker-compose.yml",)
@@ -116,6 +121,7 @@ class Stack:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="heal-e2e-"))
         self.ports = dict(zip(self.PORTS, free_ports(len(self.PORTS))))
         self.image = IMAGE + ":local"
+        self.whole_since = None  # see rest()
         self.engine_log = EngineLog()
         self.env = {
             **os.environ,
@@ -283,7 +289,42 @@ class Stack:
         probes = self.query("probe_success")
         return len(up) >= self.SCRAPES and len(probes) == self.PROBES and all(value == 1 for _, value in up + probes)
 
+    def wait_until_told(self, since, seconds):
+        """Until all has been scraped after `since` and every rule evaluated after that: no alert of what was before is to come."""
+        def is_scraped():
+            oldest = self.query('min(timestamp({__name__=~"probe_success|heal_container_up"}))')
+            return oldest and oldest[0][1] > since
+
+        def is_evaluated():
+            groups = self.prometheus("/api/v1/rules")["groups"]
+            return min(parse_time(group["lastEvaluation"]).timestamp() for group in groups) > scraped
+
+        wait_for("everything to be scraped", is_scraped, seconds)
+        scraped = time.time()
+        wait_for("every rule to be evaluated", is_evaluated, seconds)
+
+    def rest(self):
+        """What a test has broken is whole again, and nothing is broken until somebody waits for quiet."""
+        self.whole_since = time.time()
+
+    def wait_for_quiet(self, target, seconds, is_well=lambda: True):
+        """Until what was broken before has been told, and nothing of it is left: no alert, and no open incident of the target."""
+        wait_for("it to be well", is_well, seconds)
+        since, self.whole_since = self.whole_since or time.time(), None
+        self.wait_until_told(since, seconds)
+        wait_for_none("no alert", self.alerts, seconds)
+        wait_for_none("earlier incidents to be over", lambda: self.open_incidents(target), seconds)
+
     # --- incidents and healctl
+
+    def open_incidents(self, target):
+        """An escalated one is open, until people or the end of its alerts close it."""
+        return [(i["id"], i["state"], i["reason"]) for i in self.incidents(target) if i["state"] not in explained.OVER]
+
+    def new_incidents(self, target, known):
+        """Those of `target` that are not known, oldest first. What was left alone is no answer to a fault: a stall of the machine
+        can begin such a one at any time."""
+        return [i for i in self.incidents(target) if i["id"] not in known and not is_left_alone(i)]
 
     def target(self, name):
         return f"container/local/{self.prefix}{name}"
