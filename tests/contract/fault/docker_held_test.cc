@@ -293,15 +293,21 @@ TEST_CASE("a holder undoes its fault at its end, with nobody left who knows of i
 
 TEST_CASE("a fault whose holder was killed is gone at once, or undone by the ledger at its deadline") {
   test::need_engine();
-  with_each(kinds(), 4s, [](Scene& scene, const Kind& kind, const FaultLease& lease) {
-    REQUIRE(scene.victim.engine->kill(holder_of(lease.id), "KILL", scene.victim.soon(), {}));
-    const bool is_left = std::string(kind.kind) == "bandwidth";
-    const auto is_as_told = [&] { return kind.is_there(scene) == is_left; };
-    CHECK(scene.victim.comes(is_as_told));
-    auto next = scene.victim.keeper();
-    settle(scene, *next);
-    CHECK_FALSE(has_holder(scene.victim, lease.id));
-  });
+  Scene scene;
+  for (const Kind& each : kinds()) {
+    // The only one that outlives its holder, and waits for its deadline; the others must not reach theirs before.
+    const bool is_left = std::string(each.kind) == "bandwidth";
+    with_one(scene, each, is_left ? 4s : 60s, [&](Scene&, const Kind& kind, const FaultLease& lease) {
+      REQUIRE(scene.victim.engine->kill(holder_of(lease.id), "KILL", scene.victim.soon(), {}));
+      const auto is_as_told = [&] { return kind.is_there(scene) == is_left; };
+      CHECK(scene.victim.comes(is_as_told));
+      auto next = scene.victim.keeper();
+      if (!is_left) CHECK(next->revert(lease.id, {}).value().state == State::kReverted);
+      settle(scene, *next);
+      CHECK_FALSE(has_holder(scene.victim, lease.id));
+    });
+  }
+  is_whole(scene);
 }
 
 TEST_CASE("a fault whose ledger was wiped is found by its holder's label, and undone") {
@@ -344,7 +350,6 @@ bool knows(LeaseKeeper& keeper, const FaultLease& lease, State state) {
 }
 
 void is_found_and_undone(LeaseKeeper& keeper, BareVictim& victim, const FaultLease& lease) {
-  CHECK(victim.comes([&] { return knows(keeper, lease, State::kApplied); }));
   CHECK(victim.comes([&] { return knows(keeper, lease, State::kReverted); }));
 }
 
