@@ -1,0 +1,159 @@
+#include "common/system/probe/certificate.h"
+
+#include <array>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <openssl/x509v3.h>
+
+namespace heal::system {
+namespace {
+
+struct NameAttribute {
+  std::string oid, value;
+};
+
+std::string oid_text(const ASN1_OBJECT* object) {
+  std::array<char, 128> text{};
+  OBJ_obj2txt(text.data(), static_cast<int>(text.size()), object, 1);
+  return text.data();
+}
+
+std::vector<NameAttribute> attributes_of(const X509_NAME* name) {
+  std::vector<NameAttribute> attributes;
+  for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
+    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
+    unsigned char* utf8 = nullptr;
+    const int length = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
+    NameAttribute attribute{oid_text(X509_NAME_ENTRY_get_object(entry)), ""};
+    if (length > 0) attribute.value.assign(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(length));
+    OPENSSL_free(utf8);
+    attributes.push_back(std::move(attribute));
+  }
+  return attributes;
+}
+
+std::string escaped_value(std::string_view value) {
+  std::string out;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    const bool at_edge = i == 0 || i + 1 == value.size();
+    if (std::strchr(",+\"\\<>;", c) != nullptr || (c == ' ' && at_edge) || (c == '#' && i == 0)) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+bool is_printable_string(std::string_view value) {
+  for (const char c : value) {
+    const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter_or_digit && (c == '\0' || std::strchr(" '()+,-./:=?", c) == nullptr)) return false;
+  }
+  return true;
+}
+
+/// `oid=#hex of the DER string`, for attributes without a short name.
+std::string unnamed_attribute(const NameAttribute& attribute) {
+  std::string der(1, is_printable_string(attribute.value) ? '\x13' : '\x0c');
+  const std::size_t size = attribute.value.size();
+  if (size < 128) {
+    der += static_cast<char>(size);
+  } else if (size < 256) {
+    der += {'\x81', static_cast<char>(size)};
+  } else {
+    der += {'\x82', static_cast<char>(size >> 8), static_cast<char>(size & 0xff)};
+  }
+  std::string hex;
+  for (const char c : der + attribute.value)
+    hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return fmt::format("{}=#{}", attribute.oid, hex);
+}
+
+struct NamedType {
+  const char* oid;
+  const char* name;
+  bool last_only;  ///< Go keeps one value of these
+};
+/// In the order in which Go prints them, whatever the certificate's is.
+constexpr std::array<NamedType, 9> kNamedTypes{{{"2.5.4.5", "SERIALNUMBER", true},
+                                                {"2.5.4.3", "CN", true},
+                                                {"2.5.4.11", "OU", false},
+                                                {"2.5.4.10", "O", false},
+                                                {"2.5.4.17", "POSTALCODE", false},
+                                                {"2.5.4.9", "STREET", false},
+                                                {"2.5.4.7", "L", false},
+                                                {"2.5.4.8", "ST", false},
+                                                {"2.5.4.6", "C", false}}};
+
+}  // namespace
+
+std::string name_text(const X509_NAME* name) {
+  const std::vector<NameAttribute> attributes = attributes_of(name);
+  std::string text;
+  for (const NamedType& type : kNamedTypes) {
+    std::string group;
+    for (const NameAttribute& attribute : attributes) {
+      if (attribute.oid != type.oid || attribute.value.empty()) continue;
+      if (type.last_only) group.clear();
+      if (!group.empty()) group += '+';
+      group += fmt::format("{}={}", type.name, escaped_value(attribute.value));
+    }
+    if (group.empty()) continue;
+    if (!text.empty()) text += ',';
+    text += group;
+  }
+  for (auto it = attributes.rbegin(); it != attributes.rend(); ++it) {
+    bool named = false;
+    for (const NamedType& type : kNamedTypes)
+      named = named || it->oid == type.oid;
+    if (named) continue;
+    if (!text.empty()) text += ',';
+    text += unnamed_attribute(*it);
+  }
+  return text;
+}
+
+std::string dns_names(const X509* certificate) {
+  auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  std::string text;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
+    if (name->type != GEN_DNS) continue;
+    if (!text.empty()) text += ',';
+    text.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+                static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+  }
+  GENERAL_NAMES_free(names);
+  return text;
+}
+
+std::string fingerprint_sha256(const X509* certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int length = 0;
+  std::string hex;
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &length) != 1) return hex;
+  for (unsigned int i = 0; i < length; ++i)
+    hex += fmt::format("{:02x}", digest[i]);
+  return hex;
+}
+
+std::optional<std::int64_t> unix_seconds(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return timegm(&parts);
+}
+
+std::optional<std::int64_t> earliest_expiry(const STACK_OF(X509) * chain) {
+  std::optional<std::int64_t> earliest;
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    const std::optional<std::int64_t> expiry = unix_seconds(X509_get0_notAfter(sk_X509_value(chain, i)));
+    if (expiry && (!earliest || *expiry < *earliest)) earliest = expiry;
+  }
+  return earliest;
+}
+
+}  // namespace heal::system
