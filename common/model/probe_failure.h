@@ -1,8 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "common/model/refused_certificate.h"
 
 namespace heal {
 
@@ -61,6 +64,7 @@ struct ProbeFailure {
   ProbePhase phase = ProbePhase::kTarget;
   ProbeReason reason = ProbeReason::kOther;
   std::string message;
+  std::shared_ptr<const RefusedCertificate> certificate = nullptr;  ///< the server's, where it was refused for it
 
   bool operator==(const ProbeFailure&) const = default;
 };

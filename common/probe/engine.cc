@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/mutex.h"
 #include "common/base/text.h"
+#include "common/probe/tls_families.h"
 
 namespace heal::probe {
 namespace {
@@ -70,6 +71,13 @@ ProbeResult result_of(Active& active, RunOutcome outcome, Duration duration) {
   }
   result.duration = duration;
   result.families = std::move(outcome.families);
+  if (outcome.failure && outcome.failure->certificate) {
+    const RefusedCertificate& refused = *outcome.failure->certificate;
+    add_refused_certificate_families(refused, result.families);
+    active.log.info("Certificate refused", {{"reason", std::string(to_string(refused.failure))},
+                                            {"subject", refused.subject},
+                                            {"issuer", refused.issuer}});
+  }
   const std::string seconds = fmt::format("{:.6f}", to_seconds(duration));
   if (result.success) {
     active.log.info("Probe succeeded", {{"duration_seconds", seconds}});

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -18,6 +20,10 @@ struct CertificateSpec {
   std::string common_name = "localhost";
   std::string alternative_names = "DNS:localhost,IP:127.0.0.1";
   long valid_for_seconds = 3600;
+  enum class Signer { kAuthority, kItself };
+  Signer signer = Signer::kAuthority;
+  unsigned rsa_bits = 0;                       ///< 0: a key on an elliptic curve
+  std::function<void(X509*)> alter = nullptr;  ///< what else is done to it before it is signed
 };
 
 /// An authority of our own, and certificates signed by it, as PEM files in a folder.
@@ -33,7 +39,7 @@ class TestAuthority {
 
   /// Writes NAME.pem and NAME.key and gives the path without its ending.
   std::string issue(const std::string& name, const CertificateSpec& spec) {
-    const Key key(EVP_EC_gen("P-256"));
+    const Key key(spec.rsa_bits == 0 ? EVP_EC_gen("P-256") : EVP_RSA_gen(spec.rsa_bits));
     const Certificate certificate = make(spec, key.get());
     const std::string base = (folder_ / name).string();
     write_certificate(base + ".pem", certificate.get());
@@ -41,6 +47,14 @@ class TestAuthority {
     PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     std::fclose(file);
     return base;
+  }
+
+  static void add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
+    X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
   }
 
  private:
@@ -51,13 +65,6 @@ class TestAuthority {
   using Key = std::unique_ptr<EVP_PKEY, Free>;
   using Certificate = std::unique_ptr<X509, Free>;
 
-  static void add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-  }
   static void add_name(X509_NAME* name, const char* field, const std::string& value) {
     X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.c_str()), -1,
                                -1, 0);
@@ -88,13 +95,15 @@ class TestAuthority {
     add_name(name, "emailAddress", "a@example.com");
     add_name(name, "CN", spec.common_name);
     const bool is_authority = spec.alternative_names.empty();
-    X509* issuer = is_authority ? certificate.get() : certificate_.get();
+    const bool is_self_signed = is_authority || spec.signer == CertificateSpec::Signer::kItself;
+    X509* issuer = is_self_signed ? certificate.get() : certificate_.get();
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer));
     add_extension(certificate.get(), issuer, NID_basic_constraints, is_authority ? "critical,CA:TRUE" : "CA:FALSE");
     if (!is_authority) {
       add_extension(certificate.get(), issuer, NID_subject_alt_name, spec.alternative_names.c_str());
     }
-    X509_sign(certificate.get(), is_authority ? key : key_.get(), EVP_sha256());
+    if (spec.alter) spec.alter(certificate.get());
+    X509_sign(certificate.get(), is_self_signed ? key : key_.get(), EVP_sha256());
     return certificate;
   }
 
@@ -123,6 +132,8 @@ class TlsTestServer {
 
   static SSL_CTX* make_context(const std::string& base) {
     SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+    // Weak keys can be served, too.
+    SSL_CTX_set_security_level(context, 0);
     SSL_CTX_use_certificate_chain_file(context, (base + ".pem").c_str());
     SSL_CTX_use_PrivateKey_file(context, (base + ".key").c_str(), SSL_FILETYPE_PEM);
     return context;

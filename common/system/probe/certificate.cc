@@ -10,6 +10,10 @@
 #include <fmt/format.h>
 #include <openssl/x509v3.h>
 
+#include "common/base/text.h"
+#include "common/model/ip_address.h"
+#include "common/system/probe/tls.h"
+
 namespace heal::system {
 namespace {
 
@@ -38,11 +42,12 @@ std::vector<NameAttribute> attributes_of(const X509_NAME* name) {
 }
 
 std::string escaped_value(std::string_view value) {
+  constexpr std::string_view kEscaped = ",+\"\\<>;";
   std::string out;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
     const bool at_edge = i == 0 || i + 1 == value.size();
-    if (std::strchr(",+\"\\<>;", c) != nullptr || (c == ' ' && at_edge) || (c == '#' && i == 0)) out += '\\';
+    if (kEscaped.find(c) != kEscaped.npos || (c == ' ' && at_edge) || (c == '#' && i == 0)) out += '\\';
     out += c;
   }
   return out;
@@ -89,6 +94,44 @@ constexpr std::array<NamedType, 9> kNamedTypes{{{"2.5.4.5", "SERIALNUMBER", true
                                                 {"2.5.4.8", "ST", false},
                                                 {"2.5.4.6", "C", false}}};
 
+/// nullopt for what is not written as text.
+std::optional<std::string> text_of(const GENERAL_NAME& name) {
+  const auto bytes = [](const ASN1_STRING* string) {
+    return std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+                            static_cast<std::size_t>(ASN1_STRING_length(string)));
+  };
+  switch (name.type) {
+    case GEN_DNS:
+    case GEN_EMAIL:
+    case GEN_URI:
+      return std::string(bytes(name.d.ia5));
+    case GEN_IPADD: {
+      const std::string_view raw = bytes(name.d.iPAddress);
+      if (raw.size() != 4 && raw.size() != 16) return std::nullopt;
+      return IpAddress::from_bytes(raw).str();
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+enum class NameTypes { kDns, kAll };
+
+std::string joined_names(const X509* certificate, NameTypes types) {
+  auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  std::string text;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
+    if (types == NameTypes::kDns && name->type != GEN_DNS) continue;
+    const std::optional<std::string> one = text_of(*name);
+    if (!one) continue;
+    if (!text.empty()) text += ',';
+    text += *one;
+  }
+  GENERAL_NAMES_free(names);
+  return text;
+}
+
 }  // namespace
 
 std::string name_text(const X509_NAME* name) {
@@ -118,17 +161,24 @@ std::string name_text(const X509_NAME* name) {
 }
 
 std::string dns_names(const X509* certificate) {
-  auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  std::string text;
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
-    if (name->type != GEN_DNS) continue;
-    if (!text.empty()) text += ',';
-    text.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-  }
-  GENERAL_NAMES_free(names);
-  return text;
+  return joined_names(certificate, NameTypes::kDns);
+}
+
+std::string alternative_names(const X509* certificate) {
+  return joined_names(certificate, NameTypes::kAll);
+}
+
+std::string serial_number(const X509* certificate) {
+  const std::unique_ptr<BIGNUM, CFree<BN_free>> number(
+      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr));
+  if (!number) return "";
+  char* hex = BN_bn2hex(number.get());
+  std::string digits = to_lower(hex != nullptr ? hex : "");
+  OPENSSL_free(hex);
+  const std::size_t first = digits.starts_with('-') ? 1 : 0;
+  // OpenSSL writes whole bytes.
+  if (digits.size() > first + 1 && digits[first] == '0') digits.erase(first, 1);
+  return digits;
 }
 
 std::string fingerprint_sha256(const X509* certificate) {

@@ -12,6 +12,10 @@ namespace heal::system {
 std::string name_text(const X509_NAME* name);
 /// The DNS names among the alternative names of `certificate`, comma separated.
 std::string dns_names(const X509* certificate);
+/// All its alternative names that can be written (DNS names, addresses, URIs, mailboxes), comma separated.
+std::string alternative_names(const X509* certificate);
+/// Lower-case hex without leading zeros, with its sign.
+std::string serial_number(const X509* certificate);
 /// Lower-case hex.
 std::string fingerprint_sha256(const X509* certificate);
 /// nullopt for what is no time.

@@ -9,6 +9,7 @@
 
 #include "common/base/check.h"
 #include "common/base/text.h"
+#include "common/system/probe/certificate_refusal.h"
 #include "common/system/probe/http_failure.h"
 #include "common/system/probe/stream.h"
 
@@ -189,7 +190,9 @@ class HttpMulti::Exchange : public HttpExchange {
       observer_.on_done(std::move(own_failure_));
     } else {
       const std::string text = error_text_.front() != '\0' ? error_text_.data() : curl_easy_strerror(code);
-      observer_.on_done(curl_failure(easy_.get(), code, timings().connected, head_delivered_, text));
+      ProbeFailure failure = curl_failure(easy_.get(), code, timings().connected, head_delivered_, text);
+      failure.certificate = std::move(refused_);
+      observer_.on_done(std::move(failure));
     }
   }
 
@@ -339,6 +342,7 @@ class HttpMulti::Exchange : public HttpExchange {
     self->tls_begun_ = true;
     auto* context = static_cast<SSL_CTX*>(ssl_ctx);
     copy_context(self->context_.get(), context);
+    keep_refused(context, self->refused_);
     if (!self->hop_.proxy_url.starts_with("https://")) {
       verify_name(SSL_CTX_get0_param(context), self->host_of_url());
     }
@@ -432,6 +436,7 @@ class HttpMulti::Exchange : public HttpExchange {
   HttpMulti& owner_;
   const HttpHop hop_;
   HttpHopObserver& observer_;
+  std::shared_ptr<const RefusedCertificate> refused_;
   EasyPtr easy_;
   std::optional<SocketStream> dial_;
   SteadyTime dial_begun_{};

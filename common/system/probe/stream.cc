@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 
+#include "common/system/probe/certificate_refusal.h"
 #include "common/system/probe/socket_address.h"
 
 namespace heal::system {
@@ -115,6 +116,7 @@ Status SocketStream::begin_tls(const TlsSettings& settings) {
   if (!ssl_ || SSL_set_fd(ssl_.get(), fd_.get()) != 1) return Error(ErrorCode::kInternal, "cannot start TLS");
   if (!IpAddress::parse(settings.server_name)) SSL_set_tlsext_host_name(ssl_.get(), settings.server_name.c_str());
   verify_name(SSL_get0_param(ssl_.get()), settings.server_name);
+  keep_refused(ssl_.get(), refused_);
   return {};
 }
 
@@ -147,7 +149,9 @@ void SocketStream::handshake() {
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ) return wait_for(EPOLLIN);
   if (error == SSL_ERROR_WANT_WRITE) return wait_for(EPOLLOUT);
-  end_step(tls_failure(ssl_.get(), error, saved_errno));
+  ProbeFailure failure = tls_failure(ssl_.get(), error, saved_errno);
+  failure.certificate = std::move(refused_);
+  end_step(std::move(failure));
 }
 
 SocketStream::Moved SocketStream::plain_result(ssize_t bytes, std::uint32_t want_if_blocked) const {

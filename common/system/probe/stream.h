@@ -59,6 +59,7 @@ class SocketStream : public ByteStream {
   const Transport transport_;
   ScopedFd fd_;
   bool connected_at_once_ = false;
+  std::shared_ptr<const RefusedCertificate> refused_;  ///< by the handshake that was begun last
   SslPtr ssl_;
   std::unique_ptr<TlsTurns::Turn> turn_;
   TlsTurn last_turn_;
