@@ -7,6 +7,7 @@
 #include "common/config/decode.h"
 #include "common/config/file.h"
 #include "common/config/yaml.h"
+#include "common/probe/engine.h"
 #include "common/probe/run.h"
 #include "exporter/config_values.h"
 
@@ -105,6 +106,12 @@ std::optional<ScheduledProbe> read_probe(const Value& value, const probe::Module
   map.optional("details", probe.details, config::as_bool);
   map.finish();
   if (!probe.module) return std::nullopt;
+  if (const auto& confirm = probe.module->confirm; confirm && probe.confirm_time() <= confirm->interval) {
+    value.warning(fmt::format("runs leave no time to confirm a failure, as module \"{}\" asks for", probe.module->name),
+                  fmt::format("it asks again {} after the first attempt, and there are {} from that one's begin",
+                              format_duration(confirm->interval),
+                              format_duration(std::max(probe.confirm_time(), Duration::zero()))));
+  }
   return probe;
 }
 
@@ -184,6 +191,12 @@ void write_probes(std::string& out, const std::vector<ScheduledProbe>& probes) {
 }
 
 }  // namespace
+
+Duration ScheduledProbe::confirm_time() const {
+  if (!module->confirm) return {};
+  // A tenth to spare for a run that begins late.
+  return probe::confirm_time(*module->confirm, timeout, interval - jitter - interval / 10);
+}
 
 bool is_own_label(std::string_view name) {
   static const std::set<std::string_view> kNames{"probe",  "module", "target", "phase",

@@ -30,6 +30,10 @@ struct ScheduledProbe {
   std::uint32_t down_after = 3, up_after = 2;  ///< failures and successes in a row that change a target's state
   Labels labels;                               ///< added to every series
   bool details = false;                        ///< what the prober found is shown too, as of the last run
+
+  /// How long after its begin a failed run may be asked about again: so that it ends before the next one is due. Zero
+  /// where the module has no `confirm`.
+  Duration confirm_time() const;
 };
 /// Targets of all scheduled probes together; what is beyond is not run.
 inline constexpr std::size_t kMostSeries = 50'000;

@@ -71,6 +71,10 @@ std::optional<HttpResponse> ProbeHandler::plan(const httpd::HttpRequest& request
     return refusal(500, fmt::format("Failed to parse timeout from Prometheus header: {}", timeout.error().message()));
   }
   plan.timeout = *timeout;
+  if (module->second->confirm) {
+    const Result<Duration> left = probe::scrape_time_left(request.header(kTimeoutHeader), settings_.timeout_offset);
+    plan.confirm_time = probe::confirm_time(*module->second->confirm, *timeout, *left);
+  }
   plan.request.module = module->second;
   plan.request.policy = config->policy;
   plan.request.target = request.param("target").value_or("");
@@ -92,7 +96,13 @@ void ProbeHandler::handle(const httpd::HttpRequest& request, httpd::Responder re
   const std::string target = probe::shown_target(probe.request.target);
   // std::function must be copyable.
   auto shared = std::make_shared<httpd::Responder>(std::move(responder));
-  engine_.start(std::move(probe.request), engine_.now() + probe.timeout,
+  const SteadyTime now = engine_.now();
+  if (probe.confirm_time) {
+    probe.request.confirm_until = now + *probe.confirm_time;
+    // Who has left is not asked for again; what was seen is answered, for a client may only have closed its own side.
+    probe.request.confirm_stop = shared->gone();
+  }
+  engine_.start(std::move(probe.request), now + probe.timeout,
                 [this, module, target, debug, shared](ProbeResult result) {
                   httpd::HttpResponse response = answer(*module, result, debug);
                   history_.add(module, target, std::move(result));

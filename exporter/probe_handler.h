@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "common/base/snapshot.h"
 #include "common/httpd/server.h"
@@ -31,6 +32,7 @@ class ProbeHandler {
   struct Plan {
     probe::ProbeRequest request;
     Duration timeout{};
+    std::optional<Duration> confirm_time;  ///< of a module with `confirm`
   };
   std::optional<httpd::HttpResponse> plan(const httpd::HttpRequest& request, Plan& plan) const;
 

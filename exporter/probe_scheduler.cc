@@ -64,7 +64,8 @@ void ProbeScheduler::add_probe(const ScheduledProbe& probe, const std::vector<Fo
                                                     probe.timeout,
                                                     {probe.down_after, probe.up_after},
                                                     probe.interval,
-                                                    probe.details}));
+                                                    probe.details,
+                                                    probe.confirm_time()}));
   }
   // Targets of one probe evenly over its interval, so that no second sees all of them at once.
   for (std::size_t i = 0; i < fresh.size(); ++i)
@@ -97,6 +98,7 @@ void ProbeScheduler::start() {
 }
 
 void ProbeScheduler::stop() {
+  confirm_stop_.request_stop();
   if (!thread_) return;
   thread_->request_stop();
   thread_->join();
@@ -120,8 +122,14 @@ void ProbeScheduler::begin(const std::shared_ptr<const Job>& job) {
     context_->metrics.skipped_running.increment();
     return;
   }
+  probe::ProbeRequest request = job->request;
+  const SteadyTime now = context_->engine.now();
+  if (request.module->confirm) {
+    request.confirm_until = now + job->confirm_time;
+    request.confirm_stop = confirm_stop_.get_token();
+  }
   // A run may end when its scheduler is gone.
-  context_->engine.start(job->request, context_->engine.now() + job->timeout,
+  context_->engine.start(std::move(request), now + job->timeout,
                          [job, context = context_](ProbeResult result) { ended(*job, *context, std::move(result)); });
 }
 

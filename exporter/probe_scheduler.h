@@ -62,7 +62,7 @@ class ProbeScheduler {
 
   /// Only of one from create().
   void start();
-  /// No run begins any more; those that are under way end by themselves.
+  /// No run begins any more; those that are under way end by themselves, and none of them is confirmed any further.
   void stop();
 
   /// Begins all runs that are due now. What start()'s thread does; for tests.
@@ -81,6 +81,7 @@ class ProbeScheduler {
     Hysteresis hysteresis;
     Duration interval{};
     bool details = false;
+    Duration confirm_time{};  ///< of a module with `confirm`
   };
   /// The jobs of the scheduler that goes, by series.
   using Known = std::map<std::string, std::pair<const Job*, SteadyTime>, std::less<>>;
@@ -95,6 +96,7 @@ class ProbeScheduler {
   std::size_t dropped_ = 0;
   std::set<std::string, std::less<>> identities_;
   Schedule schedule_;  // of the thread alone once start() was called
+  std::stop_source confirm_stop_;
   std::optional<HeldThread> thread_;
 };
 

@@ -57,6 +57,25 @@ void write_runs(ExpositionWriter& out, const std::vector<SeriesRow>& rows) {
   }
 }
 
+/// Nothing where no module has `confirm`.
+void write_confirmations(ExpositionWriter& out, const std::vector<SeriesRow>& rows) {
+  const auto is_asked = [](const SeriesRow& row) { return row.numbers.last_confirmation.has_value(); };
+  if (std::none_of(rows.begin(), rows.end(), is_asked)) return;
+  out.family("heal_probe_confirm_attempts", MetricType::kGauge,
+             "Re-probes that were begun to confirm a failure of the last run of a scheduled probe.");
+  for (const SeriesRow& row : rows) {
+    if (!is_asked(row)) continue;
+    out.sample("heal_probe_confirm_attempts", row.numbers.last_confirmation->attempts, row.labels);
+  }
+  out.family("heal_probe_confirmed", MetricType::kGauge,
+             "1 when the last run of a scheduled probe and its re-probes failed, 0 when one of them succeeded; absent "
+             "when it failed and no re-probe could tell.");
+  for (const SeriesRow& row : rows) {
+    if (!is_asked(row) || !row.numbers.last_confirmation->confirmed) continue;
+    out.sample("heal_probe_confirmed", *row.numbers.last_confirmation->confirmed ? 1 : 0, row.labels);
+  }
+}
+
 void write_states(ExpositionWriter& out, const std::vector<SeriesRow>& rows) {
   const auto is_known = [](const SeriesRow& row) { return row.numbers.standing.state != ProbeState::kUnknown; };
   out.family(
@@ -170,6 +189,7 @@ ProbeSeries::News ProbeSeries::record(const ProbeResult& result, WallTime at, Hy
   numbers_.last_reason = result.reason;
   numbers_.last_message = printable(to_valid_utf8(result.message), kMostMessageBytes);
   details_ = details == Details::kKept ? result.families : std::vector<SampleFamily>();
+  numbers_.last_confirmation = result.confirmation;
   numbers_.buckets[bucket] += 1;
   numbers_.duration_sum += seconds;
   if (result.success) {
@@ -256,6 +276,7 @@ void write_probe_series(const std::vector<std::shared_ptr<ProbeSeries>>& series,
   write_family(out, rows, "heal_probe_consecutive_failures", MetricType::kGauge,
                "Failed runs of a scheduled probe since its last success.",
                [](const Numbers& n) { return static_cast<double>(n.consecutive_failures); });
+  write_confirmations(out, rows);
   write_states(out, rows);
   write_runs(out, rows);
   write_durations(out, rows);

@@ -87,8 +87,9 @@ class ProbeSeries {
     bool last_success = false;
     Duration last_duration{};
     WallTime last_at{};
-    std::string last_phase, last_reason;  ///< "" when the last run succeeded
-    std::string last_message;             ///< for people
+    std::string last_phase, last_reason;            ///< "" when the last run succeeded
+    std::string last_message;                       ///< for people
+    std::optional<Confirmation> last_confirmation;  ///< of a module with `confirm`
     Standing standing;
     std::uint64_t consecutive_successes = 0;
     std::uint64_t went_up = 0, went_down = 0;  ///< changes of state; finding out the first one is none

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,16 @@ struct SampleFamily {
   bool operator==(const SampleFamily&) const = default;
 };
 
+/// What asking again said about a probe.
+struct Confirmation {
+  int attempts = 0;  ///< re-probes that were begun
+  /// True: the probe failed, and so did every re-probe that had its time. False: the probe succeeded, or a re-probe
+  /// did. nullopt: the probe failed, and no re-probe could tell more.
+  std::optional<bool> confirmed{};
+
+  bool operator==(const Confirmation&) const = default;
+};
+
 /// What one run of a prober saw. A target that does not answer is `success == false`, not an Error.
 struct ProbeResult {
   bool success = false;
@@ -35,6 +46,8 @@ struct ProbeResult {
   Duration duration{};
   std::vector<SampleFamily> families;  ///< without probe_success and probe_duration_seconds
   std::vector<std::string> log;        ///< logfmt lines for debug=true
+  /// Of a module with `confirm` alone; all else is the first attempt's. `families` have it too.
+  std::optional<Confirmation> confirmation{};
 
   bool operator==(const ProbeResult&) const = default;
 };

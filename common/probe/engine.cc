@@ -1,5 +1,6 @@
 #include "common/probe/engine.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/base/mutex.h"
 #include "common/base/text.h"
+#include "common/probe/confirm_run.h"
 #include "common/probe/tls_families.h"
 
 namespace heal::probe {
@@ -26,6 +28,16 @@ Result<double> parse_number(std::string_view text) {
   return number;
 }
 
+/// What is left of the scrape whose time-out is `header`.
+Result<double> seconds_left(std::string_view header, Duration offset) {
+  double seconds = 0;
+  if (!header.empty()) {
+    HEAL_TRY(seconds, parse_number(header));
+  }
+  if (seconds == 0) seconds = kDefaultTimeoutSeconds;
+  return seconds - to_seconds(offset);
+}
+
 /// A probe in flight.
 struct Active {
   Active(ProbeRequest request_in, Clock& clock) : request(std::move(request_in)), log(clock, request) {}
@@ -41,7 +53,7 @@ struct Active {
 /// A prober: how a run of it is made, and the TLS settings that it uses; nullptr for none.
 struct Prober {
   std::string_view name;
-  std::unique_ptr<ProbeRun> (*make_run)(const ProbeRequest&, ProbeIo&, RunLog&);
+  RunMaker make_run;
   const TlsSettings* (*tls)(const Module&);
 };
 
@@ -78,6 +90,7 @@ ProbeResult result_of(Active& active, RunOutcome outcome, Duration duration) {
                                             {"subject", refused.subject},
                                             {"issuer", refused.issuer}});
   }
+  result.confirmation = outcome.confirmation;
   const std::string seconds = fmt::format("{:.6f}", to_seconds(duration));
   if (result.success) {
     active.log.info("Probe succeeded", {{"duration_seconds", seconds}});
@@ -101,10 +114,14 @@ class Engine::Loop {
     Active& probe = *active;
     if (on_lag_ && !stopped_) on_lag_(io_.now() - probe.begun);
     active_.emplace(id, std::move(active));
-    probe.run = prober_of(*probe.request.module).make_run(probe.request, io_, probe.log);
+    const RunMaker make_run = prober_of(*probe.request.module).make_run;
+    const bool confirms = probe.request.module->confirm.has_value();
+    probe.run = confirms ? make_confirming_run(probe.request, io_, probe.log, make_run, deadline)
+                         : make_run(probe.request, io_, probe.log);
     probe.log.info("Beginning probe", {{"probe", probe.request.module->prober},
                                        {"timeout_seconds", fmt::format("{:.3f}", to_seconds(deadline - probe.begun))}});
-    probe.timer = io_.call_at(deadline, [this, id] { abort(id, ProbeReason::kTimeout); });
+    const Deadline end = confirms ? end_of_confirming(probe.request, deadline) : deadline;
+    probe.timer = io_.call_at(end, [this, id] { abort(id, ProbeReason::kTimeout); });
     probe.run->start([this, id](RunOutcome outcome) { ended(id, std::move(outcome)); });
     if (stopped_) abort(id, ProbeReason::kCancelled);
   }
@@ -130,7 +147,8 @@ class Engine::Loop {
     auto node = active_.extract(id);
     std::shared_ptr<Active> active = std::move(node.mapped());
     active->timer.reset();
-    ProbeResult result = result_of(*active, std::move(outcome), io_.now() - active->begun);
+    const SteadyTime end = outcome.ended_at.value_or(io_.now());
+    ProbeResult result = result_of(*active, std::move(outcome), end - active->begun);
     const Callback done = std::move(active->done);
     // The run stands below this call on the stack: it may go only when the loop is back at its top.
     io_.post([active = std::move(active)] {});
@@ -225,14 +243,18 @@ ProbeResult run_once(Engine& engine, ProbeRequest request, Duration timeout) {
 }
 
 Result<Duration> probe_timeout(const Module& module, std::string_view header, Duration offset) {
-  double seconds = 0;
-  if (!header.empty()) {
-    HEAL_TRY(seconds, parse_number(header));
-  }
-  if (seconds == 0) seconds = kDefaultTimeoutSeconds;
-  const double left = seconds - to_seconds(offset);
+  HEAL_TRY(const double left, seconds_left(header, offset));
   const double own = to_seconds(module.timeout);
   return from_seconds((own > 0 && own < left) || left < 0 ? own : left);
+}
+
+Result<Duration> scrape_time_left(std::string_view header, Duration offset) {
+  HEAL_TRY(const double left, seconds_left(header, offset));
+  return from_seconds(left);
+}
+
+Duration confirm_time(const ConfirmSettings& confirm, Duration timeout, Duration most) {
+  return std::min(confirm.within > Duration::zero() ? confirm.within : timeout, most);
 }
 
 }  // namespace heal::probe

@@ -65,4 +65,10 @@ ProbeResult run_once(Engine& engine, ProbeRequest request, Duration timeout);
 /// blackbox_exporter.
 Result<Duration> probe_timeout(const Module& module, std::string_view header, Duration offset);
 
+/// The second of these alone.
+Result<Duration> scrape_time_left(std::string_view header, Duration offset);
+
+/// How long after its begin a failed probe with `timeout` may be asked about again: never longer than `most`.
+Duration confirm_time(const ConfirmSettings& confirm, Duration timeout, Duration most);
+
 }  // namespace heal::probe

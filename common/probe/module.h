@@ -169,11 +169,21 @@ struct GrpcSettings {
   bool operator==(const GrpcSettings&) const = default;
 };
 
+/// The `confirm:` key of a module, our own: a failed probe is asked again. What the probe says is the first attempt's.
+struct ConfirmSettings {
+  int attempts = 2;                                    ///< re-probes at most; the first success ends them
+  Duration interval = std::chrono::milliseconds(200);  ///< from the end of one attempt to the next
+  Duration within{};  ///< from the probe's begin to the end of the last re-probe; zero: the probe's own time-out
+
+  bool operator==(const ConfirmSettings&) const = default;
+};
+
 /// A named way of probing. Immutable once read.
 struct Module {
   std::string name;
   std::string prober;  ///< "http", "tcp", "dns", "icmp" or "grpc"
   Duration timeout{};  ///< zero: none of its own
+  std::optional<ConfirmSettings> confirm;
   HttpSettings http;
   TcpSettings tcp;
   DnsSettings dns;

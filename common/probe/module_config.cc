@@ -211,6 +211,7 @@ Module read_module(const std::string& name, const Value& value) {
   MapReader map(value, "a module");
   map.required("prober", module.prober, as_prober);
   map.optional("timeout", module.timeout, as_go_timeout);
+  read_confirm(map, module.timeout, module.confirm);
   map.optional("http", module.http, as_http_settings);
   map.optional("tcp", module.tcp, as_tcp_settings);
   map.optional("dns", module.dns, as_dns_settings);

@@ -68,6 +68,7 @@ namespace {
 /// Room of an IPv4 packet behind its own header and ICMP's.
 constexpr int kMostPayload = 65507;
 constexpr int kMostPackets = 1000;
+constexpr int kMostReprobes = 10;
 
 /// A module that would be refused by nobody when it is read, and fails every probe.
 void warn_of_failure(const Value& value, const std::string& what) {
@@ -152,6 +153,26 @@ std::optional<std::vector<std::pair<std::string, std::string>>> as_metadata(cons
 }
 
 }  // namespace
+
+void read_confirm(MapReader& module, Duration timeout, std::optional<ConfirmSettings>& confirm) {
+  const std::optional<Value> value = module.find("confirm");
+  if (!value) return;
+  ConfirmSettings& settings = confirm.emplace();
+  MapReader map(*value, "a confirm section");
+  map.optional("attempts", settings.attempts, as_go_int(1, kMostReprobes));
+  const bool has_interval = map.optional("interval", settings.interval, config::as_go_duration);
+  if (map.optional("within", settings.within, as_go_timeout) && settings.within <= timeout) {
+    map.find("within")->must_be(timeout > Duration::zero() ? "longer than the module's timeout" : "more than zero");
+  }
+  map.finish();
+  // What could never be asked again in time is a mistake, also where the default is too long.
+  const Duration most = settings.within > Duration::zero() ? settings.within : timeout;
+  if (most <= Duration::zero() || settings.interval < most) return;
+  const Value& place = has_interval ? *map.find("interval") : *value;
+  place.error(fmt::format("\"interval\" ({}) must be less than the time to confirm in ({})",
+                          format_duration(settings.interval), format_duration(most)),
+              "that is \"within\", or else the module's \"timeout\"");
+}
 
 std::optional<DnsSettings> as_dns_settings(const Value& value) {
   DnsSettings settings;

@@ -21,6 +21,8 @@ std::optional<std::string> as_proxy_url(const config::Value& value);
 void read_credentials(config::MapReader& map, HttpSettings& settings);
 std::optional<TlsSettings> as_tls_settings(const config::Value& value);
 
+/// The key `confirm` of a module whose own time-out is `timeout`; zero for none.
+void read_confirm(config::MapReader& module, Duration timeout, std::optional<ConfirmSettings>& confirm);
 std::optional<DnsSettings> as_dns_settings(const config::Value& value);
 std::optional<IcmpSettings> as_icmp_settings(const config::Value& value);
 std::optional<GrpcSettings> as_grpc_settings(const config::Value& value);

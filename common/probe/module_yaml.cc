@@ -297,6 +297,14 @@ void write_icmp(YamlWriter& out, const IcmpSettings& icmp) {
   out.close();
 }
 
+void write_confirm(YamlWriter& out, const ConfirmSettings& confirm) {
+  out.open("confirm");
+  out.raw("attempts", fmt::format("{}", confirm.attempts));
+  out.raw("interval", go_duration(confirm.interval));
+  if (confirm.within > Duration::zero()) out.raw("within", go_duration(confirm.within));
+  out.close();
+}
+
 void write_grpc(YamlWriter& out, const GrpcSettings& grpc) {
   out.open("grpc");
   write_ip(out, grpc.ip);
@@ -353,6 +361,7 @@ std::string module_yaml(const Module& module, int indent) {
   YamlWriter out(indent);
   out.scalar("prober", module.prober);
   if (module.timeout > Duration::zero()) out.raw("timeout", go_duration(module.timeout));
+  if (module.confirm) write_confirm(out, *module.confirm);
   if (module.prober == "http") write_http(out, module.http);
   if (module.prober == "tcp") write_tcp(out, module.tcp);
   if (module.prober == "dns") write_dns(out, module.dns);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,10 @@ struct ProbeRequest {
   std::string target;
   std::string hostname;  ///< http: Host header and TLS name instead of the target's; "" for none
   std::shared_ptr<const TargetPolicy> policy = std::make_shared<const TargetPolicy>();
+  /// Of a module with `confirm`: until when a failure may be asked about again; nullopt: the probe's deadline.
+  std::optional<Deadline> confirm_until{};
+  /// Of a module with `confirm`: stop ends the asking again at once, and the probe with what its first attempt saw.
+  std::stop_token confirm_stop{};
 };
 
 /// The logfmt lines of one run, for debug=true and the history.
@@ -49,6 +54,9 @@ class RunLog {
 struct RunOutcome {
   std::optional<ProbeFailure> failure;
   std::vector<SampleFamily> families;
+  /// Where the failure was asked about again: when the first attempt ended, which is what the rest tells of.
+  std::optional<SteadyTime> ended_at{};
+  std::optional<Confirmation> confirmation{};
 };
 
 /// One run of a prober: talks once and says what it saw. It knows nothing of schedules and deadlines. Loop thread only.
@@ -74,6 +82,9 @@ Result<std::optional<IpAddress>> source_address(const std::string& text);
 
 /// A gauge family of one value.
 SampleFamily gauge_family(std::string name, std::string help, double value);
+
+/// How a run of a prober is made. What the references refer to outlives the run.
+using RunMaker = std::unique_ptr<ProbeRun> (*)(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 
 std::unique_ptr<ProbeRun> make_http_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 std::unique_ptr<ProbeRun> make_tcp_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);

@@ -1,5 +1,6 @@
 // heal-exporter as a program: signals, reloads, its own pages.
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -28,8 +29,21 @@ class Exporter {
   HttpClientResponse answer(const std::string& path) { return client.get(port_, path); }
   void write(const std::string& config) const { std::ofstream(file()) << config; }
   std::string file() const { return (folder_.path() / "exporter.yml").string(); }
-  std::string get(const std::string& path) { return client.get(port_, path).body; }
+  std::string get(const std::string& path, const HttpHeaders& headers = {}) {
+    return client.get(port_, path, headers).body;
+  }
   HttpClientResponse reload() { return client.send("POST", port_, "/-/reload"); }
+  /// A connection of its own on which `bytes` were sent.
+  ScopedFd send(const std::string& bytes) const {
+    ScopedFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(send_all(fd.get(), bytes));
+    return fd;
+  }
   void hang_up() const { program_->signal(SIGHUP); }
   bool shows(const std::string& line) { return get("/metrics").find("\n" + line + "\n") != std::string::npos; }
 
@@ -82,6 +96,97 @@ TEST_CASE("scheduled probes show a failure with its reason, and the page passes 
   const std::string page = exporter.file() + ".metrics";
   std::ofstream(page) << exporter.get("/metrics");
   CHECK(std::system(("promtool check metrics < " + page).c_str()) == 0);
+}
+
+/// An HTTP server that answers its first `failures` requests with 503.
+class FlakyServer {
+ public:
+  explicit FlakyServer(int failures) : failures_(failures) {}
+  std::string url() const { return server_.url(); }
+  int asked() const { return asked_; }
+
+ private:
+  void answer(int fd) {
+    read_head(fd);
+    const bool fails = asked_.fetch_add(1) < failures_;
+    send_all(fd, fails ? "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                       : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  }
+
+  const int failures_;
+  std::atomic<int> asked_{0};
+  LoopbackServer server_{[this](int fd) { answer(fd); }};
+};
+
+bool shows_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST_CASE("a failure that a re-probe does not confirm is a failure of the first attempt, and told apart") {
+  FlakyServer server(1);
+  Exporter exporter("modules: {m: {prober: http, confirm: {attempts: 3, interval: 1ms}}, plain: {prober: http}}\n");
+  const std::string body = exporter.get("/probe?module=m&target=" + server.url());
+  CHECK(server.asked() == 2);
+  CHECK(shows_line(body, "probe_success 0"));
+  CHECK(shows_line(body, "probe_http_status_code 503"));
+  CHECK(shows_line(body, "heal_probe_failure_info{phase=\"status\",reason=\"unexpected_status\"} 1"));
+  CHECK(shows_line(body, "heal_probe_confirmed 0"));
+  CHECK(shows_line(body, "heal_probe_confirm_attempts 1"));
+  const std::string well = exporter.get("/probe?module=m&target=" + server.url());
+  CHECK(shows_line(well, "probe_success 1"));
+  CHECK(shows_line(well, "heal_probe_confirmed 0"));
+  CHECK(shows_line(well, "heal_probe_confirm_attempts 0"));
+  CHECK(exporter.get("/probe?module=plain&target=" + server.url()).find("heal_probe_") == std::string::npos);
+  CHECK(exporter.get("/config").find("    confirm:\n      attempts: 3\n") != std::string::npos);
+}
+
+TEST_CASE("a failure that lasts is confirmed, by /probe and by a scheduled probe, and the pages pass promtool") {
+  FlakyServer server(1'000'000);
+  Exporter exporter(
+      "modules: {m: {prober: http, timeout: 5s, confirm: {attempts: 2, interval: 1ms}}}\n"
+      "probes: [{name: p, module: m, interval: 1s, targets: ['" +
+      server.url() + "']}]\n");
+  const std::string body = exporter.get("/probe?module=m&target=" + server.url());
+  CHECK(shows_line(body, "probe_success 0"));
+  CHECK(shows_line(body, "heal_probe_confirmed 1"));
+  CHECK(shows_line(body, "heal_probe_confirm_attempts 2"));
+  const std::string labels = "{module=\"m\",probe=\"p\",target=\"" + server.url() + "\"}";
+  exporter.client.wait_until([&] { return exporter.shows("heal_probe_confirmed" + labels + " 1"); });
+  CHECK(exporter.shows("heal_probe_success" + labels + " 0"));
+  const std::string page = exporter.file() + ".metrics";
+  for (const std::string& text : {body, exporter.get("/metrics")}) {
+    std::ofstream(page) << text;
+    CHECK(std::system(("promtool check metrics < " + page).c_str()) == 0);
+  }
+}
+
+TEST_CASE("a target that hangs is confirmed where the scrape leaves time, and not called confirmed where it does not") {
+  LoopbackServer server([](int fd) { read_to_end(fd); });
+  Exporter exporter(
+      "modules: {m: {prober: http, timeout: 100ms, confirm: {attempts: 1, interval: 1ms, within: 20s}}}\n");
+  const std::string path = "/probe?module=m&target=" + server.url();
+  const std::string body = exporter.get(path);
+  CHECK(shows_line(body, "heal_probe_failure_info{phase=\"response\",reason=\"timeout\"} 1"));
+  CHECK(shows_line(body, "heal_probe_confirmed 1"));
+  CHECK(shows_line(body, "heal_probe_confirm_attempts 1"));
+  const std::string hurried = exporter.get(path, {{"X-Prometheus-Scrape-Timeout-Seconds", "0.6"}});
+  CHECK(shows_line(hurried, "probe_success 0"));
+  CHECK(shows_line(hurried, "heal_probe_confirm_attempts 0"));
+  CHECK(hurried.find("heal_probe_confirmed") == std::string::npos);
+}
+
+TEST_CASE("nobody is asked again for a client that has left") {
+  FlakyServer server(1'000'000);
+  // A minute is more than the test waits for.
+  Exporter exporter("modules: {m: {prober: http, timeout: 100s, confirm: {attempts: 1, interval: 60s}}}\n");
+  {
+    const ScopedFd client =
+        exporter.send("GET /probe?module=m&target=" + server.url() + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    exporter.client.wait_until([&] { return server.asked() == 1; });
+    CHECK(exporter.shows("heal_exporter_probes_in_flight 1"));
+  }
+  exporter.client.wait_until([&] { return exporter.shows("heal_exporter_probes_in_flight 0"); });
+  CHECK(server.asked() == 1);
 }
 
 TEST_CASE("targets of files come and go without a reload, and their series with them") {

@@ -78,6 +78,23 @@ hint: choose another name
 )");
 }
 
+TEST_CASE("a scheduled probe's failures are confirmed before its next run is due; no time for that is a warning") {
+  const std::string modules = "modules: {m: {prober: tcp, confirm: {interval: 200ms}}}\n";
+  config::Diagnostics diagnostics;
+  const auto config = parse_config(
+      "exporter.yml", modules + "probes: [{name: p, module: m, targets: [a:1], interval: 2s, timeout: 5s}]\n",
+      diagnostics);
+  REQUIRE(config);
+  CHECK(diagnostics.render().empty());
+  CHECK(config->probes.at(0).confirm_time() == 1700ms);
+  CHECK(messages_of(modules + "probes:\n  - {name: p, module: m, targets: [a:1], interval: 200ms}\n") ==
+        R"(exporter.yml:3:5: warning: runs leave no time to confirm a failure, as module "m" asks for
+      - {name: p, module: m, targets: [a:1], interval: 200ms}
+        ^
+hint: it asks again 200ms after the first attempt, and there are 170ms from that one's begin
+)");
+}
+
 constexpr const char* kFastAlerts = R"(modules: {m: {prober: tcp}}
 probes: [{name: nginx, module: m, targets: [a:1]}]
 fast_alerts:

@@ -14,9 +14,9 @@ namespace {
 
 const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), 80};
 
-ExporterConfig config_with(const std::string& probes) {
+ExporterConfig config_with(const std::string& probes, const std::string& module = "{prober: tcp}") {
   config::Diagnostics diagnostics;
-  auto config = parse_config("exporter.yml", "modules: {m: {prober: tcp}}\nprobes: " + probes, diagnostics);
+  auto config = parse_config("exporter.yml", "modules: {m: " + module + "}\nprobes: " + probes, diagnostics);
   INFO(diagnostics.render());
   REQUIRE(config);
   return *std::move(config);
@@ -315,6 +315,76 @@ TEST_CASE("the exposition of a scheduled probe") {
     CAPTURE(line);
     CHECK(text.find("\n" + line) != std::string::npos);
   }
+}
+
+constexpr const char* kEachSecond =
+    "[{name: p, module: m, targets: ['192.0.2.1:80'], interval: 1s, jitter: 0s, timeout: 10s, down_after: 1}]";
+constexpr const char* kConfirmed = "{prober: tcp, confirm: {attempts: 10, interval: 200ms}}";
+
+std::string metrics_of(const ProbeScheduler& scheduler) {
+  ExpositionWriter out;
+  write_probe_series(scheduler.series(), out);
+  return out.take();
+}
+
+TEST_CASE("a re-probe of a scheduled probe is no run of its own, and its success no success of the target") {
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(config_with(kEachSecond, kConfirmed));
+  bench.run(*scheduler);
+  CHECK(scheduler->series()[0]->numbers().runs() == 0);
+  bench.io.serve_lines(kServer, {});
+  bench.clock.advance(200ms);
+  bench.io.run();
+  const ProbeSeries::Numbers numbers = scheduler->series()[0]->numbers();
+  CHECK(numbers.failures == 1);
+  CHECK(numbers.successes == 0);
+  CHECK(numbers.consecutive_failures == 1);
+  CHECK(numbers.last_reason == "refused");
+  CHECK(numbers.standing.state == ProbeState::kDown);
+  CHECK(bench.transitions == 1);
+  const std::string labels = "{module=\"m\",probe=\"p\",target=\"192.0.2.1:80\"}";
+  const std::string text = metrics_of(*scheduler);
+  CHECK(text.find("\nheal_probe_confirmed" + labels + " 0\n") != std::string::npos);
+  CHECK(text.find("\nheal_probe_confirm_attempts" + labels + " 1\n") != std::string::npos);
+  CHECK(text.find("\nheal_probe_runs_total{module=\"m\",probe=\"p\",target=\"192.0.2.1:80\",result=\"failure\"} 1\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("the re-probes of a scheduled probe end before its next run is due") {
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(config_with(kEachSecond, kConfirmed));
+  bench.run(*scheduler);
+  for (int i = 1; i <= 5; ++i) {
+    bench.clock.advance(200ms);
+    bench.io.run();
+  }
+  bench.run(*scheduler);
+  CHECK(bench.counters.skipped_running.value() == 0);
+  const ProbeSeries::Numbers numbers = scheduler->series()[0]->numbers();
+  CHECK(numbers.runs() == 1);
+  // At 200, 400, 600 and 800 ms.
+  CHECK(numbers.last_confirmation == Confirmation{4, true});
+}
+
+TEST_CASE("the end of a schedule ends the re-probes, and the run counts") {
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(config_with(kEachSecond, kConfirmed));
+  bench.run(*scheduler);
+  scheduler->stop();
+  bench.io.run();
+  CHECK(bench.engine.in_flight() == 0);
+  const ProbeSeries::Numbers numbers = scheduler->series()[0]->numbers();
+  CHECK(numbers.failures == 1);
+  CHECK(numbers.last_confirmation == Confirmation{0, std::nullopt});
+  CHECK(metrics_of(*scheduler).find("\nheal_probe_confirmed{") == std::string::npos);
+}
+
+TEST_CASE("scheduled probes without confirm show nothing of it") {
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(config_with(kEachSecond));
+  bench.run(*scheduler);
+  CHECK(scheduler->series()[0]->numbers().runs() == 1);
+  CHECK(metrics_of(*scheduler).find("heal_probe_confirm") == std::string::npos);
 }
 
 TEST_CASE("failures outlive successes in the history") {

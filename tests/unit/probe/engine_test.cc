@@ -157,6 +157,17 @@ TEST_CASE("the time-out is the module's or what the scrape leaves, whichever is 
   CHECK(*probe_timeout(with, header, 500ms) == expected);
 }
 
+TEST_CASE(
+    "a failure is asked about again within the probe's time-out or what the module says, but not behind the scrape") {
+  CHECK(scrape_time_left("10.5", 500ms).value() == 10s);
+  CHECK(scrape_time_left("", 500ms).value() == 119500ms);
+  CHECK_FALSE(scrape_time_left("soon", 0s).has_value());
+  CHECK(confirm_time({2, 200ms, 0s}, 2s, 10s) == 2s);
+  CHECK(confirm_time({2, 200ms, 5s}, 2s, 10s) == 5s);
+  CHECK(confirm_time({2, 200ms, 20s}, 2s, 10s) == 10s);
+  CHECK(confirm_time({2, 200ms, 0s}, 2s, 1s) == 1s);
+}
+
 TEST_CASE("a time-out header that is no number is an error") {
   CHECK(probe_timeout(Module{}, "soon", 0s).error().str() == "\"soon\" is not a number");
   CHECK_FALSE(probe_timeout(Module{}, "nan", 0s).has_value());

@@ -61,6 +61,21 @@ TEST_CASE("every mistake is reported at its place") {
       {"packets without time between them", "m:\n  prober: icmp\n  icmp: {packet_interval: 10us}\n",
        "blackbox.yml:3:9: error: \"packet_interval\" must be at least 1ms\n      icmp: {packet_interval: 10us}\n"
        "            ^\n"},
+      {"more re-probes than ten", "m:\n  prober: tcp\n  confirm: {attempts: 11}\n",
+       "blackbox.yml:3:23: error: \"attempts\" must be a whole number from 1 to 10, not \"11\"\n"
+       "      confirm: {attempts: 11}\n                          ^\n"},
+      {"unknown key of confirm", "m:\n  prober: tcp\n  confirm: {atempts: 2}\n",
+       "blackbox.yml:3:13: error: unknown key \"atempts\" in a confirm section\n"
+       "      confirm: {atempts: 2}\n                ^\nhint: did you mean \"attempts\"?\n"},
+      {"re-probes that never come in time", "m: {prober: tcp, timeout: 1s, confirm: {interval: 1s}}",
+       "blackbox.yml:1:51: error: \"interval\" (1s) must be less than the time to confirm in (1s)\n"
+       "    m: {prober: tcp, timeout: 1s, confirm: {interval: 1s}}\n"
+       "                                                      ^\nhint: that is \"within\", or else the module's "
+       "\"timeout\"\n"},
+      {"time to confirm in that the probe itself may need", "m: {prober: tcp, timeout: 2s, confirm: {within: 2s}}",
+       "blackbox.yml:1:49: error: \"within\" must be longer than the module's timeout, not \"2s\"\n"
+       "    m: {prober: tcp, timeout: 2s, confirm: {within: 2s}}\n"
+       "                                                    ^\n"},
       {"metadata of gRPC itself", "m:\n  prober: grpc\n  grpc: {metadata: {grpc-timeout: [1S]}}\n",
        "blackbox.yml:3:21: error: \"grpc-timeout\" cannot be metadata\n      grpc: {metadata: {grpc-timeout: [1S]}}\n"
        "                        ^\n"},
@@ -117,6 +132,14 @@ TEST_CASE("what blackbox_exporter refuses is refused") {
       "m: {prober: dns, dns: {query_name: a, validate_answer_rrs: {fail_if_matches_regexp: x}}}",
       "m: {prober: dns, dns: {query_name: a, recursion_desired: 2}}",
       "m: {prober: icmp, icmp: {ttl: -1}}",
+      "m: {prober: tcp, confirm: 2}",
+      "m: {prober: tcp, confirm: {attempts: 0}}",
+      "m: {prober: tcp, confirm: {attempts: 1.5}}",
+      "m: {prober: tcp, confirm: {interval: -1s}}",
+      "m: {prober: tcp, confirm: {interval: 5}}",
+      "m: {prober: tcp, confirm: {within: 0s}}",
+      "m: {prober: tcp, timeout: 100ms, confirm: {attempts: 1}}",
+      "m: {prober: tcp, tcp: {confirm: {attempts: 1}}}",
       "m: {prober: icmp, icmp: {payload_size: big}}",
       "m: {prober: icmp, icmp: {dont_fragment: 3}}",
       "m: {prober: icmp, icmp: {tls: true}}",
@@ -171,6 +194,22 @@ TEST_CASE("the sections of dns, icmp and grpc have blackbox_exporter's defaults 
   CHECK(first.modules->at("g")->grpc.metadata ==
         std::vector<std::pair<std::string, std::string>>{{"x-team", "one"}, {"x-team", "two"}, {"k-bin", "\\x01"}});
   CHECK(first.modules->at("e")->dns.valid_rcodes == std::vector<std::string>{});
+  const std::string shown = modules_yaml(*first.modules);
+  const Read again = read(shown.substr(shown.find('\n') + 1));
+  CHECK(again.messages.empty());
+  for (const auto& [name, module] : *first.modules)
+    CHECK(*again.modules->at(name) == *module);
+}
+
+TEST_CASE("confirm has defaults, is absent unless it is written, and reads back the same") {
+  const Read first = read(
+      "none: {prober: tcp}\nnothing: {prober: tcp, confirm: }\nbare: {prober: tcp, confirm: {}}\n"
+      "all: {prober: icmp, timeout: 1s, confirm: {attempts: 10, interval: 0s, within: 5s}}\n");
+  CHECK(first.messages.empty());
+  CHECK_FALSE(first.modules->at("none")->confirm);
+  CHECK_FALSE(first.modules->at("nothing")->confirm);
+  CHECK(first.modules->at("bare")->confirm == ConfirmSettings{2, 200ms, 0s});
+  CHECK(first.modules->at("all")->confirm == ConfirmSettings{10, 0s, 5s});
   const std::string shown = modules_yaml(*first.modules);
   const Read again = read(shown.substr(shown.find('\n') + 1));
   CHECK(again.messages.empty());

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,11 +29,13 @@ class RunBench {
   void start(Module module, const std::string& target, Duration timeout) {
     module.name = "m";
     ended = false;
-    engine.start({std::make_shared<const Module>(std::move(module)), target, "", policy}, clock.steady_now() + timeout,
-                 [this](ProbeResult done) {
-                   result = std::move(done);
-                   ended = true;
-                 });
+    ProbeRequest request{std::make_shared<const Module>(std::move(module)), target, "", policy};
+    if (confirm_time) request.confirm_until = clock.steady_now() + *confirm_time;
+    request.confirm_stop = confirm_stop;
+    engine.start(std::move(request), clock.steady_now() + timeout, [this](ProbeResult done) {
+      result = std::move(done);
+      ended = true;
+    });
     io.run();
   }
   /// The same, and lets time pass from timer to timer until the probe has ended.
@@ -61,6 +64,8 @@ class RunBench {
   SimProbeIo io{clock};
   Engine engine{{&io}, clock};
   std::shared_ptr<const TargetPolicy> policy = std::make_shared<const TargetPolicy>();
+  std::optional<Duration> confirm_time;
+  std::stop_token confirm_stop;
   ProbeResult result;
   bool ended = false;
 };
