@@ -1,3 +1,5 @@
+#include "common/probe/confirm_run.h"
+
 #include <algorithm>
 #include <stop_token>
 #include <thread>
@@ -140,6 +142,36 @@ TEST_CASE("with less time to confirm in than the probe has, its first attempt ke
   CHECK(bench.run(confirming("http"), kShopUrl, 2s).confirmation == Confirmation{1, std::nullopt});
   Shop hanging(bench, {0});
   CHECK(bench.run(confirming("http"), kShopUrl, 2s).duration == 2s);
+}
+
+/// A run that waits for the turn of its TLS handshake until it is aborted.
+class CrowdedRun : public ProbeRun {
+ public:
+  void start(Done done) override { done_ = std::move(done); }
+  void abort(ProbeReason reason) override { done_({aborted(ProbePhase::kTls, reason, TlsTurn{true}), {}}); }
+
+ private:
+  Done done_;
+};
+
+TEST_CASE("a re-probe that waited in vain for its turn tells nothing of the target") {
+  RunBench bench;
+  const ProbeRequest request{std::make_shared<const Module>(confirming("http", 1)), kShopUrl, "", bench.policy,
+                             bench.clock.steady_now() + 10s};
+  RunLog log(bench.clock, request);
+  const RunMaker make_run = [](const ProbeRequest&, ProbeIo&, RunLog&) -> std::unique_ptr<ProbeRun> {
+    return std::make_unique<CrowdedRun>();
+  };
+  const auto run = make_confirming_run(request, bench.io, log, make_run, bench.clock.steady_now() + 1s);
+  std::optional<RunOutcome> outcome;
+  run->start([&](RunOutcome ended) { outcome = std::move(ended); });
+  for (const Duration step : {1000ms, 200ms, 1000ms}) {
+    bench.clock.advance(step);
+    bench.io.run();
+  }
+  REQUIRE(outcome);
+  CHECK(outcome->failure->reason == ProbeReason::kBusy);
+  CHECK(outcome->confirmation == Confirmation{1, std::nullopt});
 }
 
 TEST_CASE("every prober is asked again") {
