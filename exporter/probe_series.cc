@@ -124,6 +124,7 @@ void write_details(const std::vector<std::shared_ptr<ProbeSeries>>& series, Expo
   std::map<std::string, Found> found;
   for (const auto& one : series) {
     for (SampleFamily& family : one->details()) {
+      if (family.name.starts_with("heal_probe_confirm")) continue;  // shown anyway
       Found& all = found[family.name];
       all.help = std::move(family.help);
       for (Sample& sample : family.samples)

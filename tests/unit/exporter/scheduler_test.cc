@@ -152,6 +152,7 @@ TEST_CASE("what the prober found in the last run is shown where it is asked for,
   ProbeResult result;
   result.success = true;
   result.families = {{"probe_ip_protocol", "IP 4 or 6", {{{}, 4}}},
+                     {"heal_probe_confirmed", "Shown anyway, from what is beside the families", {{{}, 1}}},
                      {"probe_found_info", "What was found", {{{{"kind", "x"}}, 1}, {{{"kind", "y"}}, 1}}}};
   const auto page = [&] {
     ExpositionWriter out;
@@ -183,6 +184,7 @@ TEST_CASE("what the prober found in the last run is shown where it is asked for,
                       "1:80\"} 4\n"
                       "probe_ip_protocol{env=\"a\",kind=\"b\"," +
                       labels + "2:80\"} 4\n"));
+  CHECK(shown.find("heal_probe_confirmed{") == std::string::npos);
   result.families.pop_back();
   scheduler->series()[0]->record(result, bench.clock.now(), {}, Details::kKept);
   scheduler->series()[1]->record(result, bench.clock.now());
