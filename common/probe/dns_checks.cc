@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "common/base/text.h"
-#include "common/probe/dns_names.h"
+#include "common/wire/dns_names.h"
 
 namespace heal::probe {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "common/model/probe_failure.h"
-#include "common/probe/dns_message.h"
 #include "common/probe/module.h"
+#include "common/wire/dns_message.h"
 
 namespace heal::probe {
 

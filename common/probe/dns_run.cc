@@ -4,11 +4,11 @@
 #include "common/base/text.h"
 #include "common/probe/address_pick.h"
 #include "common/probe/dns_checks.h"
-#include "common/probe/dns_message.h"
-#include "common/probe/dns_names.h"
 #include "common/probe/run.h"
 #include "common/probe/service_port.h"
 #include "common/probe/url.h"
+#include "common/wire/dns_message.h"
+#include "common/wire/dns_names.h"
 
 namespace heal::probe {
 namespace {

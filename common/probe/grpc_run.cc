@@ -1,8 +1,8 @@
 #include <optional>
 
+#include "common/base/base64.h"
 #include "common/base/text.h"
 #include "common/probe/address_pick.h"
-#include "common/probe/base64.h"
 #include "common/probe/grpc_message.h"
 #include "common/probe/http_request.h"
 #include "common/probe/run.h"

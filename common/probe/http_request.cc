@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/base64.h"
 #include "common/base/text.h"
-#include "common/probe/base64.h"
 #include "heal_version.h"
 
 namespace heal::probe {

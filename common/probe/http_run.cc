@@ -1,9 +1,9 @@
 #include <algorithm>
 
+#include "common/base/base64.h"
 #include "common/base/text.h"
 #include "common/config/file.h"
 #include "common/probe/address_pick.h"
-#include "common/probe/base64.h"
 #include "common/probe/body_reader.h"
 #include "common/probe/http_checks.h"
 #include "common/probe/http_request.h"

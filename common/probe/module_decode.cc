@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "common/base/text.h"
-#include "common/probe/dns_names.h"
 #include "common/probe/go_scalars.h"
+#include "common/wire/dns_names.h"
 
 namespace heal::probe {
 

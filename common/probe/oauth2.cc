@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/base64.h"
 #include "common/base/text.h"
-#include "common/probe/base64.h"
 #include "common/probe/url.h"
 #include "common/wire/json.h"
 

@@ -22,13 +22,15 @@ class LoopbackDatagrams {
  public:
   using Handler = std::function<std::vector<std::string>(const std::string& datagram)>;
 
-  explicit LoopbackDatagrams(Handler handler)
+  /// On `port`, 0 for a free one.
+  explicit LoopbackDatagrams(Handler handler, std::uint16_t port = 0)
       : handler_(std::move(handler)),
         stop_(::eventfd(0, EFD_CLOEXEC)),
         fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     HEAL_CHECK(::bind(fd_.get(), generic, sizeof address) == 0, "a loopback port can be had");
     socklen_t length = sizeof address;

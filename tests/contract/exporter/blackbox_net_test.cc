@@ -1,7 +1,7 @@
 // The modules dns, icmp and grpc beside Debian's prometheus-blackbox-exporter 0.23.
 #include <catch2/catch.hpp>
 
-#include "common/probe/dns_message.h"
+#include "common/wire/dns_message.h"
 #include "heal_test_paths.h"
 #include "tests/contract/exporter/pair.h"
 #include "tests/support/dns_server.h"
@@ -238,9 +238,9 @@ TEST_CASE("every type of record has the text that blackbox_exporter gives it") {
       }
       const std::string log = pair.probe("any", server.address(), "&debug=true").theirs.body;
       const std::vector<std::string> theirs = logged_records(log);
-      const std::string query = *probe::dns_query(1, {"x.test", 255, 1, {}});
-      const Result<probe::DnsAnswer> ours =
-          probe::parse_dns_answer(dns_answer(query, {0, 1, 0, 0, dns_record("ow ner.test", type, data, dns_class)}));
+      const std::string query = *dns_query(1, {"x.test", 255, 1, {}});
+      const Result<DnsAnswer> ours =
+          parse_dns_answer(dns_answer(query, {0, 1, 0, 0, dns_record("ow ner.test", type, data, dns_class)}));
       INFO((ours.has_value() ? "" : ours.error().message()));
       CHECK((ours.has_value() ? std::vector<std::string>{ours->answer.at(0).text} : std::vector<std::string>()) ==
             theirs);

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include "common/base/base64.h"
 #include "common/probe/address_pick.h"
-#include "common/probe/base64.h"
 #include "common/probe/body_reader.h"
 #include "common/probe/decompressor.h"
 #include "common/probe/expand.h"

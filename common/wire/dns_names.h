@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace heal::probe {
+namespace heal {
 
 // Words of the DNS as blackbox_exporter 0.23 (miekg/dns 1.1.50) knows them. Source: IANA's DNS parameters.
 
@@ -29,4 +29,4 @@ std::string dns_algorithm_name(std::uint8_t algorithm);
 /// "PKIX", or the number: kinds of CERT records.
 std::string dns_certificate_type_name(std::uint16_t type);
 
-}  // namespace heal::probe
+}  // namespace heal

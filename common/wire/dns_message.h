@@ -8,7 +8,7 @@
 
 #include "common/base/result.h"
 
-namespace heal::probe {
+namespace heal {
 
 /// What a DNS query asks. `name` is written as in a zone file (`\.` and `\DDD` are escapes) and taken as fully
 /// qualified.
@@ -23,12 +23,18 @@ struct DnsQuestion {
 /// The bytes of a query with one question and no EDNS. kInvalid when the name cannot be a domain name.
 Result<std::string> dns_query(std::uint16_t id, const DnsQuestion& question);
 
+/// The number of the type `type` when `name` can be asked for as `type`; kInvalid when it is no domain name, or there
+/// is no such type.
+Result<std::uint16_t> check_dns_question(const std::string& name, std::string_view type);
+
 /// One resource record of an answer.
 struct DnsRecord {
   std::uint16_t type = 0;
   std::string text;  ///< as in a zone file, tabs between its columns: what the regular expressions are held against
   std::optional<std::uint32_t> soa_serial;
 
+  /// The last column of `text`, for types that have a form of their own: `10.1.2.3`.
+  std::string_view data() const;
   bool operator==(const DnsRecord&) const = default;
 };
 
@@ -53,4 +59,4 @@ std::optional<std::uint16_t> dns_message_id(std::string_view bytes);
 /// its count where the message ends, and what follows the last record is not looked at.
 Result<DnsAnswer> parse_dns_answer(std::string_view bytes);
 
-}  // namespace heal::probe
+}  // namespace heal

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace heal::probe {
+namespace heal {
 
 /// Reads the fields of a DNS message, from `offset` up to `end`; a name may point back to anywhere before `end`. A read
 /// beyond the end, or a field that cannot be, spoils the reader: from then on everything is zero or empty. Value type;
@@ -53,4 +53,4 @@ std::string dns_rdata_text(std::uint16_t type, DnsReader& reader);
 /// Whether dns_rdata_text knows the type; the text of all others is the general one of RFC 3597.
 bool is_known_dns_type(std::uint16_t type);
 
-}  // namespace heal::probe
+}  // namespace heal

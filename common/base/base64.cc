@@ -1,8 +1,8 @@
-#include "common/probe/base64.h"
+#include "common/base/base64.h"
 
 #include <cstdint>
 
-namespace heal::probe {
+namespace heal {
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -19,4 +19,4 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-}  // namespace heal::probe
+}  // namespace heal

@@ -1,13 +1,13 @@
-#include "common/probe/dns_message.h"
+#include "common/wire/dns_message.h"
 
 #include <algorithm>
 #include <array>
 
 #include "common/base/text.h"
-#include "common/probe/dns_names.h"
-#include "common/probe/dns_wire.h"
+#include "common/wire/dns_names.h"
+#include "common/wire/dns_wire.h"
 
-namespace heal::probe {
+namespace heal {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 12;
@@ -149,7 +149,25 @@ Result<std::string> dns_query(std::uint16_t id, const DnsQuestion& question) {
   return out;
 }
 
+Result<std::uint16_t> check_dns_question(const std::string& name, std::string_view type) {
+  const auto code = dns_type_code(type);
+  if (!code) return make_error(ErrorCode::kInvalid, "\"{}\" is not a record type", printable(type));
+  HEAL_TRY_STATUS(encoded_name(name));
+  const bool is_text = name.find('\0') == std::string::npos;
+  if (!is_text) return make_error(ErrorCode::kInvalid, "\"{}\" is not a domain name", printable(name));
+  return *code;
+}
+
 // ---- answers
+
+std::string_view DnsRecord::data() const {
+  std::string_view rest = text;
+  for (int column = 0; column < 4; ++column) {
+    const std::size_t tab = rest.find('\t');
+    rest.remove_prefix(tab == std::string_view::npos ? rest.size() : tab + 1);
+  }
+  return rest;
+}
 
 namespace {
 
@@ -239,4 +257,4 @@ Result<DnsAnswer> parse_dns_answer(std::string_view bytes) {
   return out;
 }
 
-}  // namespace heal::probe
+}  // namespace heal

@@ -1,10 +1,10 @@
-#include "common/probe/dns_names.h"
+#include "common/wire/dns_names.h"
 
 #include <array>
 
 #include <fmt/format.h>
 
-namespace heal::probe {
+namespace heal {
 namespace {
 
 struct Word {
@@ -128,4 +128,4 @@ std::string dns_certificate_type_name(std::uint16_t type) {
   return name_of(kCertificateTypes, type, "");
 }
 
-}  // namespace heal::probe
+}  // namespace heal

@@ -1,10 +1,10 @@
-#include "common/probe/dns_message.h"
+#include "common/wire/dns_message.h"
 
 #include <catch2/catch.hpp>
 
 #include "tests/support/dns_bytes.h"
 
-namespace heal::probe {
+namespace heal {
 namespace {
 
 using test::dns_answer;
@@ -177,4 +177,4 @@ TEST_CASE("no cut and no flipped byte of an answer does harm") {
 }
 
 }  // namespace
-}  // namespace heal::probe
+}  // namespace heal

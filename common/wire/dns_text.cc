@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "common/base/base64.h"
 #include "common/model/ip_address.h"
-#include "common/probe/base64.h"
-#include "common/probe/dns_names.h"
-#include "common/probe/dns_wire.h"
+#include "common/wire/dns_names.h"
+#include "common/wire/dns_wire.h"
 
-namespace heal::probe {
+namespace heal {
 namespace {
 
 /// A record type's data, one letter for each field, in the order of both the wire and the text:
@@ -454,4 +454,4 @@ std::string dns_rdata_text(std::uint16_t type, DnsReader& reader) {
   return hex(reader.rest());
 }
 
-}  // namespace heal::probe
+}  // namespace heal
