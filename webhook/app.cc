@@ -202,8 +202,8 @@ class App::Impl {
   }
 
   remedy::Tools tools() const {
-    return {*ports_.clock,     *ports_.random,      *ports_.http,     *ports_.dialer,
-            *ports_.processes, ports_.mailer.get(), ports_.host.get()};
+    return {*ports_.clock,     *ports_.random,      *ports_.http,      *ports_.dialer,
+            *ports_.processes, ports_.mailer.get(), ports_.host.get(), ports_.dns.get()};
   }
 
   /// Faults that were injected before are undone by whoever serves now.

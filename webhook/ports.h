@@ -11,6 +11,7 @@
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/dialer.h"
+#include "common/port/dns_client.h"
 #include "common/port/host.h"
 #include "common/port/host_processes.h"
 #include "common/port/http_client.h"
@@ -29,6 +30,7 @@ struct Ports {
   std::shared_ptr<Random> random;
   std::shared_ptr<HttpClient> http;
   std::shared_ptr<Dialer> dialer;
+  std::shared_ptr<DnsClient> dns;  ///< null: no name server can be asked
   std::shared_ptr<ProcessRunner> processes;
   std::shared_ptr<Mailer> mailer;  ///< null: mail cannot be sent
   std::shared_ptr<Host> host;      ///< null: nothing can be done to this machine

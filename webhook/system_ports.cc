@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "common/config/file.h"
+#include "common/system/ares_dns_client.h"
 #include "common/system/curl_http_client.h"
 #include "common/system/curl_mailer.h"
 #include "common/system/docker_engine.h"
@@ -65,6 +66,7 @@ Ports system_ports() {
   const auto http = std::make_shared<CurlHttpClient>();
   ports.http = http;
   ports.dialer = std::make_shared<TcpDialer>();
+  ports.dns = std::make_shared<AresDnsClient>();
   ports.processes = std::make_shared<PosixProcessRunner>();
   ports.mailer = std::make_shared<CurlMailer>();
   ports.host = std::make_shared<SystemHost>();

@@ -74,11 +74,13 @@ bool is_port(std::string_view text) {
   return number && *number >= 1 && *number <= 65535 && text[0] != '-' && text.size() <= 5;
 }
 
+bool is_label_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 bool is_host(std::string_view host) {
-  return !host.empty() && host.size() <= 253 && host[0] != '-' && std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_';
-  });
+  return !host.empty() && host.size() <= 253 && host[0] != '-' &&
+         std::all_of(host.begin(), host.end(), [](char c) { return c == '.' || is_label_character(c); });
 }
 
 bool is_ipv6(std::string_view host) {
@@ -116,6 +118,16 @@ bool is_host_port(std::string_view text) {
   const auto host = text.substr(0, colon);
   const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   return is_bracketed ? is_ipv6(host.substr(1, host.size() - 2)) : is_host(host);
+}
+
+bool is_dns_name(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty() || text.size() > 253) return false;
+  const auto labels = split(text, '.');
+  return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
+    return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
+           std::all_of(label.begin(), label.end(), is_label_character);
+  });
 }
 
 std::optional<std::string> http_url_problem(std::string_view url) {

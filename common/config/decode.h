@@ -134,6 +134,8 @@ struct Secret {
 
 /// True for `host:port` and `[v6]:port` with a port from 1 to 65535.
 bool is_host_port(std::string_view text);
+/// A domain name to ask name servers for: labels of letters, digits, `-` and `_`, with or without the final dot.
+bool is_dns_name(std::string_view text);
 /// Why `url` cannot be used as an http(s) URL of ours; nullopt when it can. Never quotes the URL.
 std::optional<std::string> http_url_problem(std::string_view url);
 

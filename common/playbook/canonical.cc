@@ -93,6 +93,9 @@ std::string json(const Check& check) {
   }
   if (!check.status.empty()) out["status"] = json(check.status);
   if (check.body) out["body"] = json(check.body->pattern());
+  if (check.kind == Check::Kind::kDns) out["type"] = json(check.record_type);
+  if (!check.server.empty()) out["server"] = json(check.server);
+  if (check.answer) out["answer"] = json(check.answer->pattern());
   if (check.kind == Check::Kind::kPromql) {
     out["comparison"] = json(to_string(check.comparison));
     out["bound"] = json(check.bound);

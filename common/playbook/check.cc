@@ -71,6 +71,8 @@ std::string_view to_string(Check::Kind kind) {
       return "http";
     case Check::Kind::kTcp:
       return "tcp";
+    case Check::Kind::kDns:
+      return "dns";
     case Check::Kind::kPromql:
       return "promql";
     case Check::Kind::kContainer:
@@ -95,6 +97,12 @@ std::string Check::str() const {
     }
     case Kind::kTcp:
       return fmt::format("tcp {}{}", address, suffix);
+    case Kind::kDns: {
+      auto out = fmt::format("dns {} of {}", record_type, address);
+      if (!server.empty()) out += " at " + server;
+      if (answer) out += fmt::format(" is like \"{}\"", answer->pattern());
+      return out + suffix;
+    }
     case Kind::kPromql:
       return fmt::format("promql {} {} {}", address, to_string(comparison), bound);
     case Kind::kContainer:

@@ -12,6 +12,10 @@
 #include "common/model/target.h"
 #include "common/playbook/text_template.h"
 
+namespace heal::config {
+class Value;
+}
+
 namespace heal::playbook {
 
 /// The inventory's health check of a target: an http(s) URL that answers 2xx, or `tcp://host:port` that accepts.
@@ -35,16 +39,19 @@ bool compare(double value, Comparison comparison, double bound);
 
 /// A question about the world with the answer that is wanted.
 struct Check {
-  enum class Kind { kHealth, kHttp, kTcp, kPromql, kContainer, kAlert };
+  enum class Kind { kHealth, kHttp, kTcp, kDns, kPromql, kContainer, kAlert };
   /// kPassing: the check must pass; kFailing: it must fail (for `before`).
   enum class Wanted { kPassing, kFailing };
 
   Kind kind = Kind::kHealth;
   Wanted wanted = Wanted::kPassing;
-  /// kHttp: URL; kTcp: host:port; kPromql: the query. In a plan kHealth has become `health` below.
+  /// kHttp: URL; kTcp: host:port; kDns: the name; kPromql: the query. In a plan kHealth has become `health` below.
   std::string address;
   std::vector<std::int64_t> status;  ///< kHttp: statuses that pass; empty: 200 to 299
   std::optional<Regex> body;         ///< kHttp: some part of the body must match
+  std::string server;                ///< kDns: host:port; "": the name servers of the machine
+  std::string record_type;           ///< kDns: A, AAAA, …
+  std::optional<Regex> answer;       ///< kDns: the whole data of some record must match
   Comparison comparison = Comparison::kEqual;
   double bound = 1;                   ///< kPromql
   std::string state;                  ///< kContainer: running, exited, paused, …; kAlert: resolved
@@ -57,11 +64,14 @@ struct Check {
   bool operator==(const Check&) const = default;
 };
 std::string_view to_string(Check::Kind kind);
+/// The record types that a dns check may ask for: A, AAAA, CNAME, MX, NS, PTR, SRV, TXT.
+std::optional<std::string> as_record_type(const config::Value& value);
 
 /// A check as written in a playbook: its address may hold places.
 struct CheckSpec {
   Check check;         ///< all but the address
-  Template address;    ///< kHttp, kTcp, kPromql
+  Template address;    ///< kHttp, kTcp, kDns, kPromql
+  Template server;     ///< kDns; empty: the name servers of the machine
   Template of_target;  ///< empty: the incident's target
   SourceSpan span;
 

@@ -27,6 +27,12 @@ std::optional<Template> read_typed(const Value& value, const References& referen
   return out;
 }
 
+std::optional<Template> read_name(const Value& value, const References& references) {
+  auto out = read_template(value, references);
+  if (out && out->is_literal() && !config::is_dns_name(out->text())) value.must_be("a DNS name");
+  return out;
+}
+
 /// A value put into a query must stay inside of a quoted string, or it could change the question.
 void check_places_quoted(const Value& value, const Template& query) {
   bool in_quotes = false;
@@ -88,6 +94,13 @@ void read_subject(MapReader& map, CheckSpec& out, const References& references) 
     case Check::Kind::kTcp:
       map.required("address", out.address, typed(ValueType::kHostPort));
       break;
+    case Check::Kind::kDns:
+      out.check.record_type = "A";
+      map.required("name", out.address, [&](const Value& value) { return read_name(value, references); });
+      map.optional("type", out.check.record_type, as_record_type);
+      map.optional("server", out.server, typed(ValueType::kHostPort));
+      map.optional("answer", out.check.answer, config::as_regex);
+      break;
     case Check::Kind::kPromql:
       read_promql(map, out, references);
       break;
@@ -127,6 +140,18 @@ const config::as_enum<std::string>& alert_states() {
 
 }  // namespace
 
+std::optional<std::string> as_record_type(const Value& value) {
+  static const config::as_enum<std::string> types({{"A", "A"},
+                                                   {"AAAA", "AAAA"},
+                                                   {"CNAME", "CNAME"},
+                                                   {"MX", "MX"},
+                                                   {"NS", "NS"},
+                                                   {"PTR", "PTR"},
+                                                   {"SRV", "SRV"},
+                                                   {"TXT", "TXT"}});
+  return types(value);
+}
+
 CheckSpec read_wait_check(MapReader& map, Check::Kind kind, const References& references) {
   CheckSpec out;
   out.check.kind = kind;
@@ -154,8 +179,11 @@ std::optional<CheckSpec> read_check(const Value& value, const References& refere
     out.check.kind = Kind::kAlert;
     map.optional("alert", out.check.state, alert_states());
   } else {
-    const config::as_enum<Kind> kind(
-        {{"health", Kind::kHealth}, {"http", Kind::kHttp}, {"tcp", Kind::kTcp}, {"promql", Kind::kPromql}});
+    const config::as_enum<Kind> kind({{"health", Kind::kHealth},
+                                      {"http", Kind::kHttp},
+                                      {"tcp", Kind::kTcp},
+                                      {"dns", Kind::kDns},
+                                      {"promql", Kind::kPromql}});
     if (!map.required("check", out.check.kind, kind)) return std::nullopt;
     if (out.check.kind != Kind::kPromql) read_wanted(map, out, failing);
   }

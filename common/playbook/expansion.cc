@@ -132,6 +132,13 @@ Result<std::string> expand_url(const Template& text, const Scope& scope) {
   return url;
 }
 
+Result<std::string> expand_dns_name(const Template& text, const Scope& scope) {
+  HEAL_TRY(auto name, text.expand(scope));
+  if (!config::is_dns_name(name))
+    return make_error(ErrorCode::kInvalid, "\"{}\" is not a DNS name", printable(name, 80));
+  return name;
+}
+
 Result<std::string> expand_query(const Template& text, const Scope& scope) {
   return text.expand(scope, [](std::string_view, const std::string& value) -> Result<std::string> {
     if (value.find_first_of("\"\\'`") == std::string::npos) return value;

@@ -16,6 +16,9 @@ namespace heal::playbook {
 /// %2F and the like, because servers decode before they merge.
 Result<std::string> expand_url(const Template& text, const Scope& scope);
 
+/// A DNS name, as a whole.
+Result<std::string> expand_dns_name(const Template& text, const Scope& scope);
+
 /// A query: a value must not hold a quote or a backslash, by which it could leave its string.
 Result<std::string> expand_query(const Template& text, const Scope& scope);
 

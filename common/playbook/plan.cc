@@ -156,6 +156,16 @@ class Planner {
     return {};
   }
 
+  /// host:port, which must be allowed where the event has a say in it.
+  Result<std::string> address_of(const Template& text) const {
+    HEAL_TRY(const auto expanded, text.expand(scope_));
+    TypeSpec type;
+    type.type = ValueType::kHostPort;
+    HEAL_TRY(auto address, check_value(type, expanded));
+    if (is_from_event(text)) HEAL_TRY_STATUS(check_address_allowed(config_.allow, address));
+    return address;
+  }
+
   Result<Check> plan_check(const CheckSpec& spec) const {
     Check out = spec.check;
     switch (out.kind) {
@@ -165,11 +175,13 @@ class Planner {
         return out;
       }
       case Check::Kind::kTcp: {
-        HEAL_TRY(const auto address, spec.address.expand(scope_));
-        TypeSpec type;
-        type.type = ValueType::kHostPort;
-        HEAL_TRY(out.address, check_value(type, address));
-        if (is_from_event(spec.address)) HEAL_TRY_STATUS(check_address_allowed(config_.allow, out.address));
+        HEAL_TRY(out.address, address_of(spec.address));
+        return out;
+      }
+      case Check::Kind::kDns: {
+        HEAL_TRY(out.address, expand_dns_name(spec.address, scope_));
+        if (spec.server.text().empty()) return out;
+        HEAL_TRY(out.server, address_of(spec.server));
         return out;
       }
       case Check::Kind::kPromql: {

@@ -180,6 +180,12 @@ std::string print_check(const Check& check, const CheckSpec& spec) {
       return fmt::format("{{container: {}{}}}", check.state, of);
     case Check::Kind::kAlert:
       return "{alert: resolved}";
+    case Check::Kind::kDns: {
+      auto out = fmt::format("{{check: dns, name: {}, type: {}", address, check.record_type);
+      if (!spec.server.text().empty()) out += ", server: " + in_quotes(spec.server.text());
+      if (check.answer) out += ", answer: " + in_quotes(check.answer->pattern());
+      return out + "}";
+    }
     case Check::Kind::kPromql: {
       constexpr const char* kWords[] = {"is", "is_not", "gt", "ge", "lt", "le"};
       return fmt::format("{{check: promql, query: {}, {}: {}}}", address,

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "common/model/labels.h"
 #include "common/model/prom_sample.h"
 #include "common/model/target.h"
+#include "common/port/dns_client.h"
 #include "common/sim/sim_container_engine.h"
 #include "common/sim/sim_dialer.h"
 
@@ -58,6 +60,11 @@ struct HttpAnswers {
 struct TcpAnswers {
   std::string address;
   SimDialer::Behaviour behaviour = SimDialer::Behaviour::kAccepts;
+};
+/// What a name server says from now on; nullopt: it does not answer.
+struct DnsAnswers {
+  DnsLookup lookup;
+  std::optional<DnsReply> reply;
 };
 struct PromqlGives {
   std::string query;
@@ -108,9 +115,9 @@ struct HealAsked {
   TargetId target;
   std::map<std::string, std::string, std::less<>> params;
 };
-using Happening =
-    std::variant<AlertChange, PayloadArrives, ContainerChange, HttpAnswers, TcpAnswers, PromqlGives, ProgramDoes,
-                 ExecDoes, HaproxyListens, ClockSet, EngineChange, OperatorActs, PauseChange, LeverMoved, HealAsked>;
+using Happening = std::variant<AlertChange, PayloadArrives, ContainerChange, HttpAnswers, TcpAnswers, DnsAnswers,
+                               PromqlGives, ProgramDoes, ExecDoes, HaproxyListens, ClockSet, EngineChange, OperatorActs,
+                               PauseChange, LeverMoved, HealAsked>;
 
 /// One line of a timeline.
 struct TimedHappening {
@@ -119,12 +126,16 @@ struct TimedHappening {
   SourceSpan span;
 };
 
+/// How a name server is named among what a container serves.
+inline constexpr std::string_view kDnsScheme = "dns://";
+
 /// A container to begin with.
 struct CastContainer {
   std::string engine;
   SimContainer container;
-  std::string state = "running";    ///< running, exited, paused or created
-  std::vector<std::string> serves;  ///< URLs that answer while it does, besides its health check
+  std::string state = "running";  ///< running, exited, paused or created
+  std::vector<std::string>
+      serves;  ///< URLs and name servers (dns://host:port) that answer while it does, besides its health check
 };
 
 /// The world at the beginning.

@@ -89,4 +89,26 @@ Result<std::string> CastDialer::exchange(const std::string& address, const std::
   return sim_.exchange(address, request, deadline, std::move(stop));
 }
 
+void CastDnsClient::follow(const std::string& server, std::string engine, std::string container) {
+  sim_.set(server, SimDnsClient::Behaviour::kAnswers);
+  MutexLock lock(mutex_);
+  followed_[server] = {std::move(engine), std::move(container)};
+}
+
+void CastDnsClient::set(const DnsLookup& lookup, const std::optional<DnsReply>& reply) {
+  if (reply) return sim_.answer(lookup, *reply);
+  sim_.ignore(lookup);
+}
+
+Result<DnsReply> CastDnsClient::look_up(const DnsLookup& lookup, Deadline deadline, std::stop_token stop) {
+  std::optional<std::pair<std::string, std::string>> who;
+  {
+    MutexLock lock(mutex_);
+    if (const auto it = followed_.find(lookup.server); it != followed_.end()) who = it->second;
+  }
+  if (who && !cast_.answers(who->first, who->second))
+    return make_error(ErrorCode::kUnreachable, "{}: the name server cannot be reached", lookup.str());
+  return sim_.look_up(lookup, deadline, std::move(stop));
+}
+
 }  // namespace heal::rehearsal

@@ -171,6 +171,11 @@ Status Stage::perform(const TcpAnswers& answers) {
   return {};
 }
 
+Status Stage::perform(const DnsAnswers& answers) {
+  dns_.set(answers.lookup, answers.reply);
+  return {};
+}
+
 Status Stage::perform(const PromqlGives& gives) {
   prometheus_->on(gives.query, gives.samples);
   const auto reads = playbook::promql_reads(gives.query);

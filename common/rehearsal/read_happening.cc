@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/config/file.h"
+#include "common/playbook/check.h"
 #include "common/rehearsal/reading.h"
 
 namespace heal::rehearsal {
@@ -78,6 +79,36 @@ std::optional<Happening> read_tcp(MapReader& map, const std::string& /*folder*/)
       "answers", out.behaviour,
       config::as_enum<Behaviour>(
           {{"accepted", Behaviour::kAccepts}, {"refused", Behaviour::kRefuses}, {"nothing", Behaviour::kDrops}}));
+  return out;
+}
+
+std::optional<std::string> as_dns_name(const Value& value) {
+  if (value.is_scalar() && config::is_dns_name(value.text())) return value.text();
+  value.must_be("a DNS name");
+  return std::nullopt;
+}
+
+/// A list of records, or what else a name server may say.
+std::optional<std::optional<DnsReply>> as_dns_answer(const Value& value) {
+  if (value.is_list()) {
+    auto records = config::as_list(config::as_nonempty_string)(value);
+    if (!records) return std::nullopt;
+    return std::optional(DnsReply{"NOERROR", std::move(*records)});
+  }
+  const auto says = [](const char* rcode) { return std::optional(DnsReply{rcode, {}}); };
+  const config::as_enum<std::optional<DnsReply>> word({{"nxdomain", says("NXDOMAIN")},
+                                                       {"servfail", says("SERVFAIL")},
+                                                       {"refused", says("REFUSED")},
+                                                       {"nothing", std::nullopt}});
+  return word(value);
+}
+
+std::optional<Happening> read_dns(MapReader& map, const std::string& /*folder*/) {
+  DnsAnswers out;
+  map.required("dns", out.lookup.name, as_dns_name);
+  map.optional("type", out.lookup.type, playbook::as_record_type);
+  map.optional("server", out.lookup.server, config::as_host_port);
+  map.required("answers", out.reply, as_dns_answer);
   return out;
 }
 
@@ -205,7 +236,7 @@ struct Kind {
 };
 using What = AlertChange::What;
 /// In the order in which they are asked for: a program in a container may name it, a container its engine.
-constexpr std::array<Kind, 19> kKinds{{
+constexpr std::array<Kind, 20> kKinds{{
     {"alert", read_alert_as<What::kFires>, Allowed::kEverything},
     {"resolve", read_alert_as<What::kResolves>, Allowed::kEverything},
     {"silence", read_alert_as<What::kSilenced>, Allowed::kEverything},
@@ -216,6 +247,7 @@ constexpr std::array<Kind, 19> kKinds{{
     {"container", read_container, Allowed::kEverything},
     {"http", read_http, Allowed::kAnswers},
     {"tcp", read_tcp, Allowed::kAnswers},
+    {"dns", read_dns, Allowed::kAnswers},
     {"promql", read_promql, Allowed::kAnswers},
     {"program", read_program, Allowed::kAnswers},
     {"clock", read_clock, Allowed::kEverything},

@@ -8,6 +8,15 @@ namespace {
 using config::MapReader;
 using config::Value;
 
+/// `http://…`, `https://…` or `dns://host:port`.
+std::optional<std::string> as_served(const Value& value) {
+  const bool is_dns = value.is_scalar() && value.text().starts_with(kDnsScheme);
+  if (!is_dns) return config::as_http_url(value);
+  if (config::is_host_port(std::string_view(value.text()).substr(kDnsScheme.size()))) return value.text();
+  value.must_be("a URL, or dns://host:port");
+  return std::nullopt;
+}
+
 std::optional<CastContainer> as_container(const Value& value) {
   MapReader map(value, "a container");
   CastContainer out;
@@ -23,7 +32,7 @@ std::optional<CastContainer> as_container(const Value& value) {
   map.optional("state", out.state,
                config::as_enum<std::string>(
                    {{"running", "running"}, {"exited", "exited"}, {"paused", "paused"}, {"created", "created"}}));
-  map.optional("serves", out.serves, config::as_list(config::as_http_url));
+  map.optional("serves", out.serves, config::as_list(as_served));
   std::int64_t code = 0;
   if (map.optional("exits_at_start", code, config::as_integer(0, 255))) program.exits_at_start = code;
   map.optional("start_error", program.start_error, config::as_nonempty_string);

@@ -39,7 +39,7 @@ Stage::Stage(const playbook::Bundle& bundle, const TestCase& test, Clock& watch)
   clock_.advance(kUpBefore);
   began_at_ = clock_.now();
   began_steady_ = clock_.steady_now();
-  const remedy::Tools tools{clock_, random_, http_, dialer_, processes_, &mailer_, &host_};
+  const remedy::Tools tools{clock_, random_, http_, dialer_, processes_, &mailer_, &host_, &dns_};
   coordinator_ =
       std::make_unique<remedy::Coordinator>(store_, *world_, tools, Logger::none(), remedy_metrics_,
                                             remedy::CoordinatorOptions{bundle.config.workers, 4096, nullptr});
@@ -100,6 +100,7 @@ void Stage::add_container(const CastContainer& wanted) {
 void Stage::follow_health(const std::string& address, const std::string& engine, const std::string& container) {
   constexpr std::string_view kTcp = "tcp://";
   if (address.starts_with(kTcp)) return dialer_.follow(address.substr(kTcp.size()), engine, container);
+  if (address.starts_with(kDnsScheme)) return dns_.follow(address.substr(kDnsScheme.size()), engine, container);
   http_.on("*", address, [this, engine, container](const HttpClientRequest& request) {
     if (cast_.answers(engine, container)) return HttpAnswer::of(200, "ok");
     return HttpAnswer::failing(make_error(ErrorCode::kUnreachable, "connect to {}: connection refused", request.url));

@@ -23,6 +23,7 @@
 #include "common/sim/sim_alertmanager_api.h"
 #include "common/sim/sim_container_engine.h"
 #include "common/sim/sim_dialer.h"
+#include "common/sim/sim_dns_client.h"
 #include "common/sim/sim_host.h"
 #include "common/sim/sim_mailer.h"
 
@@ -82,6 +83,23 @@ class CastDialer final : public Dialer {
   std::map<std::string, std::pair<std::string, std::string>> followed_ HEAL_GUARDED_BY(mutex_);
 };
 
+/// Name servers, those in containers answering while the containers do.
+class CastDnsClient final : public DnsClient {
+ public:
+  CastDnsClient(Clock& clock, Cast& cast) : sim_(clock), cast_(cast) {}
+
+  void follow(const std::string& server, std::string engine, std::string container);
+  /// nullopt: nothing is said.
+  void set(const DnsLookup& lookup, const std::optional<DnsReply>& reply);
+  Result<DnsReply> look_up(const DnsLookup& lookup, Deadline deadline, std::stop_token stop) override;
+
+ private:
+  SimDnsClient sim_;
+  Cast& cast_;
+  Mutex mutex_;
+  std::map<std::string, std::pair<std::string, std::string>> followed_ HEAL_GUARDED_BY(mutex_);
+};
+
 /// The whole healer, as heal-webhook runs it, in a simulated world with a clock that jumps from one event to the next.
 /// One thread uses it; no other thread of the process may work meanwhile, because time moves when all of them sleep.
 class Stage {
@@ -117,6 +135,7 @@ class Stage {
   Status perform(const ContainerChange& change);
   Status perform(const HttpAnswers& answers);
   Status perform(const TcpAnswers& answers);
+  Status perform(const DnsAnswers& answers);
   Status perform(const PromqlGives& gives);
   Status perform(const ProgramDoes& does);
   Status perform(const ExecDoes& does);
@@ -150,6 +169,7 @@ class Stage {
   ScriptedHttpClient http_{clock_};
   Cast cast_{clock_};
   CastDialer dialer_{clock_, cast_};
+  CastDnsClient dns_{clock_, cast_};
   ScriptedProcessRunner processes_{clock_};
   ExecScripts execs_;
   SimMailer mailer_{clock_};

@@ -54,6 +54,22 @@ CheckResult ask_tcp(const std::string& address, const Tools& tools, Deadline dea
   return {Answer::kPass, fmt::format("connect to {}: accepted", address)};
 }
 
+CheckResult ask_dns(const Check& check, const Tools& tools, Deadline deadline, std::stop_token stop) {
+  if (tools.dns == nullptr) return {Answer::kUnknown, "no name server can be asked here"};
+  const DnsLookup lookup{check.server, check.address, check.record_type};
+  const auto reply = tools.dns->look_up(lookup, deadline, std::move(stop));
+  if (!reply.has_value()) return {of_error(reply.error()), reply.error().str()};
+  const std::string what = lookup.str();
+  if (reply->rcode != "NOERROR") return {Answer::kFail, fmt::format("{}: {}", what, reply->rcode)};
+  if (reply->records.empty()) return {Answer::kFail, fmt::format("{}: no such record", what)};
+  const auto is_wanted = [&](const std::string& record) { return !check.answer || check.answer->full_match(record); };
+  const auto found = std::find_if(reply->records.begin(), reply->records.end(), is_wanted);
+  const std::string seen = printable(found == reply->records.end() ? reply->records.front() : *found, 200);
+  if (found != reply->records.end()) return {Answer::kPass, fmt::format("{}: {}", what, seen)};
+  return {Answer::kFail, fmt::format("{}: {} (of {} record(s)) does not match {}", what, seen, reply->records.size(),
+                                     check.answer->pattern())};
+}
+
 CheckResult ask_container(const Check& check, const CheckScope& scope, Deadline deadline, std::stop_token stop) {
   if (!check.target) return {Answer::kUnknown, "the check names no container"};
   const std::string name = check.target->str();
@@ -156,6 +172,8 @@ CheckResult ask(const Check& check, const CheckScope& scope, Deadline deadline, 
                       std::move(stop));
     case Check::Kind::kTcp:
       return ask_tcp(check.address, scope.tools, deadline, std::move(stop));
+    case Check::Kind::kDns:
+      return ask_dns(check, scope.tools, deadline, std::move(stop));
     case Check::Kind::kPromql:
       return ask_promql(check, scope, deadline, std::move(stop));
     case Check::Kind::kContainer:

@@ -10,6 +10,7 @@
 #include "common/port/clock.h"
 #include "common/port/container_engine.h"
 #include "common/port/dialer.h"
+#include "common/port/dns_client.h"
 #include "common/port/host.h"
 #include "common/port/http_client.h"
 #include "common/port/mailer.h"
@@ -45,6 +46,7 @@ struct Tools {
   ProcessRunner& processes;
   Mailer* mailer = nullptr;  ///< nullptr: mail cannot be sent
   Host* host = nullptr;      ///< nullptr: nothing can be done to this machine
+  DnsClient* dns = nullptr;  ///< nullptr: no name server can be asked
 };
 
 }  // namespace heal::remedy

@@ -36,7 +36,8 @@ SourceEvent due_event(const playbook::Schedule& schedule, WallTime starts_at, co
   event.params = schedule.params;
   event.facts.reason = printable(reason, 400);
   const Kind kind = schedule.check.check.kind;
-  if (kind == Kind::kHealth || kind == Kind::kHttp || kind == Kind::kTcp) event.facts.type = "HEALTH_CHECK_FAILURE";
+  if (kind == Kind::kHealth || kind == Kind::kHttp || kind == Kind::kTcp || kind == Kind::kDns)
+    event.facts.type = "HEALTH_CHECK_FAILURE";
   return event;
 }
 

@@ -34,11 +34,13 @@ TEST_CASE("every kind of line is read") {
 config: heal.yml
 world:
   containers:
-    - {name: web, engine: local, image: web:1, labels: {a: b}, restart_policy: always, state: exited, serves: ["http://web/"],
+    - {name: web, engine: local, image: web:1, labels: {a: b}, restart_policy: always, state: exited, serves: ["http://web/", "dns://10.0.0.53:53"],
        exits_at_start: 3, start_error: no port, has_healthcheck: true, ignores_sigterm: true}
   answers:
     - {http: "http://web/", answers: refused}
     - {tcp: "web:80", answers: nothing}
+    - {dns: api.example.net, type: AAAA, server: "10.0.0.53:53", answers: ["2001:db8::1"]}
+    - {dns: api.example.net, answers: nothing}
     - {promql: up, gives: [{labels: {job: x}, value: 1}]}
     - {program: /bin/x, exits: 1, output: text, takes: 2s, restarts: web}
     - {exec: [/bin/x, now], container: web, exits: 1, output: text}
@@ -100,7 +102,7 @@ tests:
 dir/some_test.yml:7:9: error: it does not say what happens
           - {at: 1s, allert: {alertname: A}}
             ^
-hint: one of the keys alert, resolve, silence, forget, payload, exec, haproxy, container, http, tcp, promql, program, clock, operator, pause, resume, lever, heal, engine
+hint: one of the keys alert, resolve, silence, forget, payload, exec, haproxy, container, http, tcp, dns, promql, program, clock, operator, pause, resume, lever, heal, engine
 dir/some_test.yml:10:19: error: "state" must be one of received, held, suppressed, unmatched, planned, awaiting_approval, executing, verifying, recovered, failed, escalated, interrupted, cancelled, stale, closed, not "closd"
             - {state: closd, decisions: [hold cooldwn, allow mode]}
                       ^
@@ -113,6 +115,22 @@ dir/some_test.yml:10:52: error: no guard stands behind "allow"
             - {state: closd, decisions: [hold cooldwn, allow mode]}
                                                        ^
 )");
+}
+
+TEST_CASE("a name server's answer is a list of records or one of four words") {
+  const auto said = [](const std::string& line) {
+    return problems_of("version: 1\nconfig: heal.yml\nworld:\n  answers:\n    - " + line +
+                       "\ntests: [{name: a, timeline: [], expect: {incidents: []}}]\n");
+  };
+  CHECK(said("{dns: a.net, answers: []}") == "");
+  CHECK(said("{dns: a.net, answers: servfail}") == "");
+  CHECK(said("{dns: a.net, answers: 10.1.2.3}") ==
+        "dir/some_test.yml:5:29: error: \"answers\" must be one of nxdomain, servfail, refused, nothing, not "
+        "\"10.1.2.3\"\n        - {dns: a.net, answers: 10.1.2.3}\n                                ^\n");
+  CHECK(said("{dns: a b, answers: nothing}") ==
+        "dir/some_test.yml:5:13: error: \"dns\" must be a DNS name, not \"a b\"\n        - {dns: a b, answers: "
+        "nothing}\n                ^\n");
+  CHECK(said("{dns: a.net, type: ANY, answers: nothing}").find("must be one of A, AAAA") != std::string::npos);
 }
 
 TEST_CASE("two tests of one name, and a file without tests, are refused") {

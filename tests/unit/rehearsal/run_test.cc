@@ -170,6 +170,74 @@ TEST_CASE("people, pauses and the lever can take part") {
   CHECK(lever.passed());
 }
 
+constexpr const char* kNamesPlaybook = R"(version: 1
+playbook: restart
+mode: auto
+before: [{check: dns, name: api.example.net, server: "10.0.0.53:53", is: failing}]
+steps:
+  - {name: restart, docker.restart: {grace: 5s}}
+verify: {within: 10s, consecutive: 2, interval: 1s, all: [{check: dns, name: api.example.net, server: "10.0.0.53:53", answer: '10\.1\..*'}]}
+stay_healthy: 30s
+escalate: [page]
+)";
+
+/// A world with a name server in the container `web`; `answers` is what it says while it runs.
+std::string names_test(const std::string& answers, const std::string& expected) {
+  return R"(    world:
+      containers:
+        - {name: web, labels: {heal.enable: "true"}, serves: ["dns://10.0.0.53:53"]}
+      answers:
+        - {dns: api.example.net, server: "10.0.0.53:53", answers: )" +
+         answers + R"(}
+    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+    expect:
+)" + expected;
+}
+
+TEST_CASE("a name server that hangs fails a dns check, and one that answers again as wanted passes it") {
+  const auto healed = run(names_test("[10.2.0.1, 10.1.0.7]",
+                                     "      incidents: [{state: closed, times: {acted: 5s, verified: 6s}}]\n"
+                                     "      calls: [restart web]\n"),
+                          kHealYml, kNamesPlaybook);
+  INFO(explain(healed));
+  CHECK(healed.passed());
+  const std::string answers = GENERATE("[10.2.0.1]", "[]", "nxdomain", "servfail", "refused", "nothing");
+  CAPTURE(answers);
+  const auto failed = run(names_test(answers,
+                                     "      incidents: [{state: escalated, times: {acted: 5s, verified: never}}]\n"
+                                     "      alerts: [HealFailed]\n"),
+                          kHealYml, kNamesPlaybook);
+  INFO(explain(failed));
+  CHECK(failed.passed());
+}
+
+TEST_CASE("a schedule that asks name servers heals when they do not answer as wanted") {
+  const std::string heal_yml = std::string(kHealYml) +
+                               "schedules:\n  - {name: names, every: 10s, failures: 2, playbook: restart, target: "
+                               "container/local/web, check: {check: dns, name: api.example.net}}\n";
+  const char* playbook = R"(version: 1
+playbook: restart
+mode: auto
+steps:
+  - {name: restart, docker.restart: {grace: 5s}}
+verify: {all: [{check: health}]}
+escalate: [page]
+)";
+  const auto result = run(R"(    world: {answers: [{dns: api.example.net, answers: [10.1.0.7]}]}
+    timeline:
+      - {at: 25s, dns: api.example.net, answers: nxdomain}
+      - {at: 41s, dns: api.example.net, answers: [10.1.0.7]}
+    expect:
+      incidents: [{target: container/local/web, type: HEALTH_CHECK_FAILURE, state: closed}]
+      calls: [restart web]
+)",
+                          heal_yml, playbook);
+  INFO(explain(result));
+  CHECK(result.passed());
+}
+
 TEST_CASE("a clock that is set back keeps nobody waiting longer") {
   const auto result = run(R"(    timeline:
       - {at: 0s, container: web, becomes: hanging}

@@ -183,6 +183,18 @@ TEST_CASE("a reload takes new routes and playbooks at once") {
   CHECK(service.restarts() == 0);
 }
 
+TEST_CASE("a dns check is answered by the name servers of the service's network") {
+  Service service;
+  std::string playbook = kRestart;
+  const std::string asked = "{container: running}";
+  playbook.replace(playbook.find(asked), asked.size(), "{check: dns, name: nginx.example.net, server: '10.0.0.53:53'}");
+  service.write("playbooks/restart.yml", playbook);
+  service.dns->answer({"10.0.0.53:53", "nginx.example.net", "A"}, {"NOERROR", {"10.1.0.7"}});
+  REQUIRE(service.start().has_value());
+  REQUIRE(service.post("/webhook", service.notification()).status == 202);
+  service.run_to(IncidentState::kClosed);
+}
+
 TEST_CASE("what a person rejected is asked for again under other files only, whatever is started again") {
   Service service;
   std::string ask_first = kRestart;

@@ -96,6 +96,7 @@ Ports Service::ports() {
   ports.random = std::make_shared<SequenceRandom>();
   ports.http = http;
   ports.dialer = std::make_shared<SimDialer>(*clock);
+  ports.dns = dns;
   ports.processes = std::make_shared<ScriptedProcessRunner>(*clock);
   ports.make_host_processes = [this](const std::string&) { return std::make_shared<SimHostProcesses>(*engine); };
   ports.open_store = [this](const std::string&) -> Result<std::shared_ptr<Store>> {

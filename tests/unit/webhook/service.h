@@ -14,6 +14,7 @@
 #include "common/sim/scripted_process_runner.h"
 #include "common/sim/sim_alertmanager_api.h"
 #include "common/sim/sim_container_engine.h"
+#include "common/sim/sim_dns_client.h"
 #include "common/wire/json.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/httpd/raw_client.h"
@@ -70,6 +71,7 @@ class Service {
   heal::test::TempFolder folder;
   std::shared_ptr<FakeClock> clock = std::make_shared<FakeClock>();
   std::shared_ptr<ScriptedHttpClient> http = std::make_shared<ScriptedHttpClient>(*clock);
+  std::shared_ptr<SimDnsClient> dns = std::make_shared<SimDnsClient>(*clock);
   std::shared_ptr<SimContainerEngine> engine = std::make_shared<SimContainerEngine>(*clock);
   std::shared_ptr<SimAlertmanagerApi> alertmanager = std::make_shared<SimAlertmanagerApi>(*clock);
   std::shared_ptr<MemoryStore> memory = std::make_shared<MemoryStore>();
