@@ -94,6 +94,8 @@ std::string way_out_of_hold(const Incident& incident, const std::string& guard) 
   const std::string end = fmt::format("healctl cancel {} gives it up", incident.id);
   if (guard == "lever") return "healctl lever release, or write `run` into the file that engages it; " + end;
   if (guard == "pauses") return "healctl resume NAME, for each pause below; " + end;
+  if (incident.reason == "alerts_truncated")
+    return fmt::format("max_alerts: 0 for that receiver, in the sender's configuration, shows all alerts; {}", end);
   if (is_one_of(guard, {"breaker", "flap", "budget"}) && incident.target)
     return fmt::format("find out why it keeps breaking, then healctl breaker reset {} --target {}; {}",
                        incident.playbook, incident.target->str(), end);

@@ -59,6 +59,7 @@ struct SourceEvent {
 struct EventBatch {
   std::string source;
   std::string receiver;                ///< Alertmanager's name for us; "" for other sources
+  std::string group_key;               ///< of the group that a notification is of; "" for other sources
   std::uint64_t truncated_alerts = 0;  ///< alerts that the sender left out
   std::vector<SourceEvent> events;
 

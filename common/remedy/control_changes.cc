@@ -36,16 +36,6 @@ void put(Ledger& ledger, std::string key, const Json& value) {
   ledger.write(PutValue{std::move(key), dump(value)});
 }
 
-/// Those that are held for one of these reasons are looked at now rather than when their time comes.
-void wake_held(Ledger& ledger, std::string_view reason) {
-  std::vector<std::string> waiting;
-  for (const auto& [id, open] : ledger.open()) {
-    if (open.incident.state == IncidentState::kHeld && open.incident.reason == reason) waiting.push_back(id);
-  }
-  for (const auto& id : waiting)
-    ledger.edit(id).progress.wake_at = ledger.clock().now();
-}
-
 void forget_ended_pauses(Ledger& ledger, WallTime now) {
   auto& pauses = ledger.edit_controls().pauses;
   for (auto it = pauses.begin(); it != pauses.end();) {
@@ -73,6 +63,15 @@ void remove_breaker(Ledger& ledger, const Breaker& breaker) {
 }
 
 }  // namespace
+
+void wake_held(Ledger& ledger, std::string_view reason) {
+  std::vector<std::string> waiting;
+  for (const auto& [id, open] : ledger.open()) {
+    if (open.incident.state == IncidentState::kHeld && open.incident.reason == reason) waiting.push_back(id);
+  }
+  for (const auto& id : waiting)
+    ledger.edit(id).progress.wake_at = ledger.clock().now();
+}
 
 Result<Pause> add_pause(Ledger& ledger, Pause pause) {
   const WallTime now = ledger.clock().now();

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/playbook/safety.h"
@@ -35,6 +36,9 @@ Result<std::vector<Breaker>> reset_breakers(Ledger& ledger, const BreakerChoice&
                                             const std::string& reason);
 /// Closes the breaker of an incident whose target was healthy for long enough before it; true when one was open.
 bool close_breaker(Ledger& ledger, const std::string& playbook, const std::string& target, const std::string& why);
+
+/// Those that are held for `reason` are looked at now rather than when their time comes.
+void wake_held(Ledger& ledger, std::string_view reason);
 
 /// Begins or prolongs a storm when too many incidents began.
 void watch_storm(Ledger& ledger, const playbook::StormBrake& brake);

@@ -55,6 +55,18 @@ Result<Breaker> parse_breaker(const std::string& text) {
   return breaker;
 }
 
+Result<Truncation> parse_truncation(const std::string& text) {
+  HEAL_TRY(const Json json, parse_json(text));
+  Truncation truncation;
+  HEAL_TRY(truncation.group, get_string(json, "group"));
+  HEAL_TRY(truncation.receiver, get_string(json, "receiver"));
+  HEAL_TRY(const auto alerts, get_int(json, "alerts"));
+  truncation.alerts = static_cast<std::uint64_t>(alerts);
+  HEAL_TRY(truncation.at, get_time(json, "at"));
+  HEAL_TRY(truncation.is_over, get_bool(json, "is_over"));
+  return truncation;
+}
+
 Result<ControlState> read_state(Store& store) {
   ControlState state;
   HEAL_TRY(const auto lever, store.value(std::string(kLeverKey)));
@@ -74,6 +86,11 @@ Result<ControlState> read_state(Store& store) {
   for (const auto& [key, text] : breakers) {
     HEAL_TRY(auto breaker, parse_breaker(text).with_context("stored value {}", key));
     state.breakers.insert_or_assign(breaker.key(), std::move(breaker));
+  }
+  HEAL_TRY(const auto truncations, store.values(std::string(kTruncationPrefix)));
+  for (const auto& [key, text] : truncations) {
+    HEAL_TRY(auto truncation, parse_truncation(text).with_context("stored value {}", key));
+    state.truncations.emplace(key.substr(kTruncationPrefix.size()), std::move(truncation));
   }
   return state;
 }
@@ -101,6 +118,10 @@ Status Controls::load(Store& store, WallTime since) {
   }
   recent_committed_ = recent_.size();
   recount();
+  for (const auto& [group, truncation] : committed_->truncations)
+    unseen_.push_back({truncation.at, truncation.alerts});
+  std::sort(unseen_.begin(), unseen_.end(), [](const Unseen& a, const Unseen& b) { return a.at < b.at; });
+  unseen_committed_ = unseen_.size();
   return {};
 }
 
@@ -138,11 +159,15 @@ void Controls::recount() {
 std::size_t Controls::recent_targets(WallTime now, Duration window) const {
   // One in the future is one that a clock set back has left there.
   const auto first = std::upper_bound(newest_times_.begin(), newest_times_.end(), now - window);
+  return static_cast<std::size_t>(newest_times_.end() - first) + unseen(now, window);
+}
+
+std::size_t Controls::unseen(WallTime now, Duration window) const {
   std::size_t most = 0;
   for (const auto& unseen : unseen_) {
     if (unseen.at > now - window) most = std::max(most, unseen.alerts);
   }
-  return static_cast<std::size_t>(newest_times_.end() - first) + most;
+  return most;
 }
 
 void Controls::bring_recent_forward(Duration by) {
@@ -205,6 +230,14 @@ Json to_json(const Breaker& breaker) {
   return {{"playbook", breaker.playbook},    {"target", breaker.target},
           {"reason", breaker.reason},        {"message", breaker.message},
           {"incident", breaker.incident_id}, {"opened_at", format_rfc3339_nano(breaker.opened_at)}};
+}
+
+Json to_json(const Truncation& truncation) {
+  return {{"group", truncation.group},
+          {"receiver", truncation.receiver},
+          {"alerts", truncation.alerts},
+          {"at", format_rfc3339_nano(truncation.at)},
+          {"is_over", truncation.is_over}};
 }
 
 }  // namespace heal::remedy

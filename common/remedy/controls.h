@@ -59,12 +59,29 @@ struct Breaker {
   bool operator==(const Breaker&) const = default;
 };
 
+/// Alertmanager tells a group that has not changed again after `repeat_interval`, which is 4h unless it is set: within
+/// this time the next notification shows whether it still leaves alerts out.
+inline constexpr Duration kTruncationHolds = 5h;
+
+/// Alerts that the newest notification of a group left out: nobody knows which targets they are about. Persisted under
+/// `truncation/<SHA-256 of the group>`.
+struct Truncation {
+  std::string group, receiver;  ///< groupKey and receiver, printable
+  std::uint64_t alerts = 0;
+  WallTime at{};         ///< when the newest notification that left some out arrived
+  bool is_over = false;  ///< one has arrived since that left out none
+
+  bool is_in_force(WallTime now) const { return !is_over && now - at < kTruncationHolds; }
+  bool operator==(const Truncation&) const = default;
+};
+
 /// Everything that people and events have said against acting. Immutable where it is shared.
 struct ControlState {
   Lever lever;
-  std::map<std::string, Pause> pauses;      ///< by name
-  std::map<std::string, Breaker> breakers;  ///< open ones, by key()
-  std::optional<Storm> storm;               ///< the last one
+  std::map<std::string, Pause> pauses;            ///< by name
+  std::map<std::string, Breaker> breakers;        ///< open ones, by key()
+  std::optional<Storm> storm;                     ///< the last one
+  std::map<std::string, Truncation> truncations;  ///< by id of their group
 
   const Breaker* breaker(const std::string& playbook, const std::string& target) const;
   bool operator==(const ControlState&) const = default;
@@ -74,6 +91,7 @@ Json to_json(const Lever& lever);
 Json to_json(const Pause& pause);
 Json to_json(const Storm& storm);
 Json to_json(const Breaker& breaker);
+Json to_json(const Truncation& truncation);
 
 /// An incident that began, for the storm brake.
 struct RecentIncident {
@@ -102,6 +120,8 @@ class Controls {
   /// On how many different targets incidents began in `(now - window, now]`; alerts that were left out count as targets
   /// of their own, by the notification that left out most. Cheap, however many there were.
   std::size_t recent_targets(WallTime now, Duration window) const;
+  /// How many of those are alerts that were left out.
+  std::size_t unseen(WallTime now, Duration window) const;
 
   /// What is known of storms happened so much earlier, by a clock that was set back since; effective at once.
   void bring_recent_forward(Duration by);
@@ -135,5 +155,6 @@ inline constexpr std::string_view kLeverKey = "control/lever";
 inline constexpr std::string_view kStormKey = "control/storm";
 inline constexpr std::string_view kPausePrefix = "pause/";
 inline constexpr std::string_view kBreakerPrefix = "breaker/";
+inline constexpr std::string_view kTruncationPrefix = "truncation/";
 
 }  // namespace heal::remedy

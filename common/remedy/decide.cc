@@ -11,6 +11,7 @@
 #include "common/remedy/elapsed.h"
 #include "common/remedy/escalate.h"
 #include "common/remedy/record.h"
+#include "common/remedy/truncation.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
 
@@ -380,7 +381,9 @@ GuardSnapshot snapshot_of(const Ledger& ledger, const Case& subject, const Dossi
           ledger.in_flight(id),
           ledger.recent_targets(now, dossier.world->bundle.config.safety.storm.window),
           ledger.acted_ago(target),
-          ledger.slots()};
+          ledger.slots(),
+          ledger.unseen_alerts(now, dossier.world->bundle.config.safety.storm.window),
+          truncations_of(ledger, id, now)};
 }
 
 Decision decide(const Ledger& ledger, const Case& subject, const Dossier& dossier) {

@@ -11,6 +11,7 @@
 #include "common/remedy/known.h"
 #include "common/remedy/received.h"
 #include "common/remedy/source/event_identity.h"
+#include "common/remedy/truncation.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
 
@@ -31,18 +32,21 @@ class Intake {
         known_(std::move(known)) {}
 
   IngestReply run() {
-    if (batch_.truncated_alerts > 0) ledger_.note_unseen(batch_.truncated_alerts);
+    truncated_groups_ = note_truncation(ledger_, batch_);
     for (SourceEvent& event : batch_.events)
       take(event);
+    join_truncated_groups(ledger_, reply_.incidents, truncated_groups_);
     return std::move(reply_);
   }
 
-  /// Evidence of `target` that joined a healed incident and turned out to be of a new fault.
-  void take_again(const Episode& episode, const TargetId& target) {
+  /// Evidence of `target` that joined a healed incident, or came late, and turned out to be of a new fault. Alerts of
+  /// `truncated_groups` beside it were left out.
+  void take_again(const Episode& episode, const TargetId& target, const std::vector<std::string>& truncated_groups) {
     only_ = target;
     is_looked_at_ = true;
     SourceEvent event = event_of(episode);
     along_routes(event);
+    join_truncated_groups(ledger_, reply_.incidents, truncated_groups);
   }
 
  private:
@@ -388,9 +392,8 @@ class Intake {
   }
 
   void look_again(const std::string& key, const playbook::RoutedHeal& routed, const LastHeal& heal) {
-    ledger_.effect([&jobs = jobs_, late = LateEvidence{key, routed.playbook, routed.target, routed.params, heal}] {
-      jobs.look_again(late);
-    });
+    LateEvidence late{key, routed.playbook, routed.target, routed.params, heal, truncated_groups_};
+    ledger_.effect([&jobs = jobs_, late = std::move(late)] { jobs.look_again(late); });
   }
 
   /// An alert that fires on although its target was healed and its incident is closed: it may tell of another fault by
@@ -478,6 +481,7 @@ class Intake {
   EventBatch& batch_;
   const WallTime received_at_;
   Known known_;
+  std::vector<std::string> truncated_groups_;
   std::optional<TargetId> only_;
   bool is_last_use_ = false;   // of the event: nothing reads its labels after put()
   bool is_looked_at_ = false;  // the target itself has said that it is a new fault, whatever the times are
@@ -540,13 +544,14 @@ Status take_again(Ledger& ledger, Jobs& jobs, const World& world, const std::str
   const auto verified_at = open->incident.times.verified_at;
   // Where the target itself says that it is bad again, what came after the heal is not late, whatever its times are.
   const bool is_bad = open->incident.reason == "relapsed";
+  const auto truncated_groups = open->progress.truncated_groups;
   EventBatch nothing;
   Known known;
   for (const Episode& episode : newer)
     known.episodes.emplace(episode.key, episode);
   Intake intake(ledger, jobs, world, nothing, ledger.clock().now(), std::move(known));
   for (const Episode& episode : newer) {
-    if (is_bad || episode.starts_at > verified_at) intake.take_again(episode, target);
+    if (is_bad || episode.starts_at > verified_at) intake.take_again(episode, target, truncated_groups);
   }
   return note_resolved(ledger, incident_id);
 }
@@ -563,7 +568,8 @@ Status take_late(Ledger& ledger, Jobs& jobs, const World& world, const LateEvide
   EventBatch nothing;
   Known known;
   known.episodes.emplace(episode->key, *episode);
-  Intake(ledger, jobs, world, nothing, ledger.clock().now(), std::move(known)).take_again(*episode, late.target);
+  Intake(ledger, jobs, world, nothing, ledger.clock().now(), std::move(known))
+      .take_again(*episode, late.target, late.truncated_groups);
   const OpenIncident* begun = ledger.open_on(late.target.str());
   if (healed_in.empty() || begun == nullptr) return {};
   ledger.append(

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/remedy/investigate.h"
 
@@ -14,6 +15,7 @@ struct LateEvidence {
   TargetId target;
   playbook::Params params;
   LastHeal heal;
+  std::vector<std::string> truncated_groups;  ///< as in Progress
 };
 
 /// Starts work on an incident that the ledger holds; called as an effect, after the commit that made it necessary.

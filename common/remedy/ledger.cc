@@ -306,6 +306,13 @@ void Ledger::bring_forward(Duration by) {
     writes_.emplace_back(PutValue{std::string(kStormKey), dump(to_json(earlier))});
     edit_controls().storm = earlier;
   }
+  const auto truncations = controls().truncations;
+  for (auto [group, truncation] : truncations) {
+    if (truncation.at <= now) continue;
+    truncation.at -= by;
+    writes_.emplace_back(PutValue{std::string(kTruncationPrefix) + group, dump(to_json(truncation))});
+    edit_controls().truncations[group] = truncation;
+  }
   effect([this, by] { controls_.bring_recent_forward(by); });
 }
 

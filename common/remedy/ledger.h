@@ -110,6 +110,7 @@ class Ledger {
   /// Which incident's steps hold which target, as it was last committed. Thread-safe.
   std::shared_ptr<const LockHolders> lock_holders() const { return lock_holders_.get(); }
   std::size_t recent_targets(WallTime now, Duration window) const { return controls_.recent_targets(now, window); }
+  std::size_t unseen_alerts(WallTime now, Duration window) const { return controls_.unseen(now, window); }
 
   // Changes. All go into the batch.
   ControlState& edit_controls() { return controls_.edit(); }

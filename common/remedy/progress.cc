@@ -78,6 +78,9 @@ Status parse_later_members(const Json& json, Progress& progress) {
   }
   HEAL_TRY(const auto group, get_optional_string(json, "group"));
   progress.group = group.value_or("");
+  if (json.contains("truncated_groups")) {
+    HEAL_TRY(progress.truncated_groups, texts(json, "truncated_groups"));
+  }
   HEAL_TRY(const auto after, get_optional_string(json, "after"));
   for (std::size_t i = 0; after && i < kAfterNames.size(); ++i) {
     if (kAfterNames[i] == *after) progress.after = static_cast<AfterResolve>(i);
@@ -147,6 +150,7 @@ std::string to_json_text(const Progress& progress) {
            {"deployed_by", progress.deployed_by},
            {"after_waits", progress.after_waits},
            {"ended_by", progress.ended_by}};
+  if (!progress.truncated_groups.empty()) out["truncated_groups"] = progress.truncated_groups;
   if (progress.called_off)
     out["called_off"] = {{"reason", progress.called_off->reason}, {"message", progress.called_off->message}};
   if (progress.undoing) {

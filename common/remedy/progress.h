@@ -61,19 +61,20 @@ struct Progress {
   std::map<std::string, std::string, std::less<>> params;  ///< as the route or the operator gave them: frozen
   std::string container_id;         ///< the container that the evidence is about, once it was seen; "" before
   std::optional<WallTime> wake_at;  ///< held: when the guards are asked again; recovered: the next look at its health
-  std::optional<WallTime> held_since;  ///< since when something has kept it from being healed
-  std::optional<WallTime> settle_at;   ///< recovered: when stay_healthy has passed
-  std::string last_healed;             ///< verified: the last of the incident's episodes that was known before
-  std::optional<WallTime> stepped_at;  ///< when the last step ended
-  bool has_started_target = false;     ///< the last run's steps did, and the heal has not held yet
-  bool has_died = false;               ///< and when it was told as failed the target was dead
-  std::vector<std::string> locks;      ///< targets that its steps may change, while they run
-  std::vector<std::string> touched;    ///< those that a step has begun to change
-  std::string group;                   ///< of the target, once a plan was made; "" for none
-  std::optional<CallOff> called_off;   ///< a person or the lever ends it at the next safe point
-  std::optional<Undoing> undoing;      ///< what its steps did is being undone
-  std::optional<Approval> approval;    ///< what a human was asked
-  std::optional<Ladder> ladder;        ///< frozen with the first plan
+  std::optional<WallTime> held_since;         ///< since when something has kept it from being healed
+  std::optional<WallTime> settle_at;          ///< recovered: when stay_healthy has passed
+  std::string last_healed;                    ///< verified: the last of the incident's episodes that was known before
+  std::optional<WallTime> stepped_at;         ///< when the last step ended
+  bool has_started_target = false;            ///< the last run's steps did, and the heal has not held yet
+  bool has_died = false;                      ///< and when it was told as failed the target was dead
+  std::vector<std::string> locks;             ///< targets that its steps may change, while they run
+  std::vector<std::string> touched;           ///< those that a step has begun to change
+  std::string group;                          ///< of the target, once a plan was made; "" for none
+  std::vector<std::string> truncated_groups;  ///< ids of groups of alerts that told of it, and left others out
+  std::optional<CallOff> called_off;          ///< a person or the lever ends it at the next safe point
+  std::optional<Undoing> undoing;             ///< what its steps did is being undone
+  std::optional<Approval> approval;           ///< what a human was asked
+  std::optional<Ladder> ladder;               ///< frozen with the first plan
   AfterResolve after = AfterResolve::kNone;
   std::optional<WallTime> after_until;  ///< when waiting for the checks of on_resolved ends
   std::string playbook_version;         ///< SHA-256 of the playbook's text when steps were begun; "" before

@@ -69,7 +69,8 @@ std::string received_data(const SourceEvent& event, const std::string& key, cons
   const bool is_notified = event.source == words::kAlertmanager;
   if (is_notified) data.text("receiver", printable(batch.receiver));
   data.text("source", event.source).time("starts_at", event.starts_at);
-  if (is_notified) data.number("truncated_alerts", static_cast<std::int64_t>(batch.truncated_alerts));
+  if (is_notified || batch.truncated_alerts > 0)
+    data.number("truncated_alerts", static_cast<std::int64_t>(batch.truncated_alerts));
   return data.take();
 }
 

@@ -83,6 +83,7 @@ inline constexpr std::string_view kNewProblem = "new_problem";
 inline constexpr std::string_view kFlapping = "flapping";
 inline constexpr std::string_view kBudgetExhausted = "budget_exhausted";
 inline constexpr std::string_view kGroupBusy = "group_busy";
+inline constexpr std::string_view kAlertsTruncated = "alerts_truncated";
 inline constexpr std::string_view kOutcomeUnknown = "outcome_unknown";
 inline constexpr std::string_view kTooManyInFlight = "too_many_in_flight";
 

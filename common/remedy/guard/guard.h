@@ -21,10 +21,12 @@ struct GuardSnapshot {
   const TargetHistory& history;
   std::map<std::string, std::string> holders;  ///< target that the steps change → incident that holds it now
   const ControlState& controls;
-  std::vector<InFlight> in_flight;    ///< other incidents whose steps or verification run
-  std::size_t recent_targets = 0;     ///< on how many targets incidents began within the storm brake's window
-  std::optional<Duration> acted_ago;  ///< since the target's last action, by a clock that does not jump
-  std::size_t slots = 1;              ///< heals that this service can run at a time
+  std::vector<InFlight> in_flight;         ///< other incidents whose steps or verification run
+  std::size_t recent_targets = 0;          ///< on how many targets incidents began within the storm brake's window
+  std::optional<Duration> acted_ago;       ///< since the target's last action, by a clock that does not jump
+  std::size_t slots = 1;                   ///< heals that this service can run at a time
+  std::size_t unseen_alerts = 0;           ///< of recent_targets: alerts that a notification left out
+  std::vector<Truncation> truncated = {};  ///< what notifications that told of this incident left out
 
   const playbook::Plan& plan() const { return *dossier.plan; }
   /// How long the target was known to be healthy before this incident; nullopt when it was not.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -38,6 +39,23 @@ Count count(Verdict& verdict, const std::map<std::string, std::string>& members)
     verdict.inputs.emplace_back(target, against.empty() ? "healthy" : against);
   }
   return out;
+}
+
+/// Nobody knows what the alerts that were left out are about. That members answer well is not enough: an alert may see
+/// what their health checks do not.
+Verdict hold_for_unseen(Verdict verdict, const GuardSnapshot& snapshot) {
+  std::uint64_t alerts = 0;
+  for (const Truncation& truncation : snapshot.truncated) {
+    alerts += truncation.alerts;
+    verdict.inputs.emplace_back("truncated",
+                                fmt::format("{} alert(s) of group {} left out for receiver {} at {}", truncation.alerts,
+                                            truncation.group, truncation.receiver, format_rfc3339(truncation.at)));
+  }
+  return blind_verdict(
+      std::move(verdict), snapshot.plan().guards.population.on_error, words::kAlertsTruncated,
+      fmt::format("{} alert(s) of its group were not shown to receiver {}: how many are unhealthy is not known; "
+                  "max_alerts: 0 for that receiver shows all",
+                  alerts, snapshot.truncated.front().receiver));
 }
 
 Verdict refuse(Verdict verdict, std::string_view reason, std::string message) {
@@ -79,7 +97,8 @@ Verdict guard_population(const GuardSnapshot& snapshot) {
                               fmt::format("{} ({} %, at least {})", most, settings.percent, settings.at_least));
   verdict.message = fmt::format("{} of {} members of group {} are unhealthy or being healed; {} may be", seen.unhealthy,
                                 seen.members, population->group, most);
-  if (seen.unhealthy <= most) return verdict;
+  if (seen.unhealthy <= most)
+    return snapshot.truncated.empty() ? verdict : hold_for_unseen(std::move(verdict), snapshot);
   verdict.kind = Verdict::Kind::kHold;
   verdict.reason = "too_many_unhealthy";
   verdict.until = snapshot.now + kPopulationRetry;

@@ -17,6 +17,9 @@ Verdict guard_storm(const GuardSnapshot& snapshot) {
   }
   const auto& storm = snapshot.controls.storm;
   verdict.inputs.emplace_back("incidents", fmt::format("{}", snapshot.recent_targets));
+  if (snapshot.unseen_alerts > 0) {
+    verdict.inputs.emplace_back("alerts_left_out", fmt::format("{}, each counted as a target", snapshot.unseen_alerts));
+  }
   verdict.inputs.emplace_back("allowed", fmt::format("{}", brake.incidents));
   verdict.inputs.emplace_back("window", format_duration(brake.window));
   verdict.inputs.emplace_back("cooldown", format_duration(brake.cooldown));

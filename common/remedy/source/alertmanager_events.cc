@@ -30,6 +30,7 @@ EventBatch events_of(AlertGroup group) {
   EventBatch batch;
   batch.source = words::kAlertmanager;
   batch.receiver = std::move(group.receiver);
+  batch.group_key = std::move(group.group_key);
   batch.truncated_alerts = group.truncated_alerts;
   batch.events.reserve(group.alerts.size());
   for (Alert& alert : group.alerts) {

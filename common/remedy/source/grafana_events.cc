@@ -45,6 +45,7 @@ Delivery delivery_of(GrafanaParse parse, const playbook::GrafanaSourceConfig& co
   out.batch.source = words::kGrafana;
   AlertGroup& group = parse.alerts.group;
   out.batch.receiver = std::move(group.receiver);
+  out.batch.group_key = std::move(group.group_key);
   out.batch.truncated_alerts = group.truncated_alerts;
   out.has_good_ones = !group.alerts.empty();
   out.rejected = std::move(parse.alerts.rejected);

@@ -95,6 +95,28 @@ TEST_CASE("why it waits: a person has paused healing") {
   check_golden("paused", explained(rig));
 }
 
+TEST_CASE("why it waits: the notification left alerts out, and nobody knows how many of its group are unhealthy") {
+  Rig rig;
+  for (const std::string name : {"web1", "web2", "web3"}) {
+    SimContainer web;
+    web.name = name;
+    web.labels = {{"heal.enable", "true"}, {"heal.group", "web"}, {"heal.health", "http://" + name + "/healthz"}};
+    rig.engine->add(web);
+    rig.http.on("GET", "http://" + name + "/healthz", [name](const HttpClientRequest&) {
+      if (name != "web1") return HttpAnswer::of(200, "ok");
+      return HttpAnswer::failing(make_error(ErrorCode::kUnavailable, "connection refused"));
+    });
+  }
+  rig.clock.advance(1s);
+  rig.engine->crash("web1", 137);
+  AlertGroup group = Rig::group_of({rig.fire("web1")});
+  group.group_key = R"({}:{alertname="NginxDown"})";
+  group.truncated_alerts = 7;
+  REQUIRE(rig.post(group).has_value());
+  rig.run_to(IncidentState::kHeld);
+  check_golden("truncated", explained(rig));
+}
+
 TEST_CASE("why it did not act: the budget is used up, and after that the breaker is open") {
   Rig rig(kRestartPlaybook, changed(kHealYml, "cooldown: 5m", "cooldown: off"));
   for (int i = 0; i < 3; ++i) {

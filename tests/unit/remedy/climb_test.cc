@@ -93,11 +93,11 @@ TEST_CASE("a further rung acts on a container that died again, although Docker's
   add(rig, "cache");
   rig.engine->crash("nginx", 1);
   SourceEvent death = rig.death();
-  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  REQUIRE(rig.tell({"docker", "", "", 0, {death}}).has_value());
   rig.run_to(IncidentState::kVerifying);
   death.kind = SourceEvent::Kind::kResolved;
   death.ends_at = rig.clock.now();
-  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  REQUIRE(rig.tell({"docker", "", "", 0, {death}}).has_value());
   rig.engine->crash("nginx", 1);
   CHECK(end_of(rig).reason == "stayed_healthy");
   CHECK(rig.newest().playbook == "again");
@@ -216,11 +216,11 @@ TEST_CASE("where there is no Alertmanager, a further rung goes by what the check
   rig.engine->crash("cache", 1);
   rig.engine->crash("nginx", 1);
   SourceEvent death = rig.death();
-  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  REQUIRE(rig.tell({"docker", "", "", 0, {death}}).has_value());
   rig.run_to(IncidentState::kVerifying);
   death.kind = SourceEvent::Kind::kResolved;
   death.ends_at = rig.clock.now();
-  REQUIRE(rig.tell({"docker", "", 0, {death}}).has_value());
+  REQUIRE(rig.tell({"docker", "", "", 0, {death}}).has_value());
   if (is_dead) rig.engine->crash("nginx", 1);
   end_of(rig);
   CHECK(rig.newest().playbook == "again");
@@ -268,7 +268,7 @@ TEST_CASE("a death that Docker tells of after the heal has held makes it bad aga
           std::string(kHealYml) + "  - match: ['source=\"docker\"']\n    playbook: restart-container\n");
   (void)held_heal(rig);
   rig.engine->crash("nginx", 1);
-  REQUIRE(rig.tell({"docker", "", 0, {rig.death()}}).has_value());
+  REQUIRE(rig.tell({"docker", "", "", 0, {rig.death()}}).has_value());
   rig.run_until([&] { return rig.newest().playbook == "again" && rig.newest().state == IncidentState::kRecovered; });
   CHECK(starts(rig) == 2);
 }

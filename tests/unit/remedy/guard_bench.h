@@ -27,7 +27,8 @@ struct GuardBench {
 
   GuardSnapshot snapshot() {
     dossier.plan = std::make_shared<const playbook::Plan>(plan);
-    return {now, subject, dossier, history, holders, controls, in_flight, recent_targets, acted_ago, slots};
+    return {now,       subject,        dossier,   history, holders,       controls,
+            in_flight, recent_targets, acted_ago, slots,   unseen_alerts, truncated};
   }
   Verdict ask(Guard guard) { return guard(snapshot()); }
 
@@ -54,6 +55,8 @@ struct GuardBench {
   std::size_t recent_targets = 1;
   std::optional<Duration> acted_ago;
   std::size_t slots = 4;
+  std::size_t unseen_alerts = 0;
+  std::vector<Truncation> truncated;
 };
 
 /// The inputs as one text, a line each.

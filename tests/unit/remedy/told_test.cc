@@ -48,7 +48,7 @@ TEST_CASE("an alert of Azure Monitor is one event with labels that routes can ma
   expected.annotations = {{"playbook", "restart-vm"}};
   expected.starts_at = kAt;
   expected.facts.reason = "Percentage CPU GreaterThan 90 (is 97.2)";
-  CHECK(delivery.batch == EventBatch{"azure-monitor", "", 0, {expected}});
+  CHECK(delivery.batch == EventBatch{"azure-monitor", "", "", 0, {expected}});
 }
 
 TEST_CASE("its end has the same key, and a log alert is about the resource, not the workspace") {
@@ -104,7 +104,7 @@ TEST_CASE("a task that crashed is an event with its service, its container, its 
   expected.annotations = {{"stopped_reason", "Essential container in task exited"}};
   expected.starts_at = kAt - 1s;
   expected.facts = {"CONTAINER_CRASH", 137, "OutOfMemoryError: container killed", "", kAt - 1s};
-  CHECK(reading.delivery.batch == EventBatch{"eventbridge", "", 0, {expected}});
+  CHECK(reading.delivery.batch == EventBatch{"eventbridge", "", "", 0, {expected}});
   CHECK(reading.delivery.ignored.empty());
   CHECK_FALSE(reading.recovery);
 }

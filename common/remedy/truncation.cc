@@ -1,0 +1,99 @@
+#include "common/remedy/truncation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "common/base/digest.h"
+#include "common/base/text.h"
+#include "common/remedy/control_changes.h"
+#include "common/remedy/words.h"
+#include "common/wire/json.h"
+
+namespace heal::remedy {
+namespace {
+
+/// More groups at once than any configuration has: the store must not grow by what a stranger sends.
+constexpr std::size_t kMostTruncations = 1000;
+
+/// Alertmanager keeps what it notified by receiver and group: two routes may have one groupKey. Twins share both.
+std::string group_id(const EventBatch& batch) {
+  return sha256_hex(fmt::format("{}\n{}\n{}", batch.source, batch.receiver, batch.group_key));
+}
+
+void put(Ledger& ledger, const std::string& id, const Truncation& truncation) {
+  ledger.write(PutValue{std::string(kTruncationPrefix) + id, dump(to_json(truncation))});
+  ledger.edit_controls().truncations.insert_or_assign(id, truncation);
+}
+
+void forget_old(Ledger& ledger, WallTime now) {
+  auto& all = ledger.edit_controls().truncations;
+  const auto forget = [&](auto it) {
+    ledger.write(DeleteValue{std::string(kTruncationPrefix) + it->first});
+    return all.erase(it);
+  };
+  for (auto it = all.begin(); it != all.end();)
+    it = now - it->second.at >= kTruncationHolds ? forget(it) : std::next(it);
+  const auto is_older = [](const auto& a, const auto& b) { return a.second.at < b.second.at; };
+  while (all.size() >= kMostTruncations)
+    forget(std::min_element(all.begin(), all.end(), is_older));
+}
+
+/// What it left out is still counted for the storm brake until its window is over, so it is not forgotten yet.
+void end_truncation(Ledger& ledger, const EventBatch& batch) {
+  const auto& all = ledger.controls().truncations;
+  // Without a groupKey it is no notification but a finding of our own, or of a sender that knows of no groups.
+  if (all.empty() || batch.group_key.empty()) return;
+  const std::string id = group_id(batch);
+  const auto it = all.find(id);
+  if (it == all.end() || it->second.is_over) return;
+  Truncation over = it->second;
+  over.is_over = true;
+  put(ledger, id, over);
+  wake_held(ledger, words::kAlertsTruncated);
+}
+
+}  // namespace
+
+std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch) {
+  if (batch.truncated_alerts == 0) {
+    end_truncation(ledger, batch);
+    return {};
+  }
+  const WallTime now = ledger.clock().now();
+  ledger.note_unseen(batch.truncated_alerts);
+  forget_old(ledger, now);
+  std::string id = group_id(batch);
+  put(ledger, id,
+      {printable(batch.group_key, 200), printable(batch.receiver, 100), batch.truncated_alerts, now,
+       /*is_over=*/false});
+  return {std::move(id)};
+}
+
+void join_truncated_groups(Ledger& ledger, const std::vector<std::string>& incidents,
+                           const std::vector<std::string>& groups) {
+  for (const std::string& group : groups) {
+    for (const std::string& id : incidents) {
+      const OpenIncident* open = ledger.find(id);
+      if (open == nullptr) continue;
+      const auto& known = open->progress.truncated_groups;
+      if (std::find(known.begin(), known.end(), group) == known.end())
+        ledger.edit(id).progress.truncated_groups.push_back(group);
+    }
+  }
+}
+
+std::vector<Truncation> truncations_of(const Ledger& ledger, const std::string& incident_id, WallTime now) {
+  std::vector<Truncation> out;
+  const OpenIncident* open = ledger.find(incident_id);
+  if (open == nullptr) return out;
+  const auto& all = ledger.controls().truncations;
+  for (const std::string& group : open->progress.truncated_groups) {
+    const auto it = all.find(group);
+    if (it != all.end() && it->second.is_in_force(now)) out.push_back(it->second);
+  }
+  return out;
+}
+
+}  // namespace heal::remedy
