@@ -37,6 +37,7 @@ void add_incident_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// operate) → 202 {incident} | 409 with the reason.
 void add_operate_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// POST heals {playbook, target, params, dry_run, by} → 202 {incident} | 200 plan and decision | 409 with the reason.
+/// GET plan (playbook, target, set=NAME=VALUE) → what the dry run answers.
 void add_heal_routes(httpd::HttpServer& server, const ApiTools& tools);
 /// GET faults → {faults}; POST faults {target, fault, with, for, by, dry_run, ignore_blast_radius, yes_really, page} →
 /// 201 {fault}; POST faults/revert {target | id | all} → {faults}; DELETE faults/ID → {fault}. Refused unless heal.yml

@@ -32,6 +32,30 @@ Result<HealRequest> parse_heal(const httpd::HttpRequest& request) {
   return heal;
 }
 
+Result<std::string> required(const httpd::HttpRequest& request, std::string_view name) {
+  const auto value = request.param(name);
+  if (!value || value->empty()) return make_error(ErrorCode::kInvalid, "{}: required", name);
+  return std::string(*value);
+}
+
+/// The same question as a heal with `dry_run`, by query: whoever may only look may ask it.
+Result<HealRequest> parse_plan(const httpd::HttpRequest& request) {
+  HealRequest heal;
+  heal.dry_run = HealRequest::Rehearse::kYes;
+  HEAL_TRY(heal.playbook, required(request, "playbook"));
+  HEAL_TRY(const std::string target, required(request, "target"));
+  HEAL_TRY(heal.target, TargetId::parse(target).with_context("target"));
+  for (const std::string_view pair : request.params("set")) {
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos || equals == 0)
+      return make_error(ErrorCode::kInvalid, "set: expected NAME=VALUE, got \"{}\"", printable(pair, 80));
+    const auto [it, is_new] = heal.params.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    if (!is_new) return make_error(ErrorCode::kInvalid, "set: {} is given twice", printable(it->first, 80));
+  }
+  heal.by = asker(request, "");
+  return heal;
+}
+
 Json parsed_or_null(const std::string& text) {
   if (text.empty()) return {};
   auto json = parse_json(text);
@@ -61,6 +85,19 @@ httpd::HttpResponse show(const HealAnswer& heal) {
   return answer(409, body);
 }
 
+/// A route that asks the coordinator for what `parse` reads from the request.
+template <typename Parse>
+httpd::DeferredHandler heal_handler(remedy::Coordinator& coordinator, Parse parse) {
+  return [&coordinator, parse](const httpd::HttpRequest& request, httpd::Responder responder) {
+    auto heal = parse(request);
+    if (!heal.has_value()) return responder.send(answer_error(heal.error()));
+    auto shared = std::make_shared<httpd::Responder>(std::move(responder));
+    coordinator.heal(std::move(*heal), [shared](Result<HealAnswer> result) {
+      shared->send(result.has_value() ? show(*result) : answer_error(result.error()));
+    });
+  };
+}
+
 }  // namespace
 
 std::string asker(const httpd::HttpRequest& request, const std::string& claimed) {
@@ -72,18 +109,11 @@ std::string asker(const httpd::HttpRequest& request, const std::string& claimed)
 void add_heal_routes(httpd::HttpServer& server, const ApiTools& tools) {
   httpd::RouteOptions options;
   options.role = "operate";
-  server.handle_deferred(
-      "POST", "/api/v1/heals",
-      with_query({},
-                 [&coordinator = tools.coordinator](const httpd::HttpRequest& request, httpd::Responder responder) {
-                   auto heal = parse_heal(request);
-                   if (!heal.has_value()) return responder.send(answer_error(heal.error()));
-                   auto shared = std::make_shared<httpd::Responder>(std::move(responder));
-                   coordinator.heal(std::move(*heal), [shared](Result<HealAnswer> result) {
-                     shared->send(result.has_value() ? show(*result) : answer_error(result.error()));
-                   });
-                 }),
-      options);
+  server.handle_deferred("POST", "/api/v1/heals", with_query({}, heal_handler(tools.coordinator, parse_heal)), options);
+  options.role = "view";
+  server.handle_deferred("GET", "/api/v1/plan",
+                         with_query({{"playbook", "target"}, {"set"}}, heal_handler(tools.coordinator, parse_plan)),
+                         options);
 }
 
 }  // namespace heal::webhook

@@ -220,6 +220,45 @@ TEST_CASE("a heal that a person asks for is started, rehearsed or refused with t
   CHECK(service.restarts() == 1);
 }
 
+TEST_CASE("a plan is the answer of the dry run, and nothing is written") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const Json plan =
+      service.get_json("/api/v1/plan?playbook=restart-container&target=container/local/nginx&set=grace=1s");
+  const Reply rehearsed = service.post("/api/v1/heals", R"({"playbook": "restart-container",
+    "target": "container/local/nginx", "params": {"grace": "1s"}, "dry_run": true})");
+  CHECK(plan == parse_json(rehearsed.body).value());
+  CHECK(plan["decision"]["result"] == "allow");
+  CHECK(plan["plan"]["steps"][0]["arguments"]["grace"] == "1s");
+  CHECK(service.get_json("/api/v1/plan?playbook=restart-container&target=container/local/nobody")["reason"] ==
+        "not_in_inventory");
+  CHECK(service.memory->incidents({}).value().empty());
+  CHECK(service.restarts() == 0);
+}
+
+TEST_CASE("a plan of what is no question is refused with the parameter's name") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  struct Case {
+    const char* query;
+    const char* message;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"target=container/local/nginx", "playbook: required"},
+      {"playbook=restart-container", "target: required"},
+      {"playbook=restart-container&target=container/local/nginx&set=grace", R"(set: expected NAME=VALUE, got "grace")"},
+      {"playbook=restart-container&target=container/local/nginx&set==1s", R"(set: expected NAME=VALUE, got "=1s")"},
+      {"playbook=restart-container&target=container/local/nginx&set=grace=1s&set=grace=2s",
+       "set: grace is given twice"},
+      {"playbook=restart-container&target=container/local/nginx&dry_run=true",
+       "dry_run: unknown query parameter; known here: playbook, target, set"},
+  }));
+  CAPTURE(c.query);
+  const Reply reply = service.get(std::string("/api/v1/plan?") + c.query);
+  CHECK(reply.status == 400);
+  CHECK(parse_json(reply.body).value() == Json{{"error", {{"code", "invalid"}, {"message", c.message}}}});
+}
+
 TEST_CASE("a request with a member that we do not know does nothing, and is told what may have been meant") {
   Service service;
   REQUIRE(service.start().has_value());
