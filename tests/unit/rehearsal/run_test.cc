@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include "common/base/text.h"
+#include "common/config/file.h"
 #include "common/sim/fake_clock.h"
+#include "heal_test_paths.h"
 
 namespace heal::rehearsal {
 namespace {
@@ -272,6 +274,77 @@ TEST_CASE("a stop ends a test at once") {
   const auto result = run_test(bundle, file->tests.front(), watch, stop.get_token());
   REQUIRE(result.error);
   CHECK(result.error->code() == ErrorCode::kCancelled);
+}
+
+/// The YAML of a recipe of common/playbook/README.md, after the words that begin it: played as a user would play it.
+std::string recipe(const std::string& begins) {
+  const std::string text = config::read_text_file(HEAL_SOURCE_DIR "/common/playbook/README.md", 1 << 20).value();
+  const auto at = text.find("**" + begins + "**");
+  REQUIRE(at != std::string::npos);
+  const auto first = text.find("```yaml\n", at) + 8;
+  return text.substr(first, text.find("```", first) - first);
+}
+
+TEST_CASE("HealSucceeded, as the README has it, is posted after a heal that was proven and has held, and no other") {
+  struct Case {
+    const char* name;
+    const char* body;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"proven, held and resolved", R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+      - {at: 60s, resolve: {alertname: WebDown, container: web}}
+    expect:
+      incidents:
+        - state: closed
+          reason: on_resolved_done
+          steps: [restart, {step: tell, role: on_resolved, outcome: done, at: {from: 60s, to: 62s}}]
+          times: {verified: 6s, resolved: 60s}
+      alerts: [HealSucceeded]
+)"},
+      {"resolved before it has held", R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+      - {at: 10s, resolve: {alertname: WebDown, container: web}}
+    expect:
+      incidents:
+        - {state: closed, steps: [restart, {step: tell, role: on_resolved, outcome: done, at: {from: 36s, to: 38s}}]}
+      alerts: [HealSucceeded]
+)"},
+      {"proven, and its alert goes on", R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+    expect:
+      after: 1h
+      incidents:
+        - {state: recovered, steps: [restart], times: {verified: 6s}}
+      alerts: []
+)"},
+      {"not proven", R"(    timeline:
+      - {at: 0s, container: web, becomes: broken}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+      - {at: 5m, resolve: {alertname: WebDown, container: web}}
+    expect:
+      incidents:
+        - {steps: [restart], times: {verified: never}}
+      alerts: [HealFailed]
+)"},
+      {"bad again before it has held", R"(    timeline:
+      - {at: 0s, container: web, becomes: hanging}
+      - {at: 5s, alert: {alertname: WebDown, container: web}}
+      - {at: 20s, container: web, becomes: hanging}
+      - {at: 5m, resolve: {alertname: WebDown, container: web}}
+    expect:
+      incidents:
+        - {steps: [restart], times: {verified: 6s}}
+      alerts: [HealFailed]
+)"},
+  }));
+  CAPTURE(c.name);
+  const TestResult result = run(c.body, kHealYml, kPlaybook + recipe("Telling that a heal succeeded"));
+  INFO(explain(result));
+  CHECK(result.passed());
 }
 
 }  // namespace

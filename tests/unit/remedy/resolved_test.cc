@@ -212,6 +212,40 @@ TEST_CASE("what on_resolved acts on is nobody else's for as long as it runs, how
   CHECK(rig.changes().size() == 1);
 }
 
+TEST_CASE("HealSucceeded is posted once the heal is proven and over, and is no evidence when it comes back to us") {
+  const std::string tells = std::string(kRestartPlaybook) + R"(on_resolved:
+  - name: tell
+    alertmanager.alert: {name: HealSucceeded, labels: {severity: info, container: nginx}, for: 5m}
+)";
+  // Everything that has a container is sent here, and would begin a heal.
+  Rig rig(tells,
+          std::string(kHealYml) +
+              "  - {match: ['container=\"nginx\"'], playbook: restart-container, target: container/local/nginx}\n");
+  const auto told = [&rig] {
+    std::vector<Alert> out;
+    for (const auto& posted : rig.alertmanager->posted()) {
+      if (label_value(posted.labels, "alertname") == "HealSucceeded") out.push_back(posted);
+    }
+    return out;
+  };
+  rig.engine->crash("nginx", 1);
+  const Alert alert = rig.fire();
+  REQUIRE(rig.post(Rig::group_of({alert}))->accepted == 1);
+  rig.run_until([&] { return rig.newest().reason == "waits_for_resolve"; });
+  CHECK(told().empty());
+  REQUIRE(rig.post(Rig::group_of({rig.resolve(alert)}))->accepted == 1);
+  const Incident closed = rig.run_to(IncidentState::kClosed);
+  CHECK(closed.reason == "on_resolved_done");
+  REQUIRE(told().size() == 1);
+  Alert own = told().front();
+  CHECK(label_value(own.labels, "heal_incident") == closed.id);
+  own.ends_at.reset();
+  own.fingerprint = fingerprint_of(own.labels);
+  rig.engine->crash("nginx", 1);
+  CHECK(*rig.post(Rig::group_of({own})) == IngestReply{});
+  CHECK(rig.incidents().size() == 1);
+}
+
 TEST_CASE("a trouble that comes back while on_resolved runs begins a new incident") {
   Failover failover;
   failover.wait_for_resolve();
