@@ -51,6 +51,7 @@ void ProbeScheduler::add_probe(const ScheduledProbe& probe, const std::vector<Fo
     Schedule::Timing timing{probe.interval, probe.jitter, 0, std::nullopt};
     const auto old = known.find(series->identity());
     if (old != known.end()) series = old->second.first->series;
+    if (!probe.details) series->forget_details();
     if (old != known.end() && old->second.first->interval == probe.interval) {
       // Its own time: new targets beside it, however often they come, neither delay nor repeat a run.
       timing.grid = old->second.second;

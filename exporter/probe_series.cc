@@ -12,6 +12,9 @@ namespace {
 using Label = ExpositionWriter::Label;
 
 constexpr std::size_t kMostMessageBytes = 200;
+/// Of a label that the prober made, which may be what the target says: Prometheus refuses a whole page for one label
+/// that is longer than its limit.
+constexpr std::size_t kMostDetailBytes = 1024;
 
 /// One series with the numbers that this page shows.
 struct SeriesRow {
@@ -134,7 +137,11 @@ void write_details(const std::vector<std::shared_ptr<ProbeSeries>>& series, Expo
   for (auto& [name, family] : found) {
     out.family(name, MetricType::kGauge, family.help);
     for (auto& [own, sample] : family.samples) {
-      sample.labels.insert(own->begin(), own->end());  // what the prober says wins
+      for (auto& [label, text] : sample.labels)
+        text = printable(text, kMostDetailBytes);
+      // What the prober says keeps its name.
+      for (const auto& [label, text] : *own)
+        sample.labels.emplace(sample.labels.contains(label) ? "exported_" + label : label, text);
       out.sample(name, sample.value, std::vector<Label>(sample.labels.begin(), sample.labels.end()));
     }
   }
@@ -226,6 +233,11 @@ bool ProbeSeries::settle(bool success, WallTime at, Hysteresis hysteresis) {
 void ProbeSeries::restore_down(WallTime since) {
   MutexLock lock(mutex_);
   if (numbers_.standing.state == ProbeState::kUnknown) numbers_.standing = {ProbeState::kDown, since};
+}
+
+void ProbeSeries::forget_details() {
+  MutexLock lock(mutex_);
+  details_.clear();
 }
 
 std::vector<SampleFamily> ProbeSeries::details() const {

@@ -69,6 +69,7 @@ class ProbeSeries {
   void restore_down(WallTime since) HEAL_EXCLUDES(mutex_);
   /// What the prober found in the last run, if that was kept.
   std::vector<SampleFamily> details() const HEAL_EXCLUDES(mutex_);
+  void forget_details() HEAL_EXCLUDES(mutex_);
   /// Where the log of the last failure is kept.
   void set_failure_log(std::int64_t id) HEAL_EXCLUDES(mutex_);
 

@@ -52,11 +52,14 @@ Environment read_environment() {
   return environment;
 }
 
-ProbeResult run_probe(Clock& clock, const probe::ProbeRequest& request, Duration timeout, std::stop_token stop) {
+ProbeResult run_probe(Clock& clock, probe::ProbeRequest request, Duration timeout, std::stop_token stop) {
+  constexpr Duration kMost = 1h;
   system::SystemProbeIo loop;
   probe::Engine engine({&loop}, clock);
+  if (const auto& confirm = request.module->confirm)
+    request.confirm_until = engine.now() + probe::confirm_time(*confirm, timeout, kMost);
   const std::stop_callback on_stop(std::move(stop), [&engine] { engine.stop(); });
-  return probe::run_once(engine, request, timeout);
+  return probe::run_once(engine, std::move(request), timeout);
 }
 
 }  // namespace

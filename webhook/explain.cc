@@ -95,7 +95,10 @@ std::string way_out_of_hold(const Incident& incident, const std::string& guard) 
   if (guard == "lever") return "healctl lever release, or write `run` into the file that engages it; " + end;
   if (guard == "pauses") return "healctl resume NAME, for each pause below; " + end;
   if (incident.reason == "alerts_truncated")
-    return fmt::format("max_alerts: 0 for that receiver, in the sender's configuration, shows all alerts; {}", end);
+    return fmt::format(
+        "max_alerts: 0 for that receiver, in the sender's configuration, shows all alerts with the group's next "
+        "notification; before that, healctl heal {} --target {} does not wait for it; {}",
+        incident.playbook, incident.target ? incident.target->str() : "", end);
   if (is_one_of(guard, {"breaker", "flap", "budget"}) && incident.target)
     return fmt::format("find out why it keeps breaking, then healctl breaker reset {} --target {}; {}",
                        incident.playbook, incident.target->str(), end);

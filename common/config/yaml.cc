@@ -21,6 +21,24 @@ struct Abort {};
 
 constexpr std::string_view kStringTag = "tag:yaml.org,2002:str";
 
+/// yaml-cpp writes `\_` (U+00A0) and `\N` (U+0085) as one byte. All else in `value` is UTF-8, as the file is.
+std::string with_whole_escapes(std::string_view value) {
+  std::string out;
+  int rest = 0;  // bytes of the character that are to come
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (rest > 0) {
+      --rest;
+    } else if (byte >= 0xC0) {
+      rest = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    } else if (byte >= 0x80) {
+      out += '\xC2';
+    }
+    out += c;
+  }
+  return out;
+}
+
 /// Builds the tree from the parser's events. yaml-cpp's marks count lines and columns (in bytes) from 0.
 class TreeBuilder final : public YAML::EventHandler {
  public:
@@ -39,7 +57,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Node node = at(mark, NodeKind::kScalar);
-    node.text = value;
+    node.text = is_utf8(value) ? value : with_whole_escapes(value);
     node.is_quoted = tag == "!" || tag == kStringTag;
     if (!node.is_quoted && tag != "?" && !tag.empty()) refuse_tag(mark, tag);
     finish_node(std::move(node), anchor, mark);

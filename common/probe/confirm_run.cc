@@ -12,13 +12,15 @@ Deadline confirm_until(const ProbeRequest& request, Deadline deadline) {
 
 class ConfirmingRun : public ProbeRun {
  public:
-  ConfirmingRun(const ProbeRequest& request, ProbeIo& io, RunLog& log, RunMaker make_run, Deadline deadline)
+  ConfirmingRun(const ProbeRequest& request, ProbeIo& io, RunLog& log, RunMaker make_run, Deadline deadline,
+                Duration timeout)
       : request_(request),
         settings_(*request.module->confirm),
         io_(io),
         log_(log),
         make_run_(make_run),
         deadline_(deadline),
+        timeout_(timeout),
         until_(confirm_until(request, deadline)) {}
 
   void start(Done done) override;
@@ -40,14 +42,14 @@ class ConfirmingRun : public ProbeRun {
   RunLog& log_;
   const RunMaker make_run_;
   const Deadline deadline_;  // of the first attempt
+  const Duration timeout_;   // of each further one
   const Deadline until_;     // of asking again
   Done done_;
-  Duration budget_{};  // what the first attempt had at most, and each further one may have
   std::unique_ptr<ProbeRun> run_;
   std::unique_ptr<PendingIo> timer_;  // of the attempt's end, or of the wait for the next
   RunOutcome first_;
   Confirmation confirmation_;
-  bool is_short_ = false;    // the attempt has less time than the first one had
+  bool is_short_ = false;    // the attempt has less time than a probe has
   bool is_cut_off_ = false;  // the attempt was ended before it could tell
   bool is_over_ = false;     // no further attempt
   bool is_finished_ = false;
@@ -58,7 +60,6 @@ class ConfirmingRun : public ProbeRun {
 
 void ConfirmingRun::start(Done done) {
   done_ = std::move(done);
-  budget_ = deadline_ - io_.now();
   run_ = make_run_(request_, io_, log_);
   if (until_ > deadline_) timer_ = io_.call_at(deadline_, [this] { run_->abort(ProbeReason::kTimeout); });
   run_->start([this](RunOutcome outcome) { first_ended(std::move(outcome)); });
@@ -84,7 +85,7 @@ void ConfirmingRun::wait() {
 void ConfirmingRun::ask_again() {
   confirmation_.attempts += 1;
   log_.info("Asking again whether the probe fails", {{"attempt", fmt::format("{}", confirmation_.attempts)}});
-  const SteadyTime end = io_.now() + budget_;
+  const SteadyTime end = io_.now() + timeout_;
   is_short_ = end > until_;
   is_cut_off_ = false;
   run_ = make_run_(request_, io_, log_);
@@ -157,8 +158,8 @@ void ConfirmingRun::finish() {
 }  // namespace
 
 std::unique_ptr<ProbeRun> make_confirming_run(const ProbeRequest& request, ProbeIo& io, RunLog& log, RunMaker make_run,
-                                              Deadline deadline) {
-  return std::make_unique<ConfirmingRun>(request, io, log, make_run, deadline);
+                                              Deadline deadline, Duration timeout) {
+  return std::make_unique<ConfirmingRun>(request, io, log, make_run, deadline, timeout);
 }
 
 Deadline end_of_confirming(const ProbeRequest& request, Deadline deadline) {

@@ -58,7 +58,9 @@ CheckResult ask_dns(const Check& check, const Tools& tools, Deadline deadline, s
   if (tools.dns == nullptr) return {Answer::kUnknown, "no name server can be asked here"};
   const DnsLookup lookup{check.server, check.address, check.record_type};
   const auto reply = tools.dns->look_up(lookup, deadline, std::move(stop));
-  if (!reply.has_value()) return {of_error(reply.error()), reply.error().str()};
+  // A server that is named is what was asked; the machine's own resolver is how we find out.
+  if (!reply.has_value())
+    return {check.server.empty() ? Answer::kUnknown : of_error(reply.error()), reply.error().str()};
   const std::string what = lookup.str();
   if (reply->rcode != "NOERROR") return {Answer::kFail, fmt::format("{}: {}", what, reply->rcode)};
   if (reply->records.empty()) return {Answer::kFail, fmt::format("{}: no such record", what)};

@@ -79,7 +79,9 @@ struct CoordinatorOptions {
 
 /// Threads for what is looked at beside the heals that run (guard in_flight begins no more of them than there are
 /// workers): a decision, a call for a human and a rehearsal never stand behind a step that takes its time.
-constexpr std::size_t kLookers = 4;
+constexpr std::size_t kLookers = 6;
+/// Of them may be at work for people who want a heal, and as many for people who only ask what one would do.
+constexpr std::size_t kSeats = 2;
 
 /// The pipeline. One thread owns all incident state (the Ledger): it takes messages in batches, applies them, makes the
 /// batch durable with one commit, and only then answers and starts work. Workers do everything that waits. Thread-safe.
@@ -158,9 +160,10 @@ class Coordinator final : private Jobs {
   using HealDone = std::function<void(Result<HealAnswer>)>;
   Status begin_heal(const HealRequest& request, const std::shared_ptr<HealDone>& done);
   std::string accept_heal(const HealRequest& request, Jobs& jobs);
-  /// One of the few investigations for people that may be under way; nullptr when there are too many: what alerts ask
-  /// for must not wait behind them. Given back when it is destroyed.
-  std::shared_ptr<void> take_seat();
+  /// One of the few investigations for people that may be under way, which `seats` counts; nullptr when there are too
+  /// many: what alerts ask for must not wait behind them. Given back when it is destroyed.
+  using Seats = std::shared_ptr<std::atomic<std::size_t>>;
+  static std::shared_ptr<void> take_seat(const Seats& seats);
   void replace_if_allowed(const HealRequest& request, const std::shared_ptr<HealDone>& done);
   Status replace_or_refuse(const HealRequest& request, const Case& subject,
                            const std::shared_ptr<const Dossier>& dossier, HealAnswer& answer);
@@ -232,7 +235,9 @@ class Coordinator final : private Jobs {
   std::atomic<bool> is_accepting_{false};
   std::atomic<bool> is_draining_{false};
   std::atomic<bool> is_store_full_{false};
-  const std::shared_ptr<std::atomic<std::size_t>> seats_taken_ = std::make_shared<std::atomic<std::size_t>>(0);
+  // Who only asks must not keep out who wants a heal.
+  const Seats heal_seats_ = std::make_shared<std::atomic<std::size_t>>(0);
+  const Seats rehearsal_seats_ = std::make_shared<std::atomic<std::size_t>>(0);
   std::stop_source drain_;  // stops what can be taken up again without harm
   WorkerPool workers_;
   std::unique_ptr<Alarm> alarm_;

@@ -116,9 +116,8 @@ std::string Coordinator::accept_heal(const HealRequest& request, Jobs& jobs) {
   return take_request(ledger_, jobs, *world_.get(), manual_event(request, ledger_.new_id(), now), now);
 }
 
-std::shared_ptr<void> Coordinator::take_seat() {
-  const auto taken = seats_taken_;
-  if (taken->fetch_add(1) >= kLookers / 2) {
+std::shared_ptr<void> Coordinator::take_seat(const Seats& taken) {
+  if (taken->fetch_add(1) >= kSeats) {
     taken->fetch_sub(1);
     return nullptr;
   }
@@ -128,7 +127,7 @@ std::shared_ptr<void> Coordinator::take_seat() {
 /// The open incident gives way only to a heal that may act; one that is refused changes nothing of it.
 void Coordinator::replace_if_allowed(const HealRequest& request, const std::shared_ptr<HealDone>& done) {
   ledger_.effect([this, request, done] {
-    auto seat = take_seat();
+    auto seat = take_seat(heal_seats_);
     if (seat == nullptr) return (*done)(too_many());
     workers_.submit(
         [this, seat = std::move(seat), request, done, subject = case_of_request(request, tools_.clock.now()),
@@ -186,7 +185,7 @@ void Coordinator::tell_decided(const std::string& incident_id, const Incident& i
 }
 
 void Coordinator::rehearse(const HealRequest& request, HealDone done) {
-  auto seat = take_seat();
+  auto seat = take_seat(rehearsal_seats_);
   if (seat == nullptr) return done(too_many());
   Case subject = case_of_request(request, tools_.clock.now());
   const auto shared = std::make_shared<HealDone>(std::move(done));

@@ -27,7 +27,8 @@ void put(Ledger& ledger, const std::string& id, const Truncation& truncation) {
   ledger.edit_controls().truncations.insert_or_assign(id, truncation);
 }
 
-void forget_old(Ledger& ledger, WallTime now) {
+/// Makes room for `id`.
+void forget_old(Ledger& ledger, WallTime now, const std::string& id) {
   auto& all = ledger.edit_controls().truncations;
   const auto forget = [&](auto it) {
     ledger.write(DeleteValue{std::string(kTruncationPrefix) + it->first});
@@ -35,8 +36,11 @@ void forget_old(Ledger& ledger, WallTime now) {
   };
   for (auto it = all.begin(); it != all.end();)
     it = now - it->second.at >= kTruncationHolds ? forget(it) : std::next(it);
-  const auto is_older = [](const auto& a, const auto& b) { return a.second.at < b.second.at; };
-  while (all.size() >= kMostTruncations)
+  // What holds nobody any more goes first.
+  const auto is_older = [](const auto& a, const auto& b) {
+    return std::pair(!a.second.is_over, a.second.at) < std::pair(!b.second.is_over, b.second.at);
+  };
+  while (!all.contains(id) && all.size() >= kMostTruncations)
     forget(std::min_element(all.begin(), all.end(), is_older));
 }
 
@@ -63,8 +67,8 @@ std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch
   }
   const WallTime now = ledger.clock().now();
   ledger.note_unseen(batch.truncated_alerts);
-  forget_old(ledger, now);
   std::string id = group_id(batch);
+  forget_old(ledger, now, id);
   put(ledger, id,
       {printable(batch.group_key, 200), printable(batch.receiver, 100), batch.truncated_alerts, now,
        /*is_over=*/false});
@@ -78,8 +82,11 @@ void join_truncated_groups(Ledger& ledger, const std::vector<std::string>& incid
       const OpenIncident* open = ledger.find(id);
       if (open == nullptr) continue;
       const auto& known = open->progress.truncated_groups;
-      if (std::find(known.begin(), known.end(), group) == known.end())
-        ledger.edit(id).progress.truncated_groups.push_back(group);
+      if (std::find(known.begin(), known.end(), group) != known.end()) continue;
+      auto& groups_of = ledger.edit(id).progress.truncated_groups;
+      // Those that are forgotten hold nobody: an incident must not grow with every group that ever told of it.
+      std::erase_if(groups_of, [&](const auto& each) { return !ledger.controls().truncations.contains(each); });
+      groups_of.push_back(group);
     }
   }
 }

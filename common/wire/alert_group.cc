@@ -10,6 +10,7 @@ namespace {
 
 /// Of the largest notification: thirty to an alert.
 constexpr std::size_t kMostGroupValues = 30 * kMostAlerts;
+constexpr std::int64_t kMostTruncated = 1'000'000;
 
 Result<AlertStatus> status_of(const Json& alert, std::string_view at) {
   HEAL_TRY(const auto status, get_string(alert, "status", at));
@@ -76,7 +77,8 @@ Result<AlertGroup> parse_group_head(const Json& body, std::string_view expected)
   if (truncated.value_or(0) < 0) {
     return make_error(ErrorCode::kInvalid, "/truncatedAlerts: expected 0 or more, got {}", *truncated);
   }
-  group.truncated_alerts = static_cast<std::uint64_t>(truncated.value_or(0));
+  // More than anybody has; sums of it must not overflow.
+  group.truncated_alerts = static_cast<std::uint64_t>(std::min(truncated.value_or(0), kMostTruncated));
   return group;
 }
 

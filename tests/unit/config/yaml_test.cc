@@ -57,6 +57,9 @@ TEST_CASE("YAML is read as it is written") {
        "a: 1\n",
        "{a:1}"},
       {"a: 1\r\nb: 2\r\n", "{a:1,b:2}"},
+      {R"("\_": "é\_\x85€\N\u00a0\x41")",
+       "{\xC2\xA0:\"é\xC2\xA0\xC2\x85€\xC2\x85\xC2\xA0"
+       "A\"}"},
   }));
   CAPTURE(c.text);
   REQUIRE(read(c.text) == c.tree);

@@ -194,6 +194,38 @@ TEST_CASE("what the prober found in the last run is shown where it is asked for,
   CHECK(later.find("2:80\"} 4\n") == std::string::npos);
 }
 
+TEST_CASE("labels of details are cut, made printable, and take no label of the configuration away") {
+  SchedulerBench bench;
+  const auto scheduler = bench.scheduler(
+      config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {version: mine}, details: true}]"));
+  ProbeResult result;
+  result.families = {{"probe_tls_version_info", "TLS", {{{{"version", "TLS 1.3"}, {"names", std::string(5000, 'x')}}, 1}}}};
+  scheduler->series()[0]->record(result, bench.clock.now(), {}, Details::kKept);
+  ExpositionWriter out;
+  write_probe_series(scheduler->series(), out);
+  const std::string page = out.take();
+  const std::string line = page.substr(page.find("\nprobe_tls_version_info{") + 1);
+  CHECK(line.size() < 1200);
+  CHECK(line.find("exported_version=\"mine\"") != std::string::npos);
+  CHECK(line.find(",version=\"TLS 1.3\"") != std::string::npos);
+}
+
+TEST_CASE("details that are not asked for any more go with the reload") {
+  SchedulerBench bench;
+  const auto config = [](bool details) {
+    return config_with(fmt::format("[{{name: p, module: m, targets: ['192.0.2.1:80'], details: {}}}]", details));
+  };
+  const auto first = bench.scheduler(config(true));
+  ProbeResult result;
+  result.families = {{"probe_ip_protocol", "IP", {{{}, 4}}}};
+  first->series()[0]->record(result, bench.clock.now(), {}, Details::kKept);
+  const auto same = bench.scheduler(config(true), first.get());
+  CHECK_FALSE(same->series()[0]->details().empty());
+  const auto second = bench.scheduler(config(false), same.get());
+  REQUIRE(second->series()[0] == first->series()[0]);
+  CHECK(second->series()[0]->details().empty());
+}
+
 TEST_CASE("a run of a probe with `details` keeps what its prober found") {
   for (const bool is_kept : {true, false}) {
     SchedulerBench bench;

@@ -162,7 +162,7 @@ TEST_CASE("a re-probe that waited in vain for its turn tells nothing of the targ
   const RunMaker make_run = [](const ProbeRequest&, ProbeIo&, RunLog&) -> std::unique_ptr<ProbeRun> {
     return std::make_unique<CrowdedRun>();
   };
-  const auto run = make_confirming_run(request, bench.io, log, make_run, bench.clock.steady_now() + 1s);
+  const auto run = make_confirming_run(request, bench.io, log, make_run, bench.clock.steady_now() + 1s, 1s);
   std::optional<RunOutcome> outcome;
   run->start([&](RunOutcome ended) { outcome = std::move(ended); });
   for (const Duration step : {1000ms, 200ms, 1000ms}) {
@@ -172,6 +172,24 @@ TEST_CASE("a re-probe that waited in vain for its turn tells nothing of the targ
   REQUIRE(outcome);
   CHECK(outcome->failure->reason == ProbeReason::kBusy);
   CHECK(outcome->confirmation == Confirmation{1, std::nullopt});
+}
+
+TEST_CASE("a re-probe has the time of a probe, also where a late loop left the first attempt none") {
+  RunBench bench;
+  const ProbeRequest request{std::make_shared<const Module>(confirming("http", 1)), kShopUrl, "", bench.policy,
+                             bench.clock.steady_now() + 10s};
+  RunLog log(bench.clock, request);
+  Shop shop(bench, {0, 200});
+  const auto run = make_confirming_run(request, bench.io, log, make_http_run, bench.clock.steady_now(), 1s);
+  std::optional<RunOutcome> outcome;
+  run->start([&](RunOutcome ended) { outcome = std::move(ended); });
+  for (const Duration step : {0ms, 200ms, 10ms}) {
+    bench.clock.advance(step);
+    bench.io.run();
+  }
+  REQUIRE(outcome);
+  CHECK(outcome->failure->reason == ProbeReason::kTimeout);
+  CHECK(outcome->confirmation == Confirmation{1, false});
 }
 
 TEST_CASE("every prober is asked again") {

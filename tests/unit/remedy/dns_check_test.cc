@@ -69,6 +69,13 @@ TEST_CASE("a name server that cannot be reached, or is silent, fails the check a
   CHECK(bench.ask() == CheckResult{Answer::kFail, kWhat + "timed out"});
 }
 
+TEST_CASE("a resolver of our own machine that is silent says nothing of the name") {
+  DnsBench bench;
+  CHECK(bench.ask("", "").answer == Answer::kUnknown);
+  bench.dns.set("", SimDnsClient::Behaviour::kDrops);
+  CHECK(bench.ask("", "") == CheckResult{Answer::kUnknown, "A of api.example.net: timed out"});
+}
+
 TEST_CASE("a question that is not put is neither good nor bad news") {
   DnsBench bench;
   bench.says("NOERROR", {"10.1.0.7"});

@@ -165,6 +165,24 @@ TEST_CASE("dry runs that wait for a slow engine do not keep heals waiting: furth
   rig.kill();
 }
 
+TEST_CASE("who only asks what a heal would do keeps nobody from a heal") {
+  Rig rig;
+  REQUIRE(rig.post(Rig::group_of({rig.fire()}))->accepted == 1);
+  rig.run_to(IncidentState::kHeld);  // healthy: nothing is done by itself
+  rig.engine->forget_calls();
+  rig.engine->set_delay("inspect", 1h);
+  HealRequest request = ask_for("container/local/nginx");
+  request.dry_run = HealRequest::Rehearse::kYes;
+  for (int i = 0; i < 2; ++i)
+    rig.coordinator->heal(request, [](const Result<HealAnswer>&) {});
+  std::atomic<bool> is_refused = false;
+  rig.coordinator->heal(ask_for("container/local/nginx"),
+                        [&](const Result<HealAnswer>& answer) { is_refused = !answer.has_value(); });
+  rig.await([&] { return is_refused || rig.engine->calls().size() == 3; });
+  CHECK_FALSE(is_refused);
+  rig.kill();
+}
+
 TEST_CASE("a dry run shows the decision and the plan, and writes and touches nothing") {
   Rig rig;
   HealRequest request = ask_for("container/local/nginx");

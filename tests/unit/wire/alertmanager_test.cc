@@ -52,6 +52,12 @@ TEST_CASE("a notification is read whole") {
   CHECK(parse_alertmanager_v4(write_alertmanager_v4(expected))->group == expected);
 }
 
+TEST_CASE("more alerts left out than anybody has are as many as can be counted") {
+  std::string text(kNotification);
+  text.replace(text.find("\"truncatedAlerts\":2"), 19, "\"truncatedAlerts\":9223372036854775807");
+  CHECK(parse_alertmanager_v4(text)->group.truncated_alerts == 1'000'000);
+}
+
 struct Refused {
   std::string name, body, message;
 };
