@@ -116,8 +116,9 @@ class Engine::Loop {
     active_.emplace(id, std::move(active));
     const RunMaker make_run = prober_of(*probe.request.module).make_run;
     const bool confirms = probe.request.module->confirm.has_value();
-    probe.run = confirms ? make_confirming_run(probe.request, io_, probe.log, make_run, deadline, deadline - probe.begun)
-                         : make_run(probe.request, io_, probe.log);
+    probe.run = confirms
+                    ? make_confirming_run(probe.request, io_, probe.log, make_run, deadline, deadline - probe.begun)
+                    : make_run(probe.request, io_, probe.log);
     probe.log.info("Beginning probe", {{"probe", probe.request.module->prober},
                                        {"timeout_seconds", fmt::format("{:.3f}", to_seconds(deadline - probe.begun))}});
     const Deadline end = confirms ? end_of_confirming(probe.request, deadline) : deadline;

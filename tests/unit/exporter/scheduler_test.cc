@@ -166,16 +166,16 @@ TEST_CASE("what the prober found in the last run is shown where it is asked for,
   const std::string labels = "module=\"m\",probe=\"p\",target=\"192.0.2.";
   CHECK(
       shown.ends_with("# HELP probe_found_info What was found\n# TYPE probe_found_info gauge\n"
-                      "probe_found_info{env=\"a\",kind=\"x\"," +
+                      "probe_found_info{env=\"a\",exported_kind=\"b\",kind=\"x\"," +
                       labels +
                       "1:80\"} 1\n"
-                      "probe_found_info{env=\"a\",kind=\"y\"," +
+                      "probe_found_info{env=\"a\",exported_kind=\"b\",kind=\"y\"," +
                       labels +
                       "1:80\"} 1\n"
-                      "probe_found_info{env=\"a\",kind=\"x\"," +
+                      "probe_found_info{env=\"a\",exported_kind=\"b\",kind=\"x\"," +
                       labels +
                       "2:80\"} 1\n"
-                      "probe_found_info{env=\"a\",kind=\"y\"," +
+                      "probe_found_info{env=\"a\",exported_kind=\"b\",kind=\"y\"," +
                       labels +
                       "2:80\"} 1\n"
                       "# HELP probe_ip_protocol IP 4 or 6\n# TYPE probe_ip_protocol gauge\n"
@@ -199,7 +199,8 @@ TEST_CASE("labels of details are cut, made printable, and take no label of the c
   const auto scheduler = bench.scheduler(
       config_with("[{name: p, module: m, targets: ['192.0.2.1:80'], labels: {version: mine}, details: true}]"));
   ProbeResult result;
-  result.families = {{"probe_tls_version_info", "TLS", {{{{"version", "TLS 1.3"}, {"names", std::string(5000, 'x')}}, 1}}}};
+  result.families = {
+      {"probe_tls_version_info", "TLS", {{{{"version", "TLS 1.3"}, {"names", std::string(5000, 'x')}}, 1}}}};
   scheduler->series()[0]->record(result, bench.clock.now(), {}, Details::kKept);
   ExpositionWriter out;
   write_probe_series(scheduler->series(), out);

@@ -179,7 +179,7 @@ TEST_CASE("a re-probe has the time of a probe, also where a late loop left the f
   const ProbeRequest request{std::make_shared<const Module>(confirming("http", 1)), kShopUrl, "", bench.policy,
                              bench.clock.steady_now() + 10s};
   RunLog log(bench.clock, request);
-  Shop shop(bench, {0, 200});
+  Shop shop(bench, {200});
   const auto run = make_confirming_run(request, bench.io, log, make_http_run, bench.clock.steady_now(), 1s);
   std::optional<RunOutcome> outcome;
   run->start([&](RunOutcome ended) { outcome = std::move(ended); });
