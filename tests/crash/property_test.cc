@@ -25,7 +25,7 @@ std::uint32_t number(const char* name, std::uint32_t otherwise) {
 TEST_CASE(
     "never two actions on a target, too many in flight, too few healthy, a lost episode, or a command run twice") {
   const std::uint32_t first = number("HEAL_PROPERTY_SEED", 1);
-  const std::uint32_t runs = number("HEAL_PROPERTY_RUNS", 2000);
+  const std::uint32_t runs = number("HEAL_PROPERTY_RUNS", 1000);
   test::Fleet::Lived all;
   for (std::uint32_t seed = first; seed < first + runs; ++seed) {
     test::Fleet fleet(seed);
