@@ -269,7 +269,8 @@ TEST_CASE("more groups than anybody has keep the newest") {
     batch.source = words::kAlertmanager;
     batch.group_key = std::to_string(i);
     batch.truncated_alerts = 1;
-    REQUIRE(rig.tell(std::move(batch)).has_value());
+    const auto reply = rig.tell(std::move(batch));
+    REQUIRE(reply.has_value());
   }
   CHECK(stored(rig) == 1000);
   rig.clock.advance(kTruncationHolds);
