@@ -12,10 +12,6 @@
 #include "common/model/target.h"
 #include "common/playbook/text_template.h"
 
-namespace heal::config {
-class Value;
-}
-
 namespace heal::playbook {
 
 /// The inventory's health check of a target: an http(s) URL that answers 2xx, or `tcp://host:port` that accepts.
@@ -64,8 +60,6 @@ struct Check {
   bool operator==(const Check&) const = default;
 };
 std::string_view to_string(Check::Kind kind);
-/// The record types that a dns check may ask for: A, AAAA, CNAME, MX, NS, PTR, SRV, TXT.
-std::optional<std::string> as_record_type(const config::Value& value);
 
 /// A check as written in a playbook: its address may hold places.
 struct CheckSpec {

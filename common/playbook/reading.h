@@ -41,6 +41,8 @@ enum class AllowFailing { kYes, kNo };
 /// `{check: http, url: …}`, `{container: running}`, `{alert: resolved}`.
 std::optional<CheckSpec> read_check(const config::Value& value, const References& references, AllowFailing failing);
 std::vector<CheckSpec> read_checks(const config::Value& value, const References& references, AllowFailing failing);
+/// A record type that a dns check may ask for: A, AAAA, CNAME, MX, NS, PTR, SRV, TXT.
+std::optional<std::string> as_record_type(const config::Value& value);
 /// The part of a check of `kind` that stands under a `wait.*` key, read from `map`, which stays to be finished.
 CheckSpec read_wait_check(config::MapReader& map, Check::Kind kind, const References& references);
 

@@ -5,7 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/config/file.h"
-#include "common/playbook/check.h"
+#include "common/playbook/reading.h"
 #include "common/rehearsal/reading.h"
 
 namespace heal::rehearsal {

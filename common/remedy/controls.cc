@@ -9,7 +9,6 @@ namespace heal::remedy {
 namespace {
 
 constexpr std::size_t kMostRecent = 10'000;
-constexpr std::size_t kMostUnseen = 100;
 constexpr std::size_t kIncidentsPage = 1000;
 
 Result<Lever> parse_lever(const std::string& text) {
@@ -118,10 +117,6 @@ Status Controls::load(Store& store, WallTime since) {
   }
   recent_committed_ = recent_.size();
   recount();
-  for (const auto& [group, truncation] : committed_->truncations)
-    unseen_.push_back({truncation.at, truncation.alerts});
-  std::sort(unseen_.begin(), unseen_.end(), [](const Unseen& a, const Unseen& b) { return a.at < b.at; });
-  unseen_committed_ = unseen_.size();
   return {};
 }
 
@@ -133,10 +128,6 @@ ControlState& Controls::edit() {
 void Controls::note_incident(const std::string& target, WallTime at) {
   recent_.push_back({at, target});
   count_newest(recent_.back());
-}
-
-void Controls::note_unseen(std::size_t alerts, WallTime at) {
-  unseen_.push_back({at, alerts});
 }
 
 void Controls::count_newest(const RecentIncident& incident) {
@@ -163,9 +154,9 @@ std::size_t Controls::recent_targets(WallTime now, Duration window) const {
 }
 
 std::size_t Controls::unseen(WallTime now, Duration window) const {
-  std::size_t most = 0;
-  for (const auto& unseen : unseen_) {
-    if (unseen.at > now - window) most = std::max(most, unseen.alerts);
+  std::uint64_t most = 0;
+  for (const auto& [group, truncation] : state().truncations) {
+    if (truncation.at > now - window) most = std::max(most, truncation.alerts);
   }
   return most;
 }
@@ -173,8 +164,6 @@ std::size_t Controls::unseen(WallTime now, Duration window) const {
 void Controls::bring_recent_forward(Duration by) {
   for (auto& incident : recent_)
     incident.at -= by;
-  for (auto& unseen : unseen_)
-    unseen.at -= by;
   recount();
 }
 
@@ -190,9 +179,6 @@ void Controls::commit(WallTime now) {
     recent_.pop_front();
   }
   recent_committed_ = recent_.size();
-  while (!unseen_.empty() && (unseen_.size() > kMostUnseen || unseen_.front().at <= oldest))
-    unseen_.pop_front();
-  unseen_committed_ = unseen_.size();
   if (!draft_) return;
   committed_ = std::make_shared<const ControlState>(std::move(*draft_));
   draft_.reset();
@@ -201,7 +187,6 @@ void Controls::commit(WallTime now) {
 
 void Controls::rollback() {
   draft_.reset();
-  unseen_.resize(unseen_committed_);
   if (recent_.size() == recent_committed_) return;
   recent_.resize(recent_committed_);
   recount();

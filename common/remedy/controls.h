@@ -115,8 +115,6 @@ class Controls {
   ControlState& edit();
   /// An incident on `target` began.
   void note_incident(const std::string& target, WallTime at);
-  /// A notification left out so many alerts: nobody knows what they were about.
-  void note_unseen(std::size_t alerts, WallTime at);
   /// On how many different targets incidents began in `(now - window, now]`; alerts that were left out count as targets
   /// of their own, by the notification that left out most. Cheap, however many there were.
   std::size_t recent_targets(WallTime now, Duration window) const;
@@ -142,12 +140,6 @@ class Controls {
   std::size_t recent_committed_ = 0;
   std::unordered_map<std::string, WallTime> newest_;  // of recent_, by target
   std::vector<WallTime> newest_times_;                // of newest_, in order
-  struct Unseen {
-    WallTime at{};
-    std::size_t alerts = 0;
-  };
-  std::deque<Unseen> unseen_;
-  std::size_t unseen_committed_ = 0;
   Snapshot<ControlState> published_;
 };
 

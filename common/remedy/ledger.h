@@ -105,8 +105,6 @@ class Ledger {
   const ControlState& controls() const { return controls_.state(); }
   /// The same, as far as it is durable. Thread-safe.
   std::shared_ptr<const ControlState> published_controls() const { return controls_.published(); }
-  /// A notification left `alerts` out; for the storm brake. Part of the batch.
-  void note_unseen(std::size_t alerts) { controls_.note_unseen(alerts, clock_.now()); }
   /// Which incident's steps hold which target, as it was last committed. Thread-safe.
   std::shared_ptr<const LockHolders> lock_holders() const { return lock_holders_.get(); }
   std::size_t recent_targets(WallTime now, Duration window) const { return controls_.recent_targets(now, window); }

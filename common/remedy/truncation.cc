@@ -27,7 +27,7 @@ void put(Ledger& ledger, const std::string& id, const Truncation& truncation) {
   ledger.edit_controls().truncations.insert_or_assign(id, truncation);
 }
 
-/// Makes room for `id`.
+/// Makes room for `id`. What holds nobody any more is kept for the storm brake as long as it may look back.
 void forget_old(Ledger& ledger, WallTime now, const std::string& id) {
   auto& all = ledger.edit_controls().truncations;
   const auto forget = [&](auto it) {
@@ -35,7 +35,7 @@ void forget_old(Ledger& ledger, WallTime now, const std::string& id) {
     return all.erase(it);
   };
   for (auto it = all.begin(); it != all.end();)
-    it = now - it->second.at >= kTruncationHolds ? forget(it) : std::next(it);
+    it = now - it->second.at >= playbook::kLongestStormWindow ? forget(it) : std::next(it);
   // What holds nobody any more goes first.
   const auto is_older = [](const auto& a, const auto& b) {
     return std::pair(!a.second.is_over, a.second.at) < std::pair(!b.second.is_over, b.second.at);
@@ -66,7 +66,6 @@ std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch
     return {};
   }
   const WallTime now = ledger.clock().now();
-  ledger.note_unseen(batch.truncated_alerts);
   std::string id = group_id(batch);
   forget_old(ledger, now, id);
   put(ledger, id,

@@ -19,47 +19,39 @@ namespace {
 
 using remedy::Coordinator;
 
-constexpr const char* kPlaybook = R"(version: 1
+/// What both rungs of the ladder end with.
+const std::string kRestarts = R"(  - name: restart
+    docker.restart: {grace: 1s}
+    timeout: 20s
+    on_unknown: probe
+verify:
+  within: 10s
+  consecutive: 2
+  interval: 1s
+  all: [{check: health}]
+stay_healthy: 20s
+)";
+
+const std::string kPlaybook = R"(version: 1
 playbook: heal
 mode: auto
 before:
   - {check: health, is: failing}
+escalate: [again]
 steps:
   - name: tell
     command: {argv: [/bin/tell, "{{ labels.fault }}"]}
     on_unknown: halt
-  - name: restart
-    docker.restart: {grace: 1s}
-    timeout: 20s
-    on_unknown: probe
-verify:
-  within: 10s
-  consecutive: 2
-  interval: 1s
-  all: [{check: health}]
-stay_healthy: 20s
-escalate: [again]
-)";
+)" + kRestarts;
 
-/// The rung after it.
-constexpr const char* kAgain = R"(version: 1
+const std::string kAgain = R"(version: 1
 playbook: again
 mode: auto
 steps:
-  - name: restart
-    docker.restart: {grace: 1s}
-    timeout: 20s
-    on_unknown: probe
-verify:
-  within: 10s
-  consecutive: 2
-  interval: 1s
-  all: [{check: health}]
-stay_healthy: 20s
-)";
+)" + kRestarts;
 
 /// Its population does not exist.
-constexpr const char* kGhost = R"(version: 1
+const std::string kGhost = R"(version: 1
 playbook: ghost
 mode: auto
 guards: {population: {group: ghosts}}
@@ -213,7 +205,7 @@ Fleet::Fleet(std::uint32_t seed) : random_(seed), clock_jumps_(seed % 2 == 1), c
   INFO(diagnostics.render());
   REQUIRE(config);
   auto world = std::make_shared<remedy::World>();
-  for (const char* text : {kPlaybook, kAgain, kGhost}) {
+  for (const std::string& text : {kPlaybook, kAgain, kGhost}) {
     auto book = playbook::parse_playbook(text, "playbook.yml", config->guards, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(book);

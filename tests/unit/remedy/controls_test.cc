@@ -84,12 +84,12 @@ TEST_CASE("the storm brake counts targets within its window, each once, and thos
   controls.commit(now);
   controls.note_incident("c", now);
   controls.note_incident("b", now);
-  controls.note_unseen(7, now);
+  controls.edit().truncations["g"] = {"g", "r", 7, now};
   CHECK(controls.recent_targets(now, 2min) == 3 + 7);
   controls.rollback();
   CHECK(controls.recent_targets(now, 2min) == 1);
-  controls.note_unseen(3, now - 4min);
-  controls.note_unseen(5, now - 3min);
+  controls.edit().truncations["g"] = {"g", "r", 3, now - 4min};
+  controls.edit().truncations["h"] = {"h", "r", 5, now - 3min, /*is_over=*/true};
   CHECK(controls.recent_targets(now, 5min) == 2 + 5);
   CHECK(controls.recent_targets(now, 2min) == 1);
   for (int i = 0; i < 20'000; ++i)

@@ -273,7 +273,7 @@ TEST_CASE("more groups than anybody has keep the newest") {
     REQUIRE(reply.has_value());
   }
   CHECK(stored(rig) == 1000);
-  rig.clock.advance(kTruncationHolds);
+  rig.clock.advance(playbook::kLongestStormWindow);
   notify(rig, alert, 1);
   CHECK(stored(rig) == 1);
 }
