@@ -90,7 +90,12 @@ std::optional<std::int64_t> parse_http_date(std::string_view text) {
     // strptime takes days of one digit too; only asctime's form, the last one, has them.
     const std::size_t day = date.find_first_of("0123456789");
     const bool two_digits = day + 1 < date.size() && std::isdigit(static_cast<unsigned char>(date[day + 1])) != 0;
-    if (end != nullptr && *end == '\0' && (two_digits || form == kForms.back())) return timegm(&parts);
+    if (end == nullptr || *end != '\0' || !(two_digits || form == kForms.back())) continue;
+    const std::tm given = parts;
+    const std::time_t time = timegm(&parts);
+    // What had to be moved to a time that there is was no date: 31 February, second 60.
+    if (given.tm_mday != parts.tm_mday || given.tm_sec != parts.tm_sec) continue;
+    return time;
   }
   return std::nullopt;
 }

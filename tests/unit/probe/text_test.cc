@@ -59,6 +59,8 @@ TEST_CASE("HTTP dates in their three forms") {
   }
   CHECK_FALSE(parse_http_date("1994-11-06T08:49:37Z"));
   CHECK_FALSE(parse_http_date(""));
+  CHECK_FALSE(parse_http_date("Tue, 31 Feb 2015 07:28:00 GMT"));
+  CHECK_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:60 GMT"));
 }
 
 TEST_CASE("base64 pads as RFC 4648 has it") {
