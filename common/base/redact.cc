@@ -38,6 +38,7 @@ std::size_t value_end(const std::string& line, std::size_t start) {
     }
     return line.size();
   }
+  if (start < line.size() && line[start] == '[') return std::min(line.find(']', start), line.size());
   const bool is_in_braces = line.find('{') < start;
   return is_in_braces ? std::min(line.find_first_of(",}", start), line.size()) : line.size();
 }
@@ -53,6 +54,19 @@ void cover_values(std::string& line) {
     const std::size_t value = line.find_first_not_of(" \t", colon + 1);
     if (value == std::string::npos || line[value] == '{') continue;
     cover(line, value, value_end(line, value));
+  }
+}
+
+/// A private key in one line, or a line of one that stands over many: PEM has 64 characters of base64 in each.
+void cover_key(std::string& line) {
+  constexpr std::size_t kKeyLine = 60;
+  const std::size_t begin = line.find("-----BEGIN");
+  if (begin != std::string::npos && line.find("PRIVATE KEY") != std::string::npos) cover(line, begin, line.size());
+  const auto is_base64 = [](char c) { return is_name_character(c) || c == '+' || c == '/' || c == '='; };
+  const std::size_t first = line.find_first_not_of(" \t");
+  if (first == std::string::npos || line.size() - first < kKeyLine) return;
+  if (std::all_of(line.begin() + static_cast<std::ptrdiff_t>(first), line.end(), is_base64)) {
+    cover(line, first, line.size());
   }
 }
 
@@ -76,6 +90,7 @@ std::string redact_line(std::string_view line) {
   std::string out(line);
   cover_userinfo(out);
   cover_values(out);
+  cover_key(out);
   return out;
 }
 

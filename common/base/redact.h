@@ -15,7 +15,8 @@ bool is_secret_name(std::string_view name);
 
 /// A line of a configuration file with each character of what may be a secret replaced by `*`, so that columns stay:
 /// user and password of a URL, and what follows the name of a secret (`password: …`, `Authorization: …`) up to the end
-/// of a quoted text, the next comma or brace inside of braces, or the end of the line.
+/// of a quoted text, the list in brackets, the next comma or brace inside of braces, or the end of the line. Private
+/// keys in PEM, too, and every line that is nothing but 60 characters of base64 or more.
 std::string redact_line(std::string_view line);
 
 }  // namespace heal

@@ -32,6 +32,11 @@ TEST_CASE("a line is shown without its secrets, and its columns stay") {
       {"'X-Api-Key': abc", "'X-Api-Key': ***"},
       {"password_file: /etc/x", "password_file: /etc/x"},
       {"basic_auth: {username: u, password: p}", "basic_auth: {username: u, password: *}"},
+      {"{secrets: [a, b], files: [c]}", "{secrets: *****], files: [c]}"},
+      {"{key: \"-----BEGIN PRIVATE KEY-----\\nMIG\", x: y}", "{key: \"****************************************"},
+      {"    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgMIGHAgEAMBMGByqG",
+       "    ****************************************************************"},
+      {"    -----BEGIN CERTIFICATE-----", "    -----BEGIN CERTIFICATE-----"},
       {"nothing: here", "nothing: here"},
   }));
   CHECK(redact_line(c.line) == c.shown);
