@@ -29,10 +29,15 @@ enum class TlsVersion { kTls10, kTls11, kTls12, kTls13 };
 /// A `tls_config`. Files are read when first used and again when they change.
 struct TlsSettings {
   std::string ca_file, cert_file, key_file;  ///< "" for the system's roots / no client certificate
+  std::string ca, cert, key;                 ///< the same as PEM, instead of a file; the key is a secret
   std::string server_name;                   ///< name to ask for and to verify; "" lets the caller choose
   bool insecure_skip_verify = false;
   std::optional<TlsVersion> min_version, max_version;
 
+  /// True when a certificate or a key is named or written here.
+  bool has_certificates() const {
+    return !(ca_file.empty() && cert_file.empty() && key_file.empty() && ca.empty() && cert.empty() && key.empty());
+  }
   bool operator==(const TlsSettings&) const = default;
 };
 
@@ -144,9 +149,9 @@ struct EchoReply {
   bool operator==(const EchoReply&) const = default;
 };
 
-/// A TCP connection, or a connected UDP socket, whose steps are done one at a time; the next may be started when the
-/// callback of the one before has run. Destroying it closes the connection and silences the callbacks. Loop thread
-/// only.
+/// A connection over TCP or a unix socket, or a connected UDP socket, whose steps are done one at a time; the next may
+/// be started when the callback of the one before has run. Destroying it closes the connection and silences the
+/// callbacks. Loop thread only.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
@@ -156,7 +161,9 @@ class ByteStream {
   using ReadDone = std::function<void(std::optional<ProbeFailure>, std::string_view bytes)>;
 
   virtual void connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) = 0;
-  /// `settings.server_name` is asked for and verified.
+  /// To the unix socket at `path`; one that begins with '@' has no file (Linux' abstract names). Of open_stream() only.
+  virtual void connect_unix(const std::string& path, Done done) = 0;
+  /// `settings.server_name` is asked for and verified; "" asks for no name and verifies none.
   virtual void start_tls(const TlsSettings& settings, TlsDone done) = 0;
   /// Of the handshake that start_tls() asked for last.
   virtual TlsTurn tls_turn() const { return {}; }

@@ -88,14 +88,12 @@ class SimProbeIo::Stream : public ByteStream {
   ~Stream() override { *alive_ = false; }
 
   void connect(const SocketAddress& to, const std::optional<IpAddress>&, Done done) override {
-    const auto server = io_.lines_.find(SimProbeIo::key(to));
-    std::optional<ProbeFailure> failure;
-    if (server == io_.lines_.end()) {
-      failure = ProbeFailure{ProbePhase::kConnect, ProbeReason::kRefused, "connection refused"};
-    } else {
-      server_ = server->second;
-    }
-    io_.post(guarded(alive_, [done = std::move(done), failure] { done(failure); }));
+    connect_to(SimProbeIo::key(to), {ProbePhase::kConnect, ProbeReason::kRefused, "connection refused"},
+               std::move(done));
+  }
+  void connect_unix(const std::string& path, Done done) override {
+    connect_to("unix:" + path, {ProbePhase::kConnect, ProbeReason::kNotFound, "connect: No such file or directory"},
+               std::move(done));
   }
   void start_tls(const TlsSettings&, TlsDone done) override {
     io_.post(guarded(alive_, [done = std::move(done)] {
@@ -113,6 +111,17 @@ class SimProbeIo::Stream : public ByteStream {
   }
 
  private:
+  void connect_to(const std::string& key, ProbeFailure otherwise, Done done) {
+    const auto server = io_.lines_.find(key);
+    std::optional<ProbeFailure> failure;
+    if (server == io_.lines_.end()) {
+      failure = std::move(otherwise);
+    } else {
+      server_ = server->second;
+    }
+    io_.post(guarded(alive_, [done = std::move(done), failure] { done(failure); }));
+  }
+
   SimProbeIo& io_;
   LineServer server_;
   std::size_t next_ = 0;
@@ -128,6 +137,10 @@ class SimProbeIo::Datagrams : public ByteStream {
     const auto server = io_.datagrams_.find(SimProbeIo::key(to));
     if (server != io_.datagrams_.end()) server_ = server->second;
     io_.post(guarded(alive_, [done = std::move(done)] { done(std::nullopt); }));
+  }
+  void connect_unix(const std::string&, Done done) override {
+    const ProbeFailure failure{ProbePhase::kConnect, ProbeReason::kOther, "connect: not a stream"};
+    io_.post(guarded(alive_, [done = std::move(done), failure] { done(failure); }));
   }
   void start_tls(const TlsSettings&, TlsDone done) override {
     io_.post(guarded(alive_, [done = std::move(done)] {
@@ -177,6 +190,10 @@ void SimProbeIo::serve(const SocketAddress& address, HttpServer server) {
 
 void SimProbeIo::serve_lines(const SocketAddress& address, std::vector<std::string> lines, AtEnd at_end) {
   lines_[key(address)] = {std::move(lines), at_end};
+}
+
+void SimProbeIo::serve_socket(const std::string& path, std::vector<std::string> lines, AtEnd at_end) {
+  lines_["unix:" + path] = {std::move(lines), at_end};
 }
 
 void SimProbeIo::serve_datagrams(const SocketAddress& address, DatagramServer server) {

@@ -39,6 +39,8 @@ class SimProbeIo : public ProbeIo {
   /// A TCP server that sends each of `lines`, ended by a line feed, and after the last closes or (stays) says nothing.
   enum class AtEnd { kCloses, kStays };
   void serve_lines(const SocketAddress& address, std::vector<std::string> lines, AtEnd at_end = AtEnd::kCloses);
+  /// The same on the unix socket at `path`.
+  void serve_socket(const std::string& path, std::vector<std::string> lines, AtEnd at_end = AtEnd::kCloses);
   /// A UDP server: the datagrams that it answers one with. Where there is none, sockets are told that it was refused.
   using DatagramServer = std::function<std::vector<std::string>(const std::string& query)>;
   void serve_datagrams(const SocketAddress& address, DatagramServer server);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
 
@@ -19,8 +21,9 @@
 
 namespace heal::test {
 
-/// A TCP server on 127.0.0.1 whose every connection is handled by a function on a thread of its own; the connection is
-/// closed when the function returns. The destructor cuts all connections and waits for the functions.
+/// A TCP server on 127.0.0.1, or one on a unix socket, whose every connection is handled by a function on a thread of
+/// its own; the connection is closed when the function returns. The destructor cuts all connections and waits for the
+/// functions.
 class LoopbackServer {
  public:
   using Handler = std::function<void(int fd)>;
@@ -36,6 +39,21 @@ class LoopbackServer {
     socklen_t length = sizeof address;
     ::getsockname(listener_.get(), generic, &length);
     port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { accept_all(); });
+  }
+  /// At `path`, which has no file when it begins with '@'.
+  LoopbackServer(const std::string& path, Handler handler) : handler_(std::move(handler)) {
+    listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    HEAL_CHECK(path.size() < sizeof address.sun_path, "a socket's path is short");
+    path.copy(address.sun_path, path.size());
+    const bool is_abstract = path.starts_with('@');
+    if (is_abstract) address.sun_path[0] = '\0';
+    const std::size_t length = offsetof(sockaddr_un, sun_path) + path.size() + (is_abstract ? 0 : 1);
+    const int bound = ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(length));
+    HEAL_CHECK(bound == 0, "a unix socket can be had");
+    HEAL_CHECK(::listen(listener_.get(), 512) == 0, "it can be listened on");
     acceptor_ = std::thread([this] { accept_all(); });
   }
   ~LoopbackServer() {

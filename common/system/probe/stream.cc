@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <openssl/err.h>
 
@@ -17,7 +19,8 @@ namespace {
 constexpr std::size_t kReadChunk = 16 * 1024;
 
 ProbeFailure connect_failure(int errno_value) {
-  return {ProbePhase::kConnect, reason_of_errno(errno_value), fmt::format("connect: {}", std::strerror(errno_value))};
+  const ProbeReason reason = errno_value == ENOENT ? ProbeReason::kNotFound : reason_of_errno(errno_value);
+  return {ProbePhase::kConnect, reason, fmt::format("connect: {}", std::strerror(errno_value))};
 }
 
 }  // namespace
@@ -93,9 +96,32 @@ int SocketStream::begin_connect(const SocketAddress& to, const std::optional<IpA
   return connected_at_once_ || errno == EINPROGRESS ? 0 : errno;
 }
 
+int SocketStream::begin_connect_unix(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const bool is_abstract = path.starts_with('@');
+  if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  if (!is_abstract && path.find('\0') != std::string::npos) return ENOENT;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  if (is_abstract) address.sun_path[0] = '\0';
+  // A file's name ends in a zero; in a name without a file every byte counts.
+  const std::size_t length = offsetof(sockaddr_un, sun_path) + path.size() + (is_abstract ? 0 : 1);
+  fd_.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd_) return errno;
+  return ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(length)) == 0 ? 0 : errno;
+}
+
 void SocketStream::connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) {
+  await_connection(begin_connect(to, source), std::move(done));
+}
+
+void SocketStream::connect_unix(const std::string& path, Done done) {
+  await_connection(begin_connect_unix(path), std::move(done));
+}
+
+void SocketStream::await_connection(int error, Done done) {
   done_ = std::move(done);
-  if (const int error = begin_connect(to, source); error != 0) {
+  if (error != 0) {
     later([this, error] { end_step(connect_failure(error)); });
     return;
   }
@@ -114,8 +140,9 @@ Status SocketStream::begin_tls(const TlsSettings& settings) {
   HEAL_TRY(const std::shared_ptr<SSL_CTX> context, contexts_.get(settings));
   ssl_.reset(SSL_new(context.get()));
   if (!ssl_ || SSL_set_fd(ssl_.get(), fd_.get()) != 1) return Error(ErrorCode::kInternal, "cannot start TLS");
-  if (!IpAddress::parse(settings.server_name)) SSL_set_tlsext_host_name(ssl_.get(), settings.server_name.c_str());
-  verify_name(SSL_get0_param(ssl_.get()), settings.server_name);
+  const std::string& name = settings.server_name;
+  if (!name.empty() && !IpAddress::parse(name)) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+  if (!name.empty()) verify_name(SSL_get0_param(ssl_.get()), name);
   keep_refused(ssl_.get(), refused_);
   return {};
 }

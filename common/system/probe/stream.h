@@ -11,7 +11,8 @@
 
 namespace heal::system {
 
-/// A non-blocking TCP or TLS connection, or a connected UDP socket, on an EventLoop.
+/// A non-blocking connection over TCP or a unix socket, with or without TLS, or a connected UDP socket, on an
+/// EventLoop.
 class SocketStream : public ByteStream {
  public:
   enum class Transport { kTcp, kUdp };
@@ -20,6 +21,7 @@ class SocketStream : public ByteStream {
   ~SocketStream() override;
 
   void connect(const SocketAddress& to, const std::optional<IpAddress>& source, Done done) override;
+  void connect_unix(const std::string& path, Done done) override;
   void start_tls(const TlsSettings& settings, TlsDone done) override;
   void write(std::string bytes, Done done) override;
   void read(ReadDone done) override;
@@ -34,6 +36,8 @@ class SocketStream : public ByteStream {
 
   /// An errno, or 0.
   int begin_connect(const SocketAddress& to, const std::optional<IpAddress>& source);
+  int begin_connect_unix(const std::string& path);
+  void await_connection(int error, Done done);
   Status begin_tls(const TlsSettings& settings);
   void on_ready();
   void finish_connect();

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "common/base/error.h"
@@ -12,6 +13,10 @@
 
 namespace heal::system {
 namespace {
+
+using BioPtr = std::unique_ptr<BIO, CFree<BIO_free>>;
+using X509Ptr = std::unique_ptr<X509, CFree<X509_free>>;
+using PrivateKeyPtr = std::unique_ptr<EVP_PKEY, CFree<EVP_PKEY_free>>;
 
 int protocol_number(TlsVersion version) {
   switch (version) {
@@ -52,26 +57,83 @@ Error file_error(std::string_view what, const std::string& path) {
   return make_error(ErrorCode::kInvalid, "{} \"{}\": {}", what, path, take_openssl_error());
 }
 
-Status load_files(SSL_CTX* context, const TlsSettings& settings) {
-  if (settings.ca_file.empty()) {
+Error inline_error(std::string_view what) {
+  return make_error(ErrorCode::kInvalid, "{} written in tls_config: {}", what, take_openssl_error());
+}
+
+/// `pem` must outlive it.
+BioPtr bio_of(const std::string& pem) {
+  return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+}
+
+/// Never asks a terminal for the password of a key.
+int no_password(char*, int, int, void*) {
+  return 0;
+}
+
+/// Every certificate of `pem` is trusted; false when there is none, or one that cannot be read.
+bool trust_inline(SSL_CTX* context, const std::string& pem) {
+  const BioPtr bio = bio_of(pem);
+  bool is_first = true;
+  while (true) {
+    const X509Ptr certificate(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
+    if (!certificate) {
+      const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+      return at_end && !is_first;
+    }
+    is_first = false;
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1) return false;
+  }
+}
+
+/// The client's certificate and, behind it, those of its authorities.
+bool use_inline_chain(SSL_CTX* context, const std::string& pem) {
+  const BioPtr bio = bio_of(pem);
+  const X509Ptr leaf(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
+  if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) return false;
+  while (X509Ptr next{PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr)}) {
+    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return false;
+  }
+  return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+bool use_inline_key(SSL_CTX* context, const std::string& pem) {
+  const BioPtr bio = bio_of(pem);
+  const PrivateKeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1;
+}
+
+Status load_authorities(SSL_CTX* context, const TlsSettings& settings) {
+  if (!settings.ca.empty()) {
+    if (!trust_inline(context, settings.ca)) return inline_error("ca");
+  } else if (settings.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (SSL_CTX_load_verify_locations(context, settings.ca_file.c_str(), nullptr) != 1) {
     return file_error("ca_file", settings.ca_file);
   }
-  if (settings.cert_file.empty() != settings.key_file.empty()) {
-    return make_error(ErrorCode::kInvalid, "tls_config has a {} without a {}",
-                      settings.cert_file.empty() ? "key_file" : "cert_file",
-                      settings.cert_file.empty() ? "cert_file" : "key_file");
+  return {};
+}
+
+Status load_certificates(SSL_CTX* context, const TlsSettings& settings) {
+  HEAL_TRY_STATUS(load_authorities(context, settings));
+  const bool has_cert = !settings.cert.empty() || !settings.cert_file.empty();
+  const bool has_key = !settings.key.empty() || !settings.key_file.empty();
+  if (has_cert != has_key) {
+    return make_error(ErrorCode::kInvalid, "tls_config has a {} without a {}", has_cert ? "cert_file" : "key_file",
+                      has_cert ? "key_file" : "cert_file");
   }
-  if (settings.cert_file.empty()) return {};
-  if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1) {
+  if (!has_cert) return {};
+  if (!settings.cert.empty()) {
+    if (!use_inline_chain(context, settings.cert)) return inline_error("cert");
+  } else if (SSL_CTX_use_certificate_chain_file(context, settings.cert_file.c_str()) != 1) {
     return file_error("cert_file", settings.cert_file);
   }
-  if (SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1) {
-    return file_error("key_file", settings.key_file);
-  }
-  return {};
+  ERR_clear_error();
+  const bool is_inline = !settings.key.empty();
+  const bool used = is_inline ? use_inline_key(context, settings.key)
+                              : SSL_CTX_use_PrivateKey_file(context, settings.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
+  if (used && SSL_CTX_check_private_key(context) == 1) return {};
+  return is_inline ? inline_error("key") : file_error("key_file", settings.key_file);
 }
 
 Result<std::shared_ptr<SSL_CTX>> make_context(const TlsSettings& settings) {
@@ -84,7 +146,7 @@ Result<std::shared_ptr<SSL_CTX>> make_context(const TlsSettings& settings) {
   if (settings.max_version) SSL_CTX_set_max_proto_version(context.get(), protocol_number(*settings.max_version));
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_verify(context.get(), settings.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-  HEAL_TRY_STATUS(load_files(context.get(), settings));
+  HEAL_TRY_STATUS(load_certificates(context.get(), settings));
   ERR_clear_error();
   return std::shared_ptr<SSL_CTX>(context.release(), SSL_CTX_free);
 }
@@ -117,9 +179,9 @@ Result<std::shared_ptr<SSL_CTX>> TlsContexts::get(const TlsSettings& settings) {
   const auto number = [](const std::optional<TlsVersion>& version) {
     return version ? static_cast<int>(*version) : -1;
   };
-  const std::string key =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", settings.ca_file, settings.cert_file, settings.key_file,
-                  settings.insecure_skip_verify, number(settings.min_version), number(settings.max_version));
+  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", settings.ca_file, settings.cert_file,
+                                      settings.key_file, settings.insecure_skip_verify, number(settings.min_version),
+                                      number(settings.max_version), settings.ca, settings.cert, settings.key);
   const std::string signature =
       file_signature(settings.ca_file) + file_signature(settings.cert_file) + file_signature(settings.key_file);
   MutexLock lock(mutex_);

@@ -8,12 +8,13 @@
 #include "common/sim/fake_clock.h"
 #include "common/sim/sim_probe_io.h"
 #include "tests/support/loopback_server.h"
+#include "tests/support/temp_folder.h"
 
 namespace heal::test {
 namespace {
 
-/// A ProbeIo, a port where two lines are sent before the connection ends, one where HTTP is spoken, and one where
-/// nobody listens.
+/// A ProbeIo, a port and a unix socket where two lines are sent before the connection ends, a port where HTTP is
+/// spoken, and a port and a unix socket where nobody listens.
 class IoWorld {
  public:
   virtual ~IoWorld() = default;
@@ -21,6 +22,7 @@ class IoWorld {
   /// Runs `task` on the loop thread, and the loop until `done` was called.
   virtual void run(const std::function<void(std::function<void()> done)>& task) = 0;
   SocketAddress lines{}, web{}, closed{};
+  std::string socket, no_socket;
 };
 
 class SimWorld : public IoWorld {
@@ -29,6 +31,8 @@ class SimWorld : public IoWorld {
     const auto at = [](std::uint16_t port) { return SocketAddress{*IpAddress::parse("127.0.0.1"), port}; };
     lines = at(1), web = at(2), closed = at(3);
     io_.serve_lines(lines, {"one", "two"});
+    socket = "/lines.sock", no_socket = "/none.sock";
+    io_.serve_socket(socket, {"one", "two"});
     io_.serve(web, [](const HttpHop& hop) {
       return SimHttpAnswer{0s, {200, "HTTP/1.1", {{"X-Method", hop.method}}, std::nullopt}, "hello", {}};
     });
@@ -62,6 +66,8 @@ class SocketWorld : public IoWorld {
     const auto at = [](std::uint16_t port) { return SocketAddress{*IpAddress::parse("127.0.0.1"), port}; };
     lines = at(line_server_.port()), web = at(web_server_.port());
     closed = at(LoopbackServer([](int) {}).port());
+    socket = folder_.file("lines.sock"), no_socket = folder_.file("none.sock");
+    socket_server_.emplace(socket, [](int fd) { send_all(fd, "one\ntwo\n"); });
   }
   ProbeIo& io() override { return io_; }
   void run(const std::function<void(std::function<void()>)>& task) override {
@@ -84,7 +90,9 @@ class SocketWorld : public IoWorld {
   }
 
  private:
+  TempFolder folder_;
   LoopbackServer line_server_, web_server_;
+  std::optional<LoopbackServer> socket_server_;
   system::SystemProbeIo io_;
 };
 
@@ -259,6 +267,30 @@ TEST_CASE("a stream gives what was sent and then its end") {
   });
   at->run([&](const std::function<void()>& done) { stream.reset(), done(); });
   CHECK(text == "one\ntwo\n");
+}
+
+TEST_CASE("a unix socket gives the same; where there is none the failure says so") {
+  const auto at = world(GENERATE("sim", "sockets"));
+  std::unique_ptr<ByteStream> stream;
+  std::string text;
+  std::optional<ProbeFailure> failure;
+  at->run([&](std::function<void()> done) {
+    stream = at->io().open_stream();
+    stream->connect_unix(at->socket, [&, done](const std::optional<ProbeFailure>& why) {
+      CHECK_FALSE(why);
+      read_all(*stream, text, done);
+    });
+  });
+  at->run([&](std::function<void()> done) {
+    stream = at->io().open_stream();
+    stream->connect_unix(at->no_socket, [&, done](std::optional<ProbeFailure> why) {
+      failure = std::move(why);
+      done();
+    });
+  });
+  at->run([&](const std::function<void()>& done) { stream.reset(), done(); });
+  CHECK(text == "one\ntwo\n");
+  CHECK(failure == ProbeFailure{ProbePhase::kConnect, ProbeReason::kNotFound, "connect: No such file or directory"});
 }
 
 TEST_CASE("tasks that post one another keep no timer and no connection waiting") {
