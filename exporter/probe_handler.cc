@@ -84,6 +84,7 @@ std::optional<HttpResponse> ProbeHandler::plan(const httpd::HttpRequest& request
     if (const auto conflict = host_conflict(*module->second, hostname)) return refusal(400, *conflict);
     plan.request.hostname = hostname;
   }
+  if (module->second->prober == "tcp") plan.request.hostname = hostname;
   if (engine_.in_flight() >= settings_.max_in_flight) return refusal(503, "Too many probes in flight");
   return std::nullopt;
 }

@@ -191,6 +191,10 @@ void Value::key_error(const MapEntry& entry, std::string message, std::string hi
   report(Severity::kError, entry.line, entry.byte, std::move(message), std::move(hint));
 }
 
+void Value::secret_error(const MapEntry& entry, std::string message, std::string hint) const {
+  diagnostics_->error(key_span(entry), std::move(message), std::move(hint));
+}
+
 void Value::key_warning(const MapEntry& entry, std::string message, std::string hint) const {
   report(Severity::kWarning, entry.line, entry.byte, std::move(message), std::move(hint));
 }

@@ -54,6 +54,8 @@ class Value {
   /// An error at a key of a map.
   void key_error(const MapEntry& entry, std::string message, std::string hint = {}) const;
   void key_warning(const MapEntry& entry, std::string message, std::string hint = {}) const;
+  /// An error at a key whose line is not shown, for a secret may stand in it.
+  void secret_error(const MapEntry& entry, std::string message, std::string hint = {}) const;
   /// `<name> must be <expected>, not <what it is>`.
   void must_be(std::string_view expected, std::string hint = {}) const;
 

@@ -1,6 +1,8 @@
 #include "common/model/probe_failure.h"
 
+#include <array>
 #include <cerrno>
+#include <utility>
 
 namespace heal {
 
@@ -30,64 +32,51 @@ std::string_view to_string(ProbePhase phase) {
   return "target";
 }
 
-std::string_view to_string(ProbeReason reason) {
-  switch (reason) {
-    case ProbeReason::kTimeout:
-      return "timeout";
-    case ProbeReason::kInvalidTarget:
-      return "invalid_target";
-    case ProbeReason::kNotAllowed:
-      return "not_allowed";
-    case ProbeReason::kNotFound:
-      return "not_found";
-    case ProbeReason::kNoAddress:
-      return "no_address";
-    case ProbeReason::kDnsFailed:
-      return "dns_failed";
-    case ProbeReason::kRefused:
-      return "refused";
-    case ProbeReason::kUnreachable:
-      return "unreachable";
-    case ProbeReason::kReset:
-      return "reset";
-    case ProbeReason::kClosed:
-      return "closed";
-    case ProbeReason::kProtocol:
-      return "protocol";
-    case ProbeReason::kHandshake:
-      return "handshake";
-    case ProbeReason::kCertificate:
-      return "certificate";
-    case ProbeReason::kTlsConfig:
-      return "tls_config";
-    case ProbeReason::kProxy:
-      return "proxy";
-    case ProbeReason::kUnexpectedStatus:
-      return "unexpected_status";
-    case ProbeReason::kUnexpectedVersion:
-      return "unexpected_version";
-    case ProbeReason::kSslUnwanted:
-      return "ssl_unwanted";
-    case ProbeReason::kSslMissing:
-      return "ssl_missing";
-    case ProbeReason::kRegexp:
-      return "regexp";
-    case ProbeReason::kTooLarge:
-      return "too_large";
-    case ProbeReason::kCompression:
-      return "compression";
-    case ProbeReason::kRedirect:
-      return "redirect";
-    case ProbeReason::kCredentials:
-      return "credentials";
-    case ProbeReason::kBusy:
-      return "busy";
-    case ProbeReason::kCancelled:
-      return "cancelled";
-    case ProbeReason::kOther:
-      return "other";
+namespace {
+
+constexpr auto kReasonWords =
+    std::to_array<std::pair<ProbeReason, std::string_view>>({{ProbeReason::kTimeout, "timeout"},
+                                                             {ProbeReason::kInvalidTarget, "invalid_target"},
+                                                             {ProbeReason::kNotAllowed, "not_allowed"},
+                                                             {ProbeReason::kNotFound, "not_found"},
+                                                             {ProbeReason::kNoAddress, "no_address"},
+                                                             {ProbeReason::kDnsFailed, "dns_failed"},
+                                                             {ProbeReason::kRefused, "refused"},
+                                                             {ProbeReason::kUnreachable, "unreachable"},
+                                                             {ProbeReason::kReset, "reset"},
+                                                             {ProbeReason::kClosed, "closed"},
+                                                             {ProbeReason::kProtocol, "protocol"},
+                                                             {ProbeReason::kHandshake, "handshake"},
+                                                             {ProbeReason::kCertificate, "certificate"},
+                                                             {ProbeReason::kTlsConfig, "tls_config"},
+                                                             {ProbeReason::kProxy, "proxy"},
+                                                             {ProbeReason::kUnexpectedStatus, "unexpected_status"},
+                                                             {ProbeReason::kUnexpectedVersion, "unexpected_version"},
+                                                             {ProbeReason::kSslUnwanted, "ssl_unwanted"},
+                                                             {ProbeReason::kSslMissing, "ssl_missing"},
+                                                             {ProbeReason::kRegexp, "regexp"},
+                                                             {ProbeReason::kUnexpectedBytes, "unexpected_bytes"},
+                                                             {ProbeReason::kTooLarge, "too_large"},
+                                                             {ProbeReason::kCompression, "compression"},
+                                                             {ProbeReason::kRedirect, "redirect"},
+                                                             {ProbeReason::kCredentials, "credentials"},
+                                                             {ProbeReason::kBusy, "busy"},
+                                                             {ProbeReason::kCancelled, "cancelled"},
+                                                             {ProbeReason::kOther, "other"}});
+
+/// Every reason has its word, at its own place.
+constexpr bool are_complete() {
+  for (std::size_t i = 0; i < kReasonWords.size(); ++i) {
+    if (static_cast<std::size_t>(kReasonWords[i].first) != i) return false;
   }
-  return "other";
+  return kReasonWords.back().first == ProbeReason::kOther;
+}
+static_assert(are_complete());
+
+}  // namespace
+
+std::string_view to_string(ProbeReason reason) {
+  return kReasonWords[static_cast<std::size_t>(reason)].second;
 }
 
 const std::vector<ProbeReason>& all_probe_reasons() {

@@ -20,7 +20,7 @@ enum class ProbePhase {
   kStatus,    ///< the status code, the HTTP version, or TLS used or not used
   kHeader,    ///< header assertions
   kBody,      ///< reading, decompressing and checking the body
-  kExpect,    ///< waiting for a line that matches
+  kExpect,    ///< waiting for a line that matches, or for bytes
 };
 
 /// Why it failed. A closed set: it is a metric label.
@@ -45,6 +45,7 @@ enum class ProbeReason {
   kSslUnwanted,        ///< fail_if_ssl
   kSslMissing,         ///< fail_if_not_ssl
   kRegexp,             ///< an assertion's regular expression matched or did not match
+  kUnexpectedBytes,    ///< expect_bytes: others came
   kTooLarge,           ///< over a declared limit
   kCompression,        ///< the body cannot be decompressed as configured
   kRedirect,           ///< a redirect that cannot be followed

@@ -63,6 +63,7 @@ constexpr std::array kProbers = {
     Prober{"dns", make_dns_run, [](const Module& module) { return &module.dns.tls_config; }},
     Prober{"icmp", make_icmp_run, [](const Module&) -> const TlsSettings* { return nullptr; }},
     Prober{"grpc", make_grpc_run, [](const Module& module) { return &module.grpc.tls_config; }},
+    Prober{"unix", make_unix_run, [](const Module& module) { return &module.unix_socket.tls_config; }},
 };
 
 const Prober& prober_of(const Module& module) {

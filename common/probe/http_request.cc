@@ -93,6 +93,7 @@ Result<RequestChain> RequestChain::create(const ProbeRequest& request) {
   }
   chain.host_header_ = chain.configured_host_.empty() ? chain.target_.authority() : chain.configured_host_;
   chain.method_ = settings.method;
+  chain.body_ = settings.body;
   chain.first_authority_ = chain.url_.authority();
   chain.first_host_ = chain.url_.host;
   chain.first_port_ = chain.url_.effective_port();
@@ -113,10 +114,13 @@ std::string RequestChain::tls_host() const {
   return settings_->tls.insecure_skip_verify ? name.substr(0, name.find(':')) : name;
 }
 
-void RequestChain::add_sensitive_headers(HeaderList& headers) const {
+bool RequestChain::at_own_host() const {
   // Go compares with the host of the first URL, which is the picked address; the target's own name is as good.
-  const bool own_host = url_.host == first_host_ || url_.host == target_.host;
-  if (!own_host) return;
+  return url_.host == first_host_ || url_.host == target_.host;
+}
+
+void RequestChain::add_sensitive_headers(HeaderList& headers) const {
+  if (!at_own_host()) return;
   for (const auto& [name, value] : settings_->headers) {
     const std::string canonical = canonical_header_name(name);
     if (is_sensitive(canonical) && url_.effective_port() == first_port_) headers.emplace_back(canonical, value);
@@ -135,6 +139,16 @@ void RequestChain::add_sensitive_headers(HeaderList& headers) const {
     const std::string password =
         colon == std::string::npos ? "" : percent_decoded(url_.userinfo.substr(colon + 1)).value_or("");
     headers.emplace_back("Authorization", "Basic " + base64(user + ":" + password));
+  }
+}
+
+void RequestChain::add_injected_headers(HeaderList& headers) const {
+  for (const auto& [name, value] : injected_) {
+    if (!is_left_out(name) && (!is_sensitive(name) || at_own_host())) headers.emplace_back(name, value);
+  }
+  if (!at_own_host()) return;
+  for (const auto& [name, value] : injected_own_) {
+    if (!is_left_out(name)) headers.emplace_back(name, value);
   }
 }
 
@@ -159,16 +173,16 @@ HeaderList RequestChain::headers() const {
       headers.emplace_back("Cookie", cookies);
     }
   }
+  add_injected_headers(headers);
   return headers;
 }
 
-HttpHop RequestChain::hop(bool tells_name) const {
+HttpHop RequestChain::hop(const std::string& proxy_url, bool tells_name) const {
   HttpHop hop;
   hop.method = method_;
   hop.headers = headers();
-  const bool has_body = send_body_ && !settings_->body.empty();
-  if (has_body) {
-    hop.body = settings_->body;
+  if (send_body_ && !body_.empty()) {
+    hop.body = body_;
   } else if (method_ == "POST" || method_ == "PUT" || method_ == "PATCH") {
     hop.headers.emplace_back("Content-Length", "0");
   }
@@ -178,12 +192,13 @@ HttpHop RequestChain::hop(bool tells_name) const {
   if (url.scheme == "https") url.host = tls_host();
   url.port = url_.effective_port();
   hop.url = url_.scheme == "https" ? url.str() : url_.str();
-  const bool by_http_proxy = !settings_->proxy_url.empty() && !settings_->proxy_url.starts_with("socks5://");
+  const bool by_http_proxy = !proxy_url.empty() && !proxy_url.starts_with("socks5://");
   if (by_http_proxy && tells_name && url_.scheme == "http") hop.url = "http://" + host_header_ + url_.path_and_query;
   hop.tls = settings_->tls;
   hop.versions = settings_->enable_http2 ? HttpHop::Versions::kHttp1And2 : HttpHop::Versions::kHttp1;
-  hop.proxy_url = settings_->proxy_url;
-  hop.proxy_headers = settings_->proxy_headers;
+  if (proxy_url.empty()) return hop;
+  hop.proxy_url = proxy_url;
+  hop.proxy_headers = settings_->proxy.connect_headers;
   return hop;
 }
 

@@ -41,6 +41,15 @@ class RequestChain {
   /// The Authorization header of the module's credentials; read from files already.
   void set_authorization(std::string value) { authorization_ = std::move(value); }
 
+  /// What `http_headers` adds, secrets and files read already. Those that `own` holds are sent to the target's own host
+  /// only.
+  void set_injected(HeaderList everywhere, HeaderList own) {
+    injected_ = std::move(everywhere);
+    injected_own_ = std::move(own);
+  }
+  /// The body of the first request, read from its file already.
+  void set_body(std::string body) { body_ = std::move(body); }
+
   /// The URL that is asked for now.
   const Url& url() const { return url_; }
   /// The host that the target names, for resolution and policy.
@@ -50,9 +59,10 @@ class RequestChain {
   const std::string& method() const { return method_; }
   std::size_t redirects() const { return redirects_; }
 
-  /// What to send now, without the address to connect to. `tells_name`: an HTTP proxy is told the name of an http host
-  /// as a browser tells it, and finds the address by itself; else the address that was picked.
-  HttpHop hop(bool tells_name) const;
+  /// What to send now through `proxy_url` ("" for none), without the address to connect to. `tells_name`: an HTTP proxy
+  /// is told the name of an http host as a browser tells it, and finds the address by itself; else the address that was
+  /// picked.
+  HttpHop hop(const std::string& proxy_url, bool tells_name) const;
   /// Takes the cookies of an answer.
   void take_cookies(const HeaderList& headers);
   /// True when `status` and `headers` ask to go elsewhere.
@@ -64,7 +74,10 @@ class RequestChain {
 
  private:
   explicit RequestChain(const HttpSettings& settings) : settings_(&settings) {}
+  /// True while the request goes to the target's own host, by whatever name or address of it.
+  bool at_own_host() const;
   void add_sensitive_headers(HeaderList& headers) const;
+  void add_injected_headers(HeaderList& headers) const;
   HeaderList headers() const;
   std::string tls_host() const;
 
@@ -77,7 +90,9 @@ class RequestChain {
   std::string method_;
   bool send_body_ = true;
   std::string referer_;
+  std::string body_;
   std::string authorization_;
+  HeaderList injected_, injected_own_;
   std::size_t redirects_ = 0;
   CookieJar cookies_;
 };

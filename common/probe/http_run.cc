@@ -1,11 +1,10 @@
 #include <algorithm>
 
-#include "common/base/base64.h"
 #include "common/base/text.h"
-#include "common/config/file.h"
 #include "common/probe/address_pick.h"
 #include "common/probe/body_reader.h"
 #include "common/probe/http_checks.h"
+#include "common/probe/http_files.h"
 #include "common/probe/http_request.h"
 #include "common/probe/oauth2_fetch.h"
 #include "common/probe/run.h"
@@ -15,19 +14,6 @@ namespace heal::probe {
 namespace {
 
 constexpr std::size_t kMaxRedirects = 10;
-
-/// The Authorization value of a module's credentials; "" for none.
-Result<std::string> authorization_of(const Credentials& credentials) {
-  if (credentials.kind == Credentials::Kind::kNone) return std::string();
-  std::string secret;
-  if (credentials.secret.is_set()) {
-    HEAL_TRY(secret, config::load_secret(credentials.secret, "."));
-  } else if (credentials.kind == Credentials::Kind::kToken) {
-    return std::string();
-  }
-  if (credentials.kind == Credentials::Kind::kToken) return fmt::format("{} {}", credentials.type, secret);
-  return fmt::format("Basic {}", base64(fmt::format("{}:{}", credentials.username, trim(secret))));
-}
 
 /// The http prober: resolves, asks, follows redirects, checks.
 class HttpRun : public ProbeRun, private HttpHopObserver {
@@ -41,6 +27,8 @@ class HttpRun : public ProbeRun, private HttpHopObserver {
  private:
   void resolve_target();
   void first_request();
+  /// Gives the request what its module keeps in files or hides.
+  Status read_secrets();
   void fetch_token();
   void request();
   /// The host that is asked now, by the name that was used for it.
@@ -73,6 +61,7 @@ class HttpRun : public ProbeRun, private HttpHopObserver {
   std::unique_ptr<HttpExchange> exchange_;
   std::unique_ptr<PendingIo> redirect_lookup_;
   std::optional<SteadyTime> redirect_lookup_begun_;
+  std::string proxy_;                 ///< that the request now goes through; "" for none
   std::optional<IpAddress> picked_;   ///< address of the first host
   std::vector<IpAddress> addresses_;  ///< of the host that is asked now, still to be tried
   ProbePhase phase_ = ProbePhase::kTarget;
@@ -99,7 +88,7 @@ void HttpRun::start(Done done) {
     return fail({ProbePhase::kTarget, ProbeReason::kInvalidTarget, chain.error().message()});
   }
   chain_ = *std::move(chain);
-  if (settings_.skip_resolve_phase_with_proxy && !settings_.proxy_url.empty()) return first_request();
+  if (settings_.skip_resolve_phase_with_proxy && settings_.proxy.is_set()) return first_request();
   resolve_target();
 }
 
@@ -117,22 +106,34 @@ void HttpRun::resolve_target() {
 
 void HttpRun::first_request() {
   // Files that cannot be used fail the probe of an http target too.
-  const bool has_files =
-      !settings_.tls.ca_file.empty() || !settings_.tls.cert_file.empty() || !settings_.tls.key_file.empty();
-  const Status prepared = has_files ? io_.prepare_tls(settings_.tls) : Status();
+  const Status prepared = settings_.tls.has_certificates() ? io_.prepare_tls(settings_.tls) : Status();
   if (!prepared.has_value()) {
     log_.error("Error generating HTTP client", {{"err", prepared.error().str()}});
     return fail({ProbePhase::kTls, ProbeReason::kTlsConfig, prepared.error().str()});
   }
-  tried_ = true;
-  Result<std::string> authorization = authorization_of(settings_.credentials);
-  if (!authorization.has_value()) {
-    log_.error("Error for HTTP request", {{"err", authorization.error().str()}});
-    return fail({ProbePhase::kSend, ProbeReason::kCredentials, authorization.error().str()});
+  if (!settings_.body_file.empty()) {
+    Result<std::string> body = read_body_file(settings_.body_file);
+    if (!body.has_value()) {
+      log_.error("Error creating request", {{"err", body.error().str()}});
+      return fail({ProbePhase::kSend, ProbeReason::kOther, body.error().str()});
+    }
+    chain_->set_body(*std::move(body));
   }
-  chain_->set_authorization(*std::move(authorization));
+  tried_ = true;
+  if (const Status read = read_secrets(); !read.has_value()) {
+    log_.error("Error for HTTP request", {{"err", read.error().str()}});
+    return fail({ProbePhase::kSend, ProbeReason::kCredentials, read.error().str()});
+  }
   if (settings_.oauth2) return fetch_token();
   request();
+}
+
+Status HttpRun::read_secrets() {
+  HEAL_TRY(std::string authorization, authorization_of(settings_.credentials));
+  HEAL_TRY(HeaderList own, own_injected_headers(settings_.http_headers));
+  chain_->set_authorization(std::move(authorization));
+  chain_->set_injected(injected_values(settings_.http_headers), std::move(own));
+  return {};
 }
 
 void HttpRun::fetch_token() {
@@ -151,7 +152,8 @@ void HttpRun::fetch_token() {
 
 void HttpRun::request() {
   log_.info("Making HTTP request", {{"url", chain_->url().str()}});
-  if (!settings_.proxy_url.empty()) {
+  proxy_ = settings_.proxy.rules.proxy_for(chain_->url(), named_host());
+  if (!proxy_.empty()) {
     // The proxy connects; what can be judged here is the address that it is told, or the name.
     const std::optional<IpAddress> told = IpAddress::parse(chain_->url().host);
     if (std::optional<std::string> refusal =
@@ -195,7 +197,7 @@ void HttpRun::send(const std::optional<SocketAddress>& address) {
   phase_ = ProbePhase::kConnect;
   head_.reset();
   redirecting_ = false;
-  HttpHop hop = chain_->hop(request_.policy->is_open());
+  HttpHop hop = chain_->hop(proxy_, request_.policy->is_open());
   if (const std::string* name = unsendable_header(hop.headers)) {
     log_.error("Error for HTTP request", {{"err", "invalid header " + printable(*name)}});
     const bool is_secret = *name == "Authorization";
@@ -203,7 +205,7 @@ void HttpRun::send(const std::optional<SocketAddress>& address) {
         {ProbePhase::kSend, is_secret ? ProbeReason::kCredentials : ProbeReason::kOther,
          fmt::format("the header \"{}\" cannot be sent: its name or value is not well-formed", printable(*name))});
   }
-  const bool http_proxy = !settings_.proxy_url.empty() && chain_->url().scheme == "http";
+  const bool http_proxy = !proxy_.empty() && chain_->url().scheme == "http";
   if (!http_proxy) hop.connect_to = address;
   exchange_ = io_.exchange(std::move(hop), *this);
 }
@@ -259,8 +261,8 @@ void HttpRun::on_done(std::optional<ProbeFailure> failure) {
   }
   if (!failure) failure = ProbeFailure{ProbePhase::kResponse, ProbeReason::kProtocol, "an answer without a head"};
   log_.error("Error for HTTP request", {{"err", failure->message}});
-  // Behind a redirect any address of the name will do; the target itself is the one that was picked.
-  const bool other_left = !chain_->at_first_host() && !addresses_.empty() && settings_.proxy_url.empty();
+  // Behind a redirect any address of the name will do; the target itself is the one that was picked, if one was.
+  const bool other_left = !(chain_->at_first_host() && picked_) && !addresses_.empty();
   if (failure->phase == ProbePhase::kConnect && other_left) return try_next_address();
   fail(*std::move(failure));
 }

@@ -1,5 +1,7 @@
 #include "common/probe/line_buffer.h"
 
+#include <algorithm>
+
 namespace heal::probe {
 namespace {
 
@@ -29,6 +31,11 @@ std::optional<std::string> LineBuffer::next() {
   std::string line = without_cr(std::string_view(pending_).substr(begin_, feed - begin_));
   begin_ = scanned_ = feed + 1;
   return line;
+}
+
+void LineBuffer::skip(std::size_t count) {
+  begin_ += count;
+  scanned_ = std::max(scanned_, begin_);
 }
 
 bool LineBuffer::is_too_long() const {

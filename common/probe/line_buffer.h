@@ -7,7 +7,7 @@
 namespace heal::probe {
 
 /// Cuts a stream into lines as Go's bufio.Scanner does: LF ends a line, one CR before it goes, what stands at the end
-/// of the stream without LF is a line too, and a line of 64 KiB is too long.
+/// of the stream without LF is a line too, and a line of 64 KiB is too long. Bytes can be taken instead of lines.
 class LineBuffer {
  public:
   void add(std::string_view bytes) { pending_ += bytes; }
@@ -16,6 +16,10 @@ class LineBuffer {
 
   /// The next whole line; nullopt when there is none (yet).
   std::optional<std::string> next();
+  /// What was not taken yet.
+  std::string_view rest() const { return std::string_view(pending_).substr(begin_); }
+  /// Takes `count` bytes of rest().
+  void skip(std::size_t count);
   bool is_too_long() const;
   bool has_ended() const { return ended_; }
 

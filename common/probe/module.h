@@ -12,6 +12,7 @@
 #include "common/config/decode.h"
 #include "common/model/regex.h"
 #include "common/port/probe_io.h"
+#include "common/probe/proxy.h"
 
 namespace heal::probe {
 
@@ -39,8 +40,21 @@ struct Credentials {
   std::string username;         ///< basic
   std::string type = "Bearer";  ///< of a token: the word before it
   config::Secret secret;        ///< password or token
+  std::string username_file{};  ///< basic: where the name is read from for every probe, instead of `username`
 
   bool operator==(const Credentials&) const = default;
+};
+
+/// Through which proxy requests go, as it is written, and what that means.
+struct ProxySettings {
+  std::string url;  ///< "" for none; http, https, socks5
+  std::string no_proxy;
+  bool from_environment = false;                                     ///< instead of both
+  std::vector<std::pair<std::string, std::string>> connect_headers;  ///< secrets, for the proxy alone
+  ProxyRules rules;  ///< of the above; the environment's when it was read
+
+  bool is_set() const { return !url.empty() || from_environment; }
+  bool operator==(const ProxySettings&) const = default;
 };
 
 class OAuth2Tokens;
@@ -53,14 +67,24 @@ struct OAuth2Settings {
   std::string token_url;
   std::vector<std::pair<std::string, std::string>> endpoint_params;
   TlsSettings tls;
-  std::string proxy_url;
+  ProxySettings proxy;
   std::shared_ptr<OAuth2Tokens> tokens;  ///< what was obtained, for all probes of the module; no part of its value
 
   bool operator==(const OAuth2Settings& other) const {
     return client_id == other.client_id && client_secret == other.client_secret && scopes == other.scopes &&
            token_url == other.token_url && endpoint_params == other.endpoint_params && tls == other.tls &&
-           proxy_url == other.proxy_url;
+           proxy == other.proxy;
   }
+};
+
+/// A header of `http_headers`: every value is sent, in this order, in a line of its own.
+struct InjectedHeader {
+  std::string name;
+  std::vector<std::string> values;
+  std::vector<std::string> secrets;  ///< never printed
+  std::vector<std::string> files;    ///< what they hold, read for every probe, is secret too
+
+  bool operator==(const InjectedHeader&) const = default;
 };
 
 enum class Compression { kNone, kGzip, kDeflate, kBrotli, kIdentity, kUnknown };
@@ -72,7 +96,9 @@ struct HttpSettings {
   std::vector<int> valid_status_codes;  ///< empty: 200 to 299
   std::vector<std::string> valid_http_versions;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<InjectedHeader> http_headers;
   std::string body;
+  std::string body_file;              ///< read for every probe, instead of `body`
   std::uint64_t body_size_limit = 0;  ///< bytes after decompression; 0: none
   std::string compression;            ///< as written; see compression_of()
   bool follow_redirects = true;
@@ -82,17 +108,19 @@ struct HttpSettings {
   Credentials credentials;
   std::optional<OAuth2Settings> oauth2;
   TlsSettings tls;
-  std::string proxy_url;
-  std::vector<std::pair<std::string, std::string>> proxy_headers;
+  ProxySettings proxy;
   bool skip_resolve_phase_with_proxy = false;
   bool enable_http2 = true;
 
   bool operator==(const HttpSettings&) const = default;
 };
 
-/// One step of a tcp dialogue: expect, then send, then starttls.
+/// One step of a dialogue: expect, then send, then starttls.
 struct QueryResponse {
   std::optional<Regex> expect;
+  std::string expect_bytes;  ///< exactly these come next; instead of `expect`
+  /// Labels of probe_expect_info, with what `expect` has matched in their values as in `send`.
+  std::optional<std::vector<std::pair<std::string, std::string>>> labels;
   std::string send;  ///< sent with a line feed; $1, ${name} from the match of the same step
   bool starttls = false;
 
@@ -108,6 +136,15 @@ struct TcpSettings {
   TlsSettings tls_config;
 
   bool operator==(const TcpSettings&) const = default;
+};
+
+/// The `unix:` section of a module.
+struct UnixSettings {
+  std::vector<QueryResponse> query_response;
+  bool tls = false;
+  TlsSettings tls_config;
+
+  bool operator==(const UnixSettings&) const = default;
 };
 
 /// A regular expression that is compiled if it can be: blackbox_exporter reads any and fails the probe that needs it.
@@ -181,7 +218,7 @@ struct ConfirmSettings {
 /// A named way of probing. Immutable once read.
 struct Module {
   std::string name;
-  std::string prober;  ///< "http", "tcp", "dns", "icmp" or "grpc"
+  std::string prober;  ///< "http", "tcp", "dns", "icmp", "grpc" or "unix"
   Duration timeout{};  ///< zero: none of its own
   std::optional<ConfirmSettings> confirm;
   HttpSettings http;
@@ -189,6 +226,7 @@ struct Module {
   DnsSettings dns;
   IcmpSettings icmp;
   GrpcSettings grpc;
+  UnixSettings unix_socket;
 
   bool operator==(const Module&) const = default;
 };

@@ -37,51 +37,6 @@ std::optional<HeaderAssertion> as_header_assertion(const Value& value) {
   return HeaderAssertion{std::move(header), *std::move(regexp), allow_missing};
 }
 
-/// A header's value must be one line: anything else would add headers.
-bool is_header(const std::string& name, const std::string& text) {
-  return !name.empty() && (name + text).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
-}
-
-std::optional<std::vector<std::pair<std::string, std::string>>> as_headers(const Value& value) {
-  if (!value.is_map()) {
-    value.must_be("a map of texts");
-    return std::nullopt;
-  }
-  std::vector<std::pair<std::string, std::string>> headers;
-  for (const auto& entry : value.node().entries) {
-    const Value child = value.child(entry);
-    const std::optional<std::string> read = child.is_null() ? std::string() : config::as_string(child);
-    if (!read) continue;
-    const std::string &name = entry.key, &text = *read;
-    headers.emplace_back(name, text);
-    if (!is_header(name, text)) {
-      value.error(fmt::format("header \"{}\" must have a name and be one line", printable(name)));
-      return std::nullopt;
-    }
-  }
-  std::sort(headers.begin(), headers.end());
-  return headers;
-}
-
-/// Name → list of values.
-std::optional<std::vector<std::pair<std::string, std::string>>> as_proxy_headers(const Value& value) {
-  std::vector<std::pair<std::string, std::string>> headers;
-  MapReader map(value, "a proxy_connect_header");
-  for (const auto& [entry, child] : map.rest()) {
-    if (child.is_null()) continue;
-    const auto values = config::as_list(config::as_string)(child);
-    for (const std::string& text : values.value_or(std::vector<std::string>())) {
-      if (is_header(entry->key, text)) {
-        headers.emplace_back(entry->key, text);
-      } else {
-        // The value is a secret.
-        value.key_error(*entry, fmt::format("header \"{}\" must have a name and be one line", printable(entry->key)));
-      }
-    }
-  }
-  return headers;
-}
-
 // ---- compression
 
 /// A quality as blackbox_exporter reads it: rounded to three digits, 0 for what is none.
@@ -141,7 +96,12 @@ std::optional<HttpSettings> as_http_settings(const Value& value) {
   if (settings.method.empty()) settings.method = "GET";
   if (settings.method.find_first_of(" \t\r\n") != std::string::npos) map.value().error("\"method\" must be one word");
   map.optional("headers", settings.headers, as_headers);
+  map.optional("http_headers", settings.http_headers, as_http_headers);
   map.optional("body", settings.body, config::as_string);
+  map.optional("body_file", settings.body_file, config::as_string);
+  if (!settings.body.empty() && !settings.body_file.empty()) {
+    map.value().key_error(*map.entry("body_file"), "\"body\" and \"body_file\" cannot both be given");
+  }
   map.optional("body_size_limit", settings.body_size_limit, as_base2_bytes);
   map.optional("compression", settings.compression, config::as_string);
   map.optional("follow_redirects", settings.follow_redirects, as_go_bool);
@@ -150,18 +110,47 @@ std::optional<HttpSettings> as_http_settings(const Value& value) {
   read_http_assertions(map, settings);
   read_credentials(map, settings);
   map.optional("tls_config", settings.tls, as_tls_settings);
-  map.optional("proxy_url", settings.proxy_url, as_proxy_url);
-  map.optional("proxy_connect_header", settings.proxy_headers, as_proxy_headers);
-  if (!settings.proxy_headers.empty() && settings.proxy_url.empty()) {
-    map.value().key_error(*map.entry("proxy_connect_header"), "\"proxy_connect_header\" needs \"proxy_url\"");
-  }
+  read_proxy(map, settings.proxy);
   map.optional("skip_resolve_phase_with_proxy", settings.skip_resolve_phase_with_proxy, as_go_bool);
   map.optional("enable_http2", settings.enable_http2, as_go_bool);
-  refuse_keys(map, {"body_file", "http_headers", "enable_http3", "no_proxy", "proxy_from_environment",
-                    "fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel"});
+  bool http3 = false;
+  map.optional("enable_http3", http3, as_go_bool);
+  if (http3) refuse_keys(map, {"enable_http3"}, "remove it: HTTP/1.1 and HTTP/2 can be probed (\"enable_http2\")");
+  refuse_keys(map, {"fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel"},
+              "use \"fail_if_body_matches_regexp\" and \"fail_if_body_not_matches_regexp\"");
   map.finish();
   check_accept_encoding(map, settings);
   return settings;
+}
+
+/// A name that Prometheus takes for a label of a sample.
+bool is_label_name(std::string_view name) {
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  if (name.empty() || name.starts_with("__") || kFirst.find(name.front()) == std::string_view::npos) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_digit(c) || kFirst.find(c) != std::string_view::npos; });
+}
+
+std::optional<std::vector<std::pair<std::string, std::string>>> as_label_list(const Value& value) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  if (!value.is_list()) {
+    value.must_be("a list of labels, each with name and value");
+    return std::nullopt;
+  }
+  for (const Value& item : value.items()) {
+    MapReader map(item, "a label");
+    auto& [name, text] = labels.emplace_back();
+    map.required("name", name, config::as_string);
+    map.optional("value", text, config::as_string);
+    map.finish();
+    const auto is_same = [&name = name](const auto& label) { return label.first == name; };
+    if (map.has("name") && !is_label_name(name)) {
+      item.error(fmt::format("\"{}\" cannot be the name of a label", printable(name)));
+    } else if (std::count_if(labels.begin(), labels.end(), is_same) > 1) {
+      item.error(fmt::format("the label \"{}\" is there already", printable(name)));
+    }
+  }
+  return labels;
 }
 
 std::optional<QueryResponse> as_query_response(const Value& value) {
@@ -172,9 +161,16 @@ std::optional<QueryResponse> as_query_response(const Value& value) {
     if (!compiled) return std::nullopt;
     return std::optional(std::move(compiled));
   });
+  map.optional("expect_bytes", step.expect_bytes, config::as_string);
+  if (step.expect && !step.expect_bytes.empty()) {
+    map.value().key_error(*map.entry("expect_bytes"), "\"expect\" and \"expect_bytes\" cannot both be given");
+  }
+  map.optional("labels", step.labels, [](const Value& list) { return std::optional(as_label_list(list)); });
+  if (step.labels && !step.expect) {
+    map.value().key_warning(*map.entry("labels"), "\"labels\" without \"expect\" are never shown");
+  }
   map.optional("send", step.send, config::as_string);
   map.optional("starttls", step.starttls, as_go_bool);
-  refuse_keys(map, {"expect_bytes", "labels"});
   map.finish();
   return step;
 }
@@ -191,16 +187,34 @@ std::optional<TcpSettings> as_tcp_settings(const Value& value) {
   return settings;
 }
 
+/// TLS over a unix socket has no host whose name could be verified.
+void check_unix_names(const Value& value, const UnixSettings& settings) {
+  const bool has_tls = settings.tls || std::any_of(settings.query_response.begin(), settings.query_response.end(),
+                                                   [](const QueryResponse& step) { return step.starttls; });
+  if (!has_tls || !settings.tls_config.server_name.empty() || settings.tls_config.insecure_skip_verify) return;
+  value.warning("TLS over a unix socket needs \"server_name\" or \"insecure_skip_verify\" in \"tls_config\"",
+                "blackbox_exporter reads this too, and every probe fails");
+}
+
+std::optional<UnixSettings> as_unix_settings(const Value& value) {
+  UnixSettings settings;
+  MapReader map(value, "a unix section");
+  map.optional("query_response", settings.query_response, config::as_list(as_query_response));
+  map.optional("tls", settings.tls, as_go_bool);
+  map.optional("tls_config", settings.tls_config, as_tls_settings);
+  map.finish();
+  check_unix_names(value, settings);
+  return settings;
+}
+
 std::optional<std::string> as_prober(const Value& value) {
-  for (const char* later : {"unix", "websocket"}) {
-    if (value.is_scalar() && value.text() == later) {
-      value.error(fmt::format("prober \"{}\" is not supported by heal-exporter", later),
-                  "it has http, tcp, dns, icmp and grpc");
-      return std::nullopt;
-    }
+  if (value.is_scalar() && value.text() == "websocket") {
+    value.error("prober \"websocket\" is not supported by heal-exporter",
+                "probe the same address with http, or the answer to its handshake with tcp and query_response");
+    return std::nullopt;
   }
   std::vector<std::pair<std::string, std::string>> words;
-  for (const char* prober : {"http", "tcp", "dns", "icmp", "grpc"})
+  for (const char* prober : {"http", "tcp", "dns", "icmp", "grpc", "unix"})
     words.emplace_back(prober, prober);
   return config::as_enum<std::string>(std::move(words))(value);
 }
@@ -217,7 +231,8 @@ Module read_module(const std::string& name, const Value& value) {
   map.optional("dns", module.dns, as_dns_settings);
   map.optional("icmp", module.icmp, as_icmp_settings);
   map.optional("grpc", module.grpc, as_grpc_settings);
-  refuse_keys(map, {"unix", "websocket"});
+  map.optional("unix", module.unix_socket, as_unix_settings);
+  refuse_keys(map, {"websocket"});
   map.finish();
   return module;
 }

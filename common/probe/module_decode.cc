@@ -35,11 +35,10 @@ std::optional<std::optional<TlsVersion>> as_tls_version(const Value& value) {
 
 }  // namespace
 
-void refuse_keys(MapReader& map, std::initializer_list<const char*> keys) {
+void refuse_keys(MapReader& map, std::initializer_list<const char*> keys, const char* hint) {
   for (const char* key : keys) {
     if (!map.has(key)) continue;
-    map.value().key_error(*map.entry(key), fmt::format("\"{}\" is not supported by heal-exporter", key),
-                          "remove it; it is not ignored, because a probe without it would say something else");
+    map.value().key_error(*map.entry(key), fmt::format("\"{}\" is not supported by heal-exporter", key), hint);
   }
 }
 
@@ -47,6 +46,35 @@ void read_ip_choice(MapReader& map, IpChoice& ip) {
   map.optional("preferred_ip_protocol", ip.preferred, as_family);
   map.optional("ip_protocol_fallback", ip.fallback, as_go_bool);
 }
+
+namespace {
+
+/// Reads a PEM text that takes the place of a file.
+void read_pem(MapReader& map, const char* key, const std::string& file, std::string& pem) {
+  const std::optional<Value> value = map.find(key);
+  if (!value) return;
+  const config::MapEntry& entry = *map.entry(key);
+  if (!value->is_scalar()) map.value().secret_error(entry, fmt::format("\"{}\" must be a text in PEM", key));
+  pem = value->text();
+  if (!pem.empty() && !file.empty()) {
+    map.value().secret_error(entry, fmt::format("\"{}\" and \"{}_file\" cannot both be given", key, key));
+  }
+}
+
+void read_inline_certificates(MapReader& map, TlsSettings& settings) {
+  read_pem(map, "ca", settings.ca_file, settings.ca);
+  read_pem(map, "cert", settings.cert_file, settings.cert);
+  read_pem(map, "key", settings.key_file, settings.key);
+  if (settings.cert.empty() && settings.key.empty()) return;
+  const bool has_cert = !settings.cert.empty() || !settings.cert_file.empty();
+  const bool has_key = !settings.key.empty() || !settings.key_file.empty();
+  if (has_cert && has_key) return;
+  map.value().secret_error(*map.entry(has_cert ? "cert" : "key"),
+                           has_cert ? "a client certificate needs \"key\" or \"key_file\""
+                                    : "a client's key needs \"cert\" or \"cert_file\"");
+}
+
+}  // namespace
 
 std::optional<TlsSettings> as_tls_settings(const Value& value) {
   TlsSettings settings;
@@ -58,7 +86,8 @@ std::optional<TlsSettings> as_tls_settings(const Value& value) {
   map.optional("insecure_skip_verify", settings.insecure_skip_verify, as_go_bool);
   map.optional("min_version", settings.min_version, as_tls_version);
   map.optional("max_version", settings.max_version, as_tls_version);
-  refuse_keys(map, {"ca", "cert", "key", "ca_ref", "cert_ref", "key_ref"});
+  read_inline_certificates(map, settings);
+  refuse_keys(map, {"ca_ref", "cert_ref", "key_ref"}, kNoSecretManager);
   map.finish();
   return settings;
 }

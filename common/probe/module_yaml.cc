@@ -2,47 +2,10 @@
 #include <cctype>
 
 #include "common/probe/module_config.h"
+#include "common/probe/yaml_writer.h"
 
 namespace heal::probe {
 namespace {
-
-/// Writes block YAML; sections without content are left out again.
-class YamlWriter {
- public:
-  explicit YamlWriter(int indent) : indent_(indent) {}
-
-  void scalar(std::string_view key, std::string_view value) { line(fmt::format("{}: {}", key, yaml_scalar(value))); }
-  void text(std::string_view key, std::string_view value) {
-    if (!value.empty()) scalar(key, value);
-  }
-  void raw(std::string_view key, std::string_view value) { line(fmt::format("{}: {}", key, value)); }
-  void flag(std::string_view key, bool value) { raw(key, value ? "true" : "false"); }
-  void secret(std::string_view key, const config::Secret& secret) {
-    if (!secret.value.empty()) raw(key, "<secret>");
-    if (!secret.file.empty()) scalar(fmt::format("{}_file", key), secret.file);
-  }
-  void open(std::string_view key) {
-    line(fmt::format("{}:", key));
-    indent_ += 2;
-  }
-  void open_items() { indent_ += 2; }
-  void close() { indent_ -= 2; }
-  /// The next line begins a list item.
-  void item() { dash_ = true; }
-  void element(std::string_view value) { line(fmt::format("- {}", yaml_scalar(value))); }
-  std::string take() { return std::move(out_); }
-
- private:
-  void line(const std::string& content) {
-    const int lead = dash_ ? indent_ - 2 : indent_;
-    out_.append(static_cast<std::size_t>(lead), ' ').append(dash_ ? "- " : "").append(content).append("\n");
-    dash_ = false;
-  }
-
-  int indent_;
-  bool dash_ = false;
-  std::string out_;
-};
 
 std::string_view version_word(TlsVersion version) {
   switch (version) {
@@ -73,6 +36,9 @@ void write_tls(YamlWriter& out, const TlsSettings& tls) {
   out.text("ca_file", tls.ca_file);
   out.text("cert_file", tls.cert_file);
   out.text("key_file", tls.key_file);
+  out.text("ca", tls.ca);
+  out.text("cert", tls.cert);
+  if (!tls.key.empty()) out.raw("key", "<secret>");
   out.text("server_name", tls.server_name);
   out.flag("insecure_skip_verify", tls.insecure_skip_verify);
   if (tls.min_version) out.raw("min_version", version_word(*tls.min_version));
@@ -132,6 +98,7 @@ void write_credentials(YamlWriter& out, const Credentials& credentials) {
     case Credentials::Kind::kBasic:
       out.open("basic_auth");
       out.text("username", credentials.username);
+      out.text("username_file", credentials.username_file);
       out.secret("password", credentials.secret);
       return out.close();
     case Credentials::Kind::kToken:
@@ -142,7 +109,52 @@ void write_credentials(YamlWriter& out, const Credentials& credentials) {
   }
 }
 
-std::string masked_url(const std::string& url);
+/// A URL without the password that it may hold.
+std::string masked_url(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t at = url.rfind('@');
+  if (scheme == std::string::npos || at == std::string::npos) return url;
+  return url.substr(0, scheme + 3) + "<secret>" + url.substr(at);
+}
+
+void write_proxy(YamlWriter& out, const ProxySettings& proxy) {
+  out.text("proxy_url", masked_url(proxy.url));
+  out.text("no_proxy", proxy.no_proxy);
+  if (proxy.from_environment) out.flag("proxy_from_environment", true);
+  if (proxy.connect_headers.empty()) return;
+  out.open("proxy_connect_header");
+  std::string last;
+  for (const auto& [name, value] : proxy.connect_headers) {
+    if (name != last) out.raw(yaml_scalar(name), "[<secret>]");
+    last = name;
+  }
+  out.close();
+}
+
+void write_list(YamlWriter& out, std::string_view key, const std::vector<std::string>& texts) {
+  if (texts.empty()) return;
+  out.open(key);
+  for (const std::string& text : texts)
+    out.element(text);
+  out.close();
+}
+
+void write_injected(YamlWriter& out, const std::vector<InjectedHeader>& headers) {
+  if (headers.empty()) return;
+  out.open("http_headers");
+  for (const InjectedHeader& header : headers) {
+    const bool is_empty = header.values.empty() && header.secrets.empty() && header.files.empty();
+    if (is_empty) out.raw(yaml_scalar(header.name), "{}");
+    if (is_empty) continue;
+    out.open(yaml_scalar(header.name));
+    const bool is_secret = is_secret_header(header.name);
+    write_list(out, "values", is_secret ? std::vector<std::string>(header.values.size(), "<secret>") : header.values);
+    write_list(out, "secrets", std::vector<std::string>(header.secrets.size(), "<secret>"));
+    write_list(out, "files", header.files);
+    out.close();
+  }
+  out.close();
+}
 
 void write_oauth2(YamlWriter& out, const OAuth2Settings& oauth2) {
   out.open("oauth2");
@@ -162,17 +174,9 @@ void write_oauth2(YamlWriter& out, const OAuth2Settings& oauth2) {
     }
   }
   if (!oauth2.endpoint_params.empty()) out.close();
-  out.text("proxy_url", masked_url(oauth2.proxy_url));
+  write_proxy(out, oauth2.proxy);
   write_tls(out, oauth2.tls);
   out.close();
-}
-
-/// A proxy's URL without the password that it may hold.
-std::string masked_url(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t at = url.rfind('@');
-  if (scheme == std::string::npos || at == std::string::npos) return url;
-  return url.substr(0, scheme + 3) + "<secret>" + url.substr(at);
 }
 
 void write_http(YamlWriter& out, const HttpSettings& http) {
@@ -189,7 +193,9 @@ void write_http(YamlWriter& out, const HttpSettings& http) {
     out.close();
   }
   write_headers(out, "headers", http.headers);
+  write_injected(out, http.http_headers);
   out.text("body", http.body);
+  out.text("body_file", http.body_file);
   if (http.body_size_limit > 0) out.raw("body_size_limit", fmt::format("{}B", http.body_size_limit));
   out.text("compression", http.compression);
   out.flag("follow_redirects", http.follow_redirects);
@@ -202,18 +208,36 @@ void write_http(YamlWriter& out, const HttpSettings& http) {
   write_credentials(out, http.credentials);
   if (http.oauth2) write_oauth2(out, *http.oauth2);
   write_tls(out, http.tls);
-  out.text("proxy_url", masked_url(http.proxy_url));
-  if (!http.proxy_headers.empty()) {
-    out.open("proxy_connect_header");
-    std::string last;
-    for (const auto& [name, value] : http.proxy_headers) {
-      if (name != last) out.raw(yaml_scalar(name), "[<secret>]");
-      last = name;
-    }
-    out.close();
-  }
+  write_proxy(out, http.proxy);
   if (http.skip_resolve_phase_with_proxy) out.flag("skip_resolve_phase_with_proxy", true);
   out.flag("enable_http2", http.enable_http2);
+  out.close();
+}
+
+void write_dialogue(YamlWriter& out, const std::vector<QueryResponse>& steps) {
+  if (steps.empty()) return;
+  out.open("query_response");
+  out.open_items();
+  for (const QueryResponse& step : steps) {
+    out.item();
+    out.flag("starttls", step.starttls);
+    if (step.expect) out.scalar("expect", step.expect->pattern());
+    out.text("expect_bytes", step.expect_bytes);
+    if (step.labels && step.labels->empty()) out.raw("labels", "[]");
+    if (step.labels && !step.labels->empty()) {
+      out.open("labels");
+      out.open_items();
+      for (const auto& [name, value] : *step.labels) {
+        out.item();
+        out.scalar("name", name);
+        out.scalar("value", value);
+      }
+      out.close();
+      out.close();
+    }
+    out.text("send", step.send);
+  }
+  out.close();
   out.close();
 }
 
@@ -221,20 +245,17 @@ void write_tcp(YamlWriter& out, const TcpSettings& tcp) {
   out.open("tcp");
   write_ip(out, tcp.ip);
   out.text("source_ip_address", tcp.source_ip_address);
-  if (!tcp.query_response.empty()) {
-    out.open("query_response");
-    out.open_items();
-    for (const QueryResponse& step : tcp.query_response) {
-      out.item();
-      out.flag("starttls", step.starttls);
-      if (step.expect) out.scalar("expect", step.expect->pattern());
-      out.text("send", step.send);
-    }
-    out.close();
-    out.close();
-  }
+  write_dialogue(out, tcp.query_response);
   out.flag("tls", tcp.tls);
   write_tls(out, tcp.tls_config);
+  out.close();
+}
+
+void write_unix(YamlWriter& out, const UnixSettings& settings) {
+  out.open("unix");
+  write_dialogue(out, settings.query_response);
+  out.flag("tls", settings.tls);
+  write_tls(out, settings.tls_config);
   out.close();
 }
 
@@ -322,40 +343,7 @@ void write_grpc(YamlWriter& out, const GrpcSettings& grpc) {
   out.close();
 }
 
-bool is_plain_safe(std::string_view text) {
-  if (text.empty() || std::isalpha(static_cast<unsigned char>(text.front())) == 0) return false;
-  for (const char* word : {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}) {
-    if (std::equal(text.begin(), text.end(), word, word + std::char_traits<char>::length(word),
-                   [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; })) {
-      return false;
-    }
-  }
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("_-./").find(c) != std::string_view::npos;
-  });
-}
-
 }  // namespace
-
-std::string yaml_scalar(std::string_view text) {
-  if (is_plain_safe(text)) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 std::string module_yaml(const Module& module, int indent) {
   YamlWriter out(indent);
@@ -367,6 +355,7 @@ std::string module_yaml(const Module& module, int indent) {
   if (module.prober == "dns") write_dns(out, module.dns);
   if (module.prober == "icmp") write_icmp(out, module.icmp);
   if (module.prober == "grpc") write_grpc(out, module.grpc);
+  if (module.prober == "unix") write_unix(out, module.unix_socket);
   return out.take();
 }
 

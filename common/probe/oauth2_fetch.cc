@@ -51,7 +51,8 @@ void OAuth2Fetch::fetch() {
   may_change_style_ = !style;
   log_.info("Asking for an OAuth2 token", {{"url", url_.str()}});
   // A proxy looks the name up by itself.
-  if (!settings_.proxy_url.empty()) return ask();
+  proxy_ = settings_.proxy.rules.proxy_for(url_, url_.host);
+  if (!proxy_.empty()) return ask();
   resolve();
 }
 
@@ -95,7 +96,10 @@ void OAuth2Fetch::ask() {
   }
   hop.body = oauth2_form(settings_, secret_, style_);
   hop.tls = settings_.tls;
-  hop.proxy_url = settings_.proxy_url;
+  if (!proxy_.empty()) {
+    hop.proxy_url = proxy_;
+    hop.proxy_headers = settings_.proxy.connect_headers;
+  }
   exchange_ = io_.exchange(std::move(hop), *this);
 }
 

@@ -51,6 +51,7 @@ class OAuth2Fetch : private HttpHopObserver {
   Done done_;
   std::string secret_;
   Url url_;
+  std::string proxy_;  ///< "" for none
   ClientAuth style_ = ClientAuth::kHeader;
   bool may_change_style_ = false;
   std::unique_ptr<PendingIo> lookup_;

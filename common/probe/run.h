@@ -24,7 +24,7 @@ namespace heal::probe {
 struct ProbeRequest {
   std::shared_ptr<const Module> module;
   std::string target;
-  std::string hostname;  ///< http: Host header and TLS name instead of the target's; "" for none
+  std::string hostname;  ///< instead of the target's; http: Host header and TLS name, tcp: TLS name; "" for none
   std::shared_ptr<const TargetPolicy> policy = std::make_shared<const TargetPolicy>();
   /// Of a module with `confirm`: until when a failure may be asked about again; nullopt: the probe's deadline.
   std::optional<Deadline> confirm_until{};
@@ -91,5 +91,6 @@ std::unique_ptr<ProbeRun> make_tcp_run(const ProbeRequest& request, ProbeIo& io,
 std::unique_ptr<ProbeRun> make_dns_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 std::unique_ptr<ProbeRun> make_icmp_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 std::unique_ptr<ProbeRun> make_grpc_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
+std::unique_ptr<ProbeRun> make_unix_run(const ProbeRequest& request, ProbeIo& io, RunLog& log);
 
 }  // namespace heal::probe

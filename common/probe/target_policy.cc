@@ -1,6 +1,7 @@
 #include "common/probe/target_policy.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/base/text.h"
 #include "common/probe/url.h"
@@ -27,10 +28,23 @@ IpAddress reached_by(const IpAddress& address) {
   return *IpAddress::parse(address.is_v6() ? "::1" : "127.0.0.1");
 }
 
+/// An absolute path, or a name without a file.
+bool is_socket(std::string_view text) {
+  return text.starts_with('/') || text.starts_with('@');
+}
+
+std::string plain_path(std::string_view text) {
+  return text.starts_with('@') ? std::string(text) : std::filesystem::path(text).lexically_normal().string();
+}
+
 }  // namespace
 
 Result<TargetPolicy::Entry> TargetPolicy::parse_entry(std::string_view text) {
   Entry entry;
+  if (is_socket(text)) {
+    entry.socket = plain_path(text);
+    return entry;
+  }
   std::string host(text);
   // A bare IPv6 address or block has colons but no port.
   const bool bare_v6 = IpNetwork::parse(text).has_value();
@@ -51,8 +65,8 @@ Result<TargetPolicy::Entry> TargetPolicy::parse_entry(std::string_view text) {
   }
   if (host.find('/') != std::string::npos) return std::move(network).error();
   if (!is_name_pattern(host)) {
-    return make_error(ErrorCode::kInvalid, "\"{}\" is not a host, *.suffix, address or block of addresses",
-                      printable(text));
+    return make_error(ErrorCode::kInvalid,
+                      "\"{}\" is not a host, *.suffix, address, block of addresses or socket's path", printable(text));
   }
   entry.host = to_lower(host);
   return entry;
@@ -83,7 +97,7 @@ Result<TargetPolicy> TargetPolicy::denying(const std::vector<std::string>& denie
 bool TargetPolicy::allows(const std::string& name, const std::optional<IpAddress>& address, std::uint16_t port) const {
   if (!allowed_) return true;
   return std::any_of(allowed_->begin(), allowed_->end(), [&](const Entry& entry) {
-    if (entry.port && *entry.port != port) return false;
+    if (!entry.socket.empty() || (entry.port && *entry.port != port)) return false;
     if (entry.network) return address && entry.network->contains(*address);
     return name_matches(entry.host, name);
   });
@@ -91,7 +105,7 @@ bool TargetPolicy::allows(const std::string& name, const std::optional<IpAddress
 
 bool TargetPolicy::denies(const std::string& name, const std::optional<IpAddress>& address, std::uint16_t port) const {
   return std::any_of(denied_.begin(), denied_.end(), [&](const Entry& entry) {
-    if (entry.port && *entry.port != port) return false;
+    if (!entry.socket.empty() || (entry.port && *entry.port != port)) return false;
     if (!entry.network) return name_matches(entry.host, name);
     return !address || entry.network->contains(*address) || entry.network->contains(reached_by(*address));
   });
@@ -107,6 +121,17 @@ std::optional<std::string> TargetPolicy::refusal(std::string_view host, const st
   if (address && port != 0) place = join_host_port(place, port);
   return fmt::format("{} {} at {}", denied ? "deny_targets holds" : "allow_targets does not hold", printable(host),
                      place);
+}
+
+std::optional<std::string> TargetPolicy::refusal_of_socket(std::string_view path) const {
+  if (is_open()) return std::nullopt;
+  if (!is_socket(path) || plain_path(path) != path) {
+    return fmt::format("the socket's path {} is not absolute and plain", printable(path));
+  }
+  const auto is_it = [path](const Entry& entry) { return entry.socket == path; };
+  if (std::any_of(denied_.begin(), denied_.end(), is_it)) return fmt::format("deny_targets holds {}", printable(path));
+  if (!allowed_ || std::any_of(allowed_->begin(), allowed_->end(), is_it)) return std::nullopt;
+  return fmt::format("allow_targets does not hold {}", printable(path));
 }
 
 }  // namespace heal::probe

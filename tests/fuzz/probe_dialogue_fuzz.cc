@@ -42,6 +42,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (bytes.size() < 60'000) FUZZ_EXPECT(lines_of(bytes, 1) == whole);
   for (const std::string& line : whole)
     FUZZ_EXPECT(line.find('\n') == std::string::npos);
+  // Bytes taken as they are leave the lines behind them.
+  LineBuffer taken;
+  taken.add(bytes);
+  const std::size_t count = std::min<std::size_t>(second, bytes.size());
+  FUZZ_EXPECT(taken.rest() == bytes);
+  taken.skip(count);
+  taken.end();
+  std::vector<std::string> behind;
+  while (auto line = taken.next())
+    behind.push_back(*std::move(line));
+  if (bytes.size() < 60'000) FUZZ_EXPECT(behind == lines_of(bytes.substr(count), bytes.size() + 1));
   (void)heal::probe::service_port(bytes, "http", heal::probe::PortTransport::kTcp);
   const auto regex = heal::Regex::compile(input.substr(0, first));
   if (!regex.has_value()) return 0;

@@ -22,6 +22,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto modules = read(std::string(reinterpret_cast<const char*>(data), size), diagnostics);
   (void)diagnostics.render();
   if (!modules) return 0;
+  // No list of exceptions changes which proxy there is, only whether it is asked.
+  for (const auto& [name, module] : *modules) {
+    const auto& proxy = module->http.proxy;
+    for (const char* text : {"http://a.test:80/", "https://10.1.2.3/", "http://[::1]:80/"}) {
+      const auto url = *heal::probe::Url::parse(text);
+      const std::string& asked = proxy.rules.proxy_for(url, "localhost.a.test");
+      if (!proxy.from_environment) FUZZ_EXPECT(asked.empty() || asked == proxy.url);
+    }
+  }
   std::string shown;
   for (const auto& [name, module] : *modules)
     shown += heal::probe::yaml_scalar(name) + ":\n" + heal::probe::module_yaml(*module, 2);

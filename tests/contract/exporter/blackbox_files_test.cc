@@ -53,6 +53,16 @@ TEST_CASE("modules that blackbox_exporter refuses are refused") {
   }
 }
 
+TEST_CASE("modules with keys of later versions are taken here alone") {
+  FileJudge judge;
+  for (const char* module : kLaterModules) {
+    CAPTURE(module);
+    const auto verdicts = judge.judge(file_of(module));
+    CHECK_FALSE(verdicts.theirs);
+    CHECK(verdicts.ours);
+  }
+}
+
 TEST_CASE("what both say of whole files") {
   FileJudge judge;
   for (const char* good : {"modules:\n", "modules: {}\n", "%YAML 1.1\n---\nmodules: {m: {prober: http}}\n",

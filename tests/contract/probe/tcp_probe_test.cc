@@ -143,7 +143,7 @@ TEST_CASE("a peer that reads nothing cannot hold the sender beyond the deadline"
   ProbeBench bench;
   probe::Module module = *ProbeBench::module("{prober: tcp}");
   // More than the socket buffers of both sides can take.
-  module.tcp.query_response = {{std::nullopt, std::string(64 << 20, 'x'), false}};
+  module.tcp.query_response.emplace_back().send = std::string(64 << 20, 'x');
   const auto shared = std::make_shared<const probe::Module>(std::move(module));
   CHECK(verdict(bench.run({shared, server.address(), ""}, 2s)) == "send/timeout");
 }

@@ -2,25 +2,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "common/config/yaml.h"
+#include "tests/unit/probe/read_modules.h"
 
 namespace heal::probe {
 namespace {
-
-struct Read {
-  std::optional<Modules> modules;
-  std::string messages;
-};
-
-Read read(const std::string& text) {
-  config::Diagnostics diagnostics;
-  const config::Source source("blackbox.yml", text);
-  const std::optional<config::Node> node = config::parse_yaml(source, diagnostics);
-  Read out;
-  if (node) out.modules = as_modules({*node, source, diagnostics, config::Dialect::kGoYaml, "the file"});
-  out.messages = diagnostics.render();
-  return out;
-}
 
 TEST_CASE("a module that names only its prober has blackbox_exporter's defaults") {
   const Read result = read("m: {prober: http}");
@@ -46,9 +31,10 @@ TEST_CASE("the old redirect key wins, sizes are base 2, booleans may be YAML 1.1
 
 TEST_CASE("every mistake is reported at its place") {
   const auto [name, text, messages] = GENERATE(table<std::string, std::string, std::string>({
-      {"later prober", "m: {prober: unix}",
-       "blackbox.yml:1:13: error: prober \"unix\" is not supported by heal-exporter\n    m: {prober: unix}\n"
-       "                ^\nhint: it has http, tcp, dns, icmp and grpc\n"},
+      {"later prober", "m: {prober: websocket}",
+       "blackbox.yml:1:13: error: prober \"websocket\" is not supported by heal-exporter\n    m: {prober: websocket}\n"
+       "                ^\nhint: probe the same address with http, or the answer to its handshake with tcp and "
+       "query_response\n"},
       {"no name to ask for", "m:\n  prober: dns\n  dns: {query_type: A}\n",
        "blackbox.yml:3:8: error: a dns section needs \"query_name\"\n      dns: {query_type: A}\n           "
        "^\n"},
@@ -84,8 +70,8 @@ TEST_CASE("every mistake is reported at its place") {
        "      dns: {query_name: a, transport_protocol: sctp}\n"
        "                                               ^\nhint: blackbox_exporter reads this too, and every probe "
        "fails\n"},
-      {"later key", "m:\n  prober: http\n  http:\n    no_proxy: x\n",
-       "blackbox.yml:4:5: error: \"no_proxy\" is not supported by heal-exporter\n        no_proxy: x\n        ^\n"
+      {"later section", "m:\n  prober: http\n  websocket: {}\n",
+       "blackbox.yml:3:3: error: \"websocket\" is not supported by heal-exporter\n      websocket: {}\n      ^\n"
        "hint: remove it; it is not ignored, because a probe without it would say something else\n"},
       {"two ways to authenticate", "m:\n  prober: http\n  http: {bearer_token: a, basic_auth: {username: u}}\n",
        "blackbox.yml:3:9: error: at most one of basic_auth, authorization, oauth2, bearer_token and bearer_token_file "
@@ -166,7 +152,8 @@ TEST_CASE("a module is shown without its secrets, as YAML that reads back the sa
   CHECK(again.messages.empty());
   Module expected = *first.modules->at("m");
   expected.http.headers = {{"Authorization", "<secret>"}, {"X-Plain", "yes"}};
-  expected.http.proxy_url = "http://<secret>@proxy:3128";
+  expected.http.proxy.url = "http://<secret>@proxy:3128";
+  expected.http.proxy.rules = ProxyRules::of(expected.http.proxy.url, "");
   CHECK(again.modules->at("m")->http == expected.http);
 }
 

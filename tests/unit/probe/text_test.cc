@@ -167,8 +167,8 @@ TEST_CASE("a wrong allow_targets entry is named") {
       {"10.0.0.1/8", "\"10.0.0.1/8\" has address bits set behind its prefix length"},
       {"nginx:http", "\"nginx:http\" does not end in a port from 1 to 65535"},
       {"http://nginx", "\"http://nginx\" does not end in a port from 1 to 65535"},
-      {"a b", "\"a b\" is not a host, *.suffix, address or block of addresses"},
-      {"*", "\"*\" is not a host, *.suffix, address or block of addresses"},
+      {"a b", "\"a b\" is not a host, *.suffix, address, block of addresses or socket's path"},
+      {"*", "\"*\" is not a host, *.suffix, address, block of addresses or socket's path"},
   }));
   CHECK(TargetPolicy::create({text}).error().str() == message);
   CHECK(TargetPolicy::denying({"good", text}).error().str() == message);

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/port/probe_io.h"
+#include "common/probe/line_buffer.h"
+#include "common/probe/module.h"
+#include "common/probe/run.h"
+
+namespace heal::probe {
+
+/// The dialogue of a tcp or unix module over a connection: TLS, and what is expected and sent, step by step.
+/// Destroying it ends it, as long as the stream goes with it. Loop thread only.
+class Dialogue {
+ public:
+  using Done = std::function<void(std::optional<ProbeFailure>)>;
+  enum class Tls { kFirst, kByStarttls };
+
+  /// `stream` is connected. What the references refer to must outlive this. `tls.server_name` is verified.
+  Dialogue(ByteStream& stream, const std::vector<QueryResponse>& steps, TlsSettings tls, RunLog& log)
+      : stream_(stream), steps_(steps), tls_settings_(std::move(tls)), log_(log) {}
+  Dialogue(const Dialogue&) = delete;
+  Dialogue& operator=(const Dialogue&) = delete;
+
+  /// `done` runs once, possibly inside this call, and then nothing happens any more.
+  void start(Tls tls, Done done);
+  /// The step of a probe that is under way.
+  ProbePhase phase() const { return phase_; }
+  bool failed_by_regexp() const { return failed_by_regexp_; }
+  bool failed_by_bytes() const { return failed_by_bytes_; }
+  /// probe_expect_info, and the facts of TLS.
+  void add_families(std::vector<SampleFamily>& families) const;
+
+ private:
+  enum class Part { kExpect, kSend, kStartTls };
+
+  void start_tls(std::function<void()> next);
+  void run_step();
+  void next_part();
+  void expect();
+  void expect_line(const QueryResponse& step);
+  void expect_bytes(const std::string& wanted);
+  void note_labels(const QueryResponse& step, const std::vector<std::string>& groups);
+  void read_more();
+  void send_line();
+  void fail(ProbePhase phase, ProbeReason reason, std::string message);
+
+  ByteStream& stream_;
+  const std::vector<QueryResponse>& steps_;
+  const TlsSettings tls_settings_;
+  RunLog& log_;
+  Done done_;
+  ProbePhase phase_ = ProbePhase::kConnect;
+  std::size_t step_ = 0;
+  Part part_ = Part::kExpect;
+  std::string outgoing_;
+  LineBuffer lines_;
+  std::optional<TlsFacts> tls_;
+  std::optional<SampleFamily> expect_info_;
+  bool failed_by_regexp_ = false, failed_by_bytes_ = false;
+};
+
+}  // namespace heal::probe
