@@ -43,7 +43,7 @@ struct TlsSettings {
 
 /// What a finished TLS handshake showed. Times are Unix seconds.
 struct TlsFacts {
-  std::string version;  ///< "TLS 1.3"
+  std::string version;                          ///< "TLS 1.3"
   std::string cipher;
   std::int64_t earliest_expiry = 0;             ///< of the certificates that the server sent
   std::optional<std::int64_t> verified_expiry;  ///< of the verified chain, root included; nullopt without verification
@@ -70,9 +70,9 @@ struct HttpHop {
   std::optional<SocketAddress> connect_to;  ///< where the connection goes instead of the URL's host
   std::vector<std::pair<std::string, std::string>> headers;  ///< Host included
   std::string body;
-  TlsSettings tls;        ///< server_name is not looked at
-  std::string proxy_url;  ///< "" for none; http, https, socks5
-  std::vector<std::pair<std::string, std::string>> proxy_headers;
+  TlsSettings tls;                                                 ///< server_name is not looked at
+  std::string proxy_url;                                           ///< "" for none; http, https, socks5
+  std::vector<std::pair<std::string, std::string>> proxy_headers;  ///< of an https URL: for CONNECT
   /// kHttp2 speaks it on a plain connection from the first byte; over TLS the server may still choose HTTP/1.1.
   enum class Versions { kHttp1, kHttp1And2, kHttp2 };
   Versions versions = Versions::kHttp1And2;

@@ -109,8 +109,9 @@ void Dialogue::expect_bytes(const std::string& wanted) {
 void Dialogue::note_labels(const QueryResponse& step, const std::vector<std::string>& groups) {
   if (!expect_info_) expect_info_ = SampleFamily{"probe_expect_info", "Explicit content matched", {}};
   Sample sample{{}, 1};
+  // What was matched is UTF-8 by now: Regex reads other bytes as U+FFFD.
   for (const auto& [name, text] : *step.labels) {
-    sample.labels[name] = to_valid_utf8(expand_groups(text, groups, step.expect->group_names()));
+    sample.labels[name] = expand_groups(text, groups, step.expect->group_names());
   }
   const auto is_same = [&](const Sample& other) { return other.labels == sample.labels; };
   if (std::none_of(expect_info_->samples.begin(), expect_info_->samples.end(), is_same)) {

@@ -198,7 +198,8 @@ HttpHop RequestChain::hop(const std::string& proxy_url, bool tells_name) const {
   hop.versions = settings_->enable_http2 ? HttpHop::Versions::kHttp1And2 : HttpHop::Versions::kHttp1;
   if (proxy_url.empty()) return hop;
   hop.proxy_url = proxy_url;
-  hop.proxy_headers = settings_->proxy.connect_headers;
+  // They are for the proxy alone; what is not tunnelled, the proxy would pass on.
+  if (url_.scheme == "https") hop.proxy_headers = settings_->proxy.connect_headers;
   return hop;
 }
 

@@ -98,7 +98,8 @@ void OAuth2Fetch::ask() {
   hop.tls = settings_.tls;
   if (!proxy_.empty()) {
     hop.proxy_url = proxy_;
-    hop.proxy_headers = settings_.proxy.connect_headers;
+    // As in RequestChain: with CONNECT only.
+    if (url_.scheme == "https") hop.proxy_headers = settings_.proxy.connect_headers;
   }
   exchange_ = io_.exchange(std::move(hop), *this);
 }

@@ -9,6 +9,7 @@
 #include "heal_test_paths.h"
 #include "tests/contract/exporter/programs.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/test_certificates.h"
 
 namespace heal::test {
 namespace {
@@ -207,6 +208,33 @@ TEST_CASE("targets of files come and go without a reload, and their series with 
   exporter.client.wait_until([&] { return exporter.shows(name("second") + " 1"); });
   CHECK(exporter.get("/metrics").find(name("first")) == std::string::npos);
   CHECK(exporter.get("/").find("env=second") != std::string::npos);
+}
+
+TEST_CASE("what a module keeps secret is on no page, and hostname= names a tcp target for TLS") {
+  const TempFolder folder;
+  TestAuthority authority(folder.path());
+  CertificateSpec spec;
+  spec.alternative_names = "DNS:site.example";
+  TlsTestServer server(authority.issue("site", spec), [](SSL* ssl) { SSL_shutdown(ssl); });
+  LoopbackServer web(http_handler([](const std::string&) { return http_answer("500 Broken", "", ""); }));
+  const std::string file = folder.write("header", "topsecret");
+  Exporter exporter(
+      "modules:\n  tls: {prober: tcp, tcp: {tls: true, tls_config: {ca_file: " + authority.ca_file() +
+      "}}}\n  web:\n    prober: http\n    http:\n      http_headers: {X-A: {secrets: [topsecret], files: [" + file +
+      "]}}\n      tls_config: {cert: x, key: topsecret}\n      basic_auth: {username_file: " + file +
+      ", password: topsecret}\n      proxy_url: http://u:topsecret@127.0.0.1:1\n      no_proxy: '*'\n" +
+      "  plain: {prober: http, http: {http_headers: {X-A: {secrets: [topsecret], files: [" + file + "]}}}}\n");
+  const std::string probe = "/probe?module=tls&target=" + server.server().address();
+  CHECK(exporter.get(probe).find("\nprobe_success 0\n") != std::string::npos);
+  CHECK(exporter.get(probe + "&hostname=site.example").find("\nprobe_success 1\n") != std::string::npos);
+  for (const std::string& page :
+       {exporter.get("/config"), exporter.get("/probe?debug=true&module=web&target=" + web.address()),
+        exporter.get("/probe?debug=true&module=plain&target=" + web.address()), exporter.get("/logs?id=1")}) {
+    CAPTURE(page);
+    CHECK_FALSE(page.empty());
+    CHECK(page.find("topsecret") == std::string::npos);
+  }
+  CHECK(exporter.get("/config").find("username_file: ") != std::string::npos);
 }
 
 TEST_CASE("allow_targets holds for /probe") {

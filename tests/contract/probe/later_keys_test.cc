@@ -150,6 +150,26 @@ TEST_CASE("the environment's proxy is asked for what NO_PROXY does not name, wit
   CHECK(asked.empty());
 }
 
+TEST_CASE("what proxy_connect_header says is told to the proxy and not to the target") {
+  std::vector<std::string> heads;
+  LoopbackServer proxy([&](int fd) {
+    heads.push_back(read_head(fd));
+    send_all(fd,
+             heads.back().starts_with("CONNECT") ? "HTTP/1.1 502 Bad Gateway\r\n\r\n" : http_answer("200 OK", "", ""));
+    ::shutdown(fd, SHUT_WR);
+    read_to_end(fd);
+  });
+  const std::string module =
+      "{prober: http, http: {proxy_url: 'http://" + proxy.address() + "', proxy_connect_header: {X-Proxy: [a, b]}}}";
+  ProbeBench bench;
+  CHECK(verdict(bench.run(module, "http://192.0.2.9/")) == "ok");
+  CHECK(verdict(bench.run(module, "https://192.0.2.9/")) == "connect/proxy");
+  REQUIRE(heads.size() == 2);
+  CHECK(heads[0].find("X-Proxy") == std::string::npos);
+  CHECK(heads[1].starts_with("CONNECT 192.0.2.9:443 HTTP/1.1\r\n"));
+  CHECK(heads[1].find("X-Proxy: a\r\nX-Proxy: b\r\n") != std::string::npos);
+}
+
 TEST_CASE("a body comes from its file, and headers by values, secrets and files") {
   const TempFolder folder;
   std::string seen;

@@ -159,8 +159,31 @@ TEST_CASE("exceptions from the proxy are asked directly, with nothing of what th
   CHECK(bench.ask(c.target) == "ok");
   REQUIRE(bench.hops.size() == 1);
   CHECK(bench.hops[0].proxy_url == (c.direct ? "" : "http://192.0.2.9:3128"));
-  CHECK(bench.hops[0].proxy_headers.size() == (c.direct ? 0 : 1));
+  // What is not tunnelled would be passed on with them.
+  CHECK(bench.hops[0].proxy_headers.empty());
   CHECK(bench.hops[0].connect_to.has_value() == c.direct);
+}
+
+TEST_CASE("the proxy's own headers go with the request for a tunnel") {
+  HttpBench bench;
+  for (const char* target : {"192.0.2.1", "192.0.2.2"}) {
+    bench.io.serve({*IpAddress::parse(target), 443}, [&bench](const HttpHop& hop) {
+      bench.hops.push_back(hop);
+      return SimHttpAnswer{0s, {200, "HTTP/1.1", {}, std::nullopt}, R"({"access_token":"abc"})", {}};
+    });
+  }
+  bench.http().proxy = proxy_but("");
+  OAuth2Settings oauth2;
+  oauth2.client_id = "me";
+  oauth2.client_secret.value = "s";
+  oauth2.token_url = "https://192.0.2.2/token";
+  oauth2.tokens = std::make_shared<OAuth2Tokens>();
+  oauth2.proxy = proxy_but("");
+  bench.http().oauth2 = oauth2;
+  bench.ask("https://192.0.2.1/");
+  REQUIRE(bench.hops.size() == 2);
+  for (const HttpHop& hop : bench.hops)
+    CHECK(hop.proxy_headers == HeaderList{{"X-Proxy", "secret"}});
 }
 
 TEST_CASE("every redirect chooses its own way") {
@@ -214,7 +237,7 @@ TEST_CASE("the token server has a proxy of its own, with exceptions") {
   REQUIRE_FALSE(bench.hops.empty());
   CHECK(bench.hops[0].method == "POST");
   CHECK(bench.hops[0].proxy_url == (no_proxy.empty() ? "http://192.0.2.9:3128" : ""));
-  CHECK(bench.hops[0].proxy_headers.size() == (no_proxy.empty() ? 1 : 0));
+  CHECK(bench.hops[0].proxy_headers.empty());
   CHECK(bench.hops[0].connect_to.has_value() == !no_proxy.empty());
 }
 
