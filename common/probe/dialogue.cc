@@ -11,6 +11,7 @@ namespace heal::probe {
 void Dialogue::start(Tls tls, Done done) {
   done_ = std::move(done);
   const auto begin = [this] {
+    has_begun_ = true;
     log_.info("Successfully dialed");
     run_step();
   };

@@ -29,6 +29,8 @@ class Dialogue {
   void start(Tls tls, Done done);
   /// The step of a probe that is under way.
   ProbePhase phase() const { return phase_; }
+  /// False while the connection is not ready, which with Tls::kFirst is after the handshake.
+  bool has_begun() const { return has_begun_; }
   bool failed_by_regexp() const { return failed_by_regexp_; }
   bool failed_by_bytes() const { return failed_by_bytes_; }
   /// probe_expect_info, and the facts of TLS.
@@ -60,7 +62,7 @@ class Dialogue {
   LineBuffer lines_;
   std::optional<TlsFacts> tls_;
   std::optional<SampleFamily> expect_info_;
-  bool failed_by_regexp_ = false, failed_by_bytes_ = false;
+  bool has_begun_ = false, failed_by_regexp_ = false, failed_by_bytes_ = false;
 };
 
 }  // namespace heal::probe

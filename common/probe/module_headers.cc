@@ -65,7 +65,8 @@ InjectedHeader read_injected(const Value& headers, const MapEntry& entry) {
   const Value value = headers.child(entry);
   if (value.is_null()) return header;
   if (!value.is_map()) {
-    headers.secret_error(entry, fmt::format("header \"{}\" must be a map of values, secrets and files", header.name));
+    headers.secret_error(
+        entry, fmt::format("header \"{}\" must be a map of values, secrets and files", printable(header.name)));
     return header;
   }
   MapReader map(value, "a header of http_headers");

@@ -109,7 +109,7 @@ void TcpRun::finish() {
   // Modules that blackbox_exporter 0.23 can read have its metrics.
   const bool has_bytes = std::any_of(settings_.query_response.begin(), settings_.query_response.end(),
                                      [](const QueryResponse& step) { return !step.expect_bytes.empty(); });
-  if (dialogue_ && has_bytes) {
+  if (dialogue_ && dialogue_->has_begun() && has_bytes) {
     outcome.families.push_back(gauge_family("probe_failed_due_to_bytes", "Indicates if probe failed due to bytes",
                                             dialogue_->failed_by_bytes() ? 1 : 0));
   }

@@ -70,7 +70,7 @@ void UnixRun::finish() {
   if (finished_) return;
   finished_ = true;
   RunOutcome outcome{failure_, {}};
-  if (dialogue_) {
+  if (dialogue_ && dialogue_->has_begun()) {
     outcome.families = {gauge_family("probe_failed_due_to_regex", "Indicates if probe failed due to regex",
                                      dialogue_->failed_by_regexp() ? 1 : 0),
                         gauge_family("probe_failed_due_to_bytes", "Indicates if probe failed due to bytes",

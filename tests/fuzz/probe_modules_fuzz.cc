@@ -14,6 +14,15 @@ std::optional<heal::probe::Modules> read(const std::string& text, heal::config::
   return diagnostics.has_errors() ? std::nullopt : std::move(modules);
 }
 
+/// No list of exceptions changes which proxy there is, only whether it is asked.
+void expect_known_proxy(const heal::probe::ProxySettings& proxy) {
+  for (const char* text : {"http://a.test:80/", "https://10.1.2.3/", "http://[::1]:80/"}) {
+    const auto url = *heal::probe::Url::parse(text);
+    const std::string& asked = proxy.rules.proxy_for(url, "localhost.a.test");
+    FUZZ_EXPECT(proxy.from_environment || asked.empty() || asked == proxy.url);
+  }
+}
+
 }  // namespace
 
 // The `modules:` of a blackbox.yml; what /config shows of them reads back, and is shown the same again.
@@ -22,15 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto modules = read(std::string(reinterpret_cast<const char*>(data), size), diagnostics);
   (void)diagnostics.render();
   if (!modules) return 0;
-  // No list of exceptions changes which proxy there is, only whether it is asked.
-  for (const auto& [name, module] : *modules) {
-    const auto& proxy = module->http.proxy;
-    for (const char* text : {"http://a.test:80/", "https://10.1.2.3/", "http://[::1]:80/"}) {
-      const auto url = *heal::probe::Url::parse(text);
-      const std::string& asked = proxy.rules.proxy_for(url, "localhost.a.test");
-      if (!proxy.from_environment) FUZZ_EXPECT(asked.empty() || asked == proxy.url);
-    }
-  }
+  for (const auto& [name, module] : *modules)
+    expect_known_proxy(module->http.proxy);
   std::string shown;
   for (const auto& [name, module] : *modules)
     shown += heal::probe::yaml_scalar(name) + ":\n" + heal::probe::module_yaml(*module, 2);

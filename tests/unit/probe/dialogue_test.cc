@@ -141,6 +141,7 @@ TEST_CASE("a unix socket is asked as a port is, and has no address") {
   secure.unix_socket.tls_config.insecure_skip_verify = true;
   bench.run(secure, "/run/app.sock");
   CHECK(bench.verdict() == "tls/handshake: the simulation speaks no TLS");
+  CHECK_FALSE(bench.value("probe_failed_due_to_bytes"));
 }
 
 TEST_CASE("sockets are probed where allow_targets and deny_targets let them be") {
