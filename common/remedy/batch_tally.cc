@@ -15,6 +15,10 @@ void BatchTally::show(const RemedyMetrics& metrics) {
     const auto& [playbook, result, guard] = what;
     metrics.decisions.at({playbook, std::string(result), std::string(guard)}).increment(static_cast<double>(count));
   }
+  for (const auto& [what, count] : actions_) {
+    const auto& [playbook, kind, outcome] = what;
+    metrics.actions.at({playbook, kind, outcome}).increment(static_cast<double>(count));
+  }
   clear();
 }
 
@@ -22,6 +26,7 @@ void BatchTally::clear() {
   events_.clear();
   moves_.clear();
   decisions_.clear();
+  actions_.clear();
 }
 
 }  // namespace heal::remedy

@@ -20,6 +20,9 @@ class BatchTally {
   void count_decision(const std::string& playbook, std::string_view result, std::string_view guard) {
     ++decisions_[{playbook, result, guard}];
   }
+  void count_action(const std::string& playbook, const std::string& kind, std::string_view outcome) {
+    ++actions_[{playbook, kind, std::string(outcome)}];
+  }
   /// Adds it to `metrics`, and begins anew.
   void show(const RemedyMetrics& metrics);
   void clear();
@@ -28,6 +31,7 @@ class BatchTally {
   std::map<std::pair<std::string, std::string_view>, std::size_t> events_;
   std::map<IncidentState, std::size_t> moves_;
   std::map<std::tuple<std::string, std::string_view, std::string_view>, std::size_t> decisions_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> actions_;
 };
 
 }  // namespace heal::remedy

@@ -345,11 +345,21 @@ bool Ledger::move(const std::string& id, IncidentEvent event, std::string_view r
   open.incident.reason = reason;
   open.incident.message = message;
   if (is_terminal(move.to)) end_move(open);
-  if (is_in_flight(from) && !is_in_flight(move.to)) make_room(open);
+  if (is_in_flight(from) && !is_in_flight(move.to)) {
+    judge_steps(open);
+    make_room(open);
+  }
   append(id, "state", message,
          {{"from", to_string(from)}, {"to", to_string(move.to)}, {"event", to_string(event)}, {"reason", reason}});
   announce_move(open.incident, from);
   return true;
+}
+
+/// Only a verification that passes leads from in flight to recovered.
+void Ledger::judge_steps(OpenIncident& open) {
+  const bool is_proven = open.incident.state == IncidentState::kRecovered;
+  for (const RanStep& step : std::exchange(open.progress.unjudged, {}))
+    count_action(step.playbook, step.kind, is_proven ? words::kVerified : words::kRanUnverified);
 }
 
 void Ledger::end_move(OpenIncident& open) {

@@ -138,9 +138,14 @@ class Ledger {
   void count_decision(const std::string& playbook, std::string_view result, std::string_view guard) {
     tally_.count_decision(playbook, result, guard);
   }
+  /// The same for a step of `kind`; `outcome` is one of words::action_outcomes().
+  void count_action(const std::string& playbook, const std::string& kind, std::string_view outcome) {
+    tally_.count_action(playbook, kind, outcome);
+  }
   void write(StoreWrite write) { writes_.push_back(std::move(write)); }
   /// What the table says about `event`: when it moves the incident, state, reason and message are set, the move is
-  /// journaled, and a terminal one leaves memory at commit. False when it does not move.
+  /// journaled, and a terminal one leaves memory at commit. Once its attempt is over, the steps that ran are counted by
+  /// whether the heal was proven. False when it does not move.
   bool move(const std::string& id, IncidentEvent event, std::string_view reason, const std::string& message);
   /// Runs after the commit, in order.
   void effect(std::function<void()> effect) { effects_.push_back(std::move(effect)); }
@@ -175,6 +180,7 @@ class Ledger {
   void note_halted();
   bool are_locks_over(const std::string& id) const;
   void end_move(OpenIncident& open);
+  void judge_steps(OpenIncident& open);
   void see_health(const Incident& incident, WallTime at);
   void make_room(const OpenIncident& ended);
   void announce_move(const Incident& incident, IncidentState from);

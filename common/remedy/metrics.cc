@@ -30,7 +30,8 @@ RemedyMetrics::RemedyMetrics(Metrics& m)
                           "Alerts that Alertmanager left out of its notifications (max_alerts).")),
       decisions(m.counters("heal_decisions_total", "Decisions, by result and by the guard that made it.",
                            {{"playbook", {}}, {"result", {}}, {"guard", {}}})),
-      actions(m.counters("heal_actions_total", "Steps that were run, by kind and outcome.",
+      actions(m.counters("heal_actions_total",
+                         "Steps, by kind and outcome; of a step that ran, whether verification passed after it.",
                          {{"playbook", {}}, {"step", {}}, {"outcome", {}}})),
       durations(m.histograms("heal_action_duration_seconds", "How long steps ran.", {{"playbook", {}}, {"step", {}}},
                              wide_buckets())),
@@ -79,7 +80,7 @@ void RemedyMetrics::know_playbooks(const std::map<std::string, playbook::Playboo
     }
     for (const auto& kind : playbook::step_kinds_of(book)) {
       durations.at({name, kind});
-      for (const auto& outcome : words::step_outcomes())
+      for (const auto& outcome : words::action_outcomes())
         actions.at({name, kind, outcome});
     }
   }

@@ -46,6 +46,19 @@ Result<Ladder> parse_ladder(const Json& json) {
   return out;
 }
 
+Result<std::vector<RanStep>> parse_unjudged(const Json& json) {
+  std::vector<RanStep> out;
+  if (!json.contains("unjudged")) return out;
+  HEAL_TRY(const Json* list, get_array(json, "unjudged"));
+  for (const Json& item : *list) {
+    RanStep step;
+    HEAL_TRY(step.playbook, get_string(item, "playbook"));
+    HEAL_TRY(step.kind, get_string(item, "kind"));
+    out.push_back(std::move(step));
+  }
+  return out;
+}
+
 Result<Undoing> parse_undoing(const Json& json) {
   Undoing out;
   HEAL_TRY(const std::string event, get_string(json, "event"));
@@ -111,6 +124,7 @@ Status parse_later_members(const Json& json, Progress& progress) {
   progress.after_waits = after_waits.value_or("");
   HEAL_TRY(const auto ended_by, get_optional_string(json, "ended_by"));
   progress.ended_by = ended_by.value_or("");
+  HEAL_TRY(progress.unjudged, parse_unjudged(json));
   return {};
 }
 
@@ -151,6 +165,8 @@ std::string to_json_text(const Progress& progress) {
            {"after_waits", progress.after_waits},
            {"ended_by", progress.ended_by}};
   if (!progress.truncated_groups.empty()) out["truncated_groups"] = progress.truncated_groups;
+  for (const RanStep& step : progress.unjudged)
+    out["unjudged"].push_back({{"playbook", step.playbook}, {"kind", step.kind}});
   if (progress.called_off)
     out["called_off"] = {{"reason", progress.called_off->reason}, {"message", progress.called_off->message}};
   if (progress.undoing) {

@@ -40,6 +40,13 @@ struct Approval {
   bool operator==(const Approval&) const = default;
 };
 
+/// A step that was done while it is not known yet whether that helped.
+struct RanStep {
+  std::string playbook, kind;
+
+  bool operator==(const RanStep&) const = default;
+};
+
 /// What follows when a playbook fails.
 struct Ladder {
   std::vector<std::string> rungs;
@@ -86,6 +93,7 @@ struct Progress {
   std::string ended_by;                 ///< what ended the evidence, once it did: see words::is_proof_of_health()
   std::optional<WallTime> paged_at;     ///< escalated: since when a human is being called
   std::string page_state;               ///< "told", "mailed", "failed", "withheld", or "" before the first try
+  std::vector<RanStep> unjudged;        ///< counted when their attempt is over: see words::action_outcomes()
   bool is_mailed = false;               ///< escalated: while no Alertmanager listened, a mail was taken
 
   /// Steps may change `targets` from now on; none is touched yet.

@@ -97,10 +97,13 @@ bool is_over_already(const Ledger& ledger, const OpenIncident& open) {
 }
 
 /// A run that was believed dead must not touch what another one has in its hands.
-Status pass_fence(Ledger& ledger, const OpenStep& step) {
+Status pass_fence(Ledger& ledger, const StepIntent& intent) {
+  const OpenStep& step = intent.step;
   const auto parts = parse_step_id(step.step_id);
   const Status held = ledger.hold_locks(step.incident_id, parts ? parts->attempt : 0);
-  if (!held.has_value() && ledger.find(step.incident_id)->incident.attempt == (parts ? parts->attempt : 0)) {
+  const Incident& incident = ledger.find(step.incident_id)->incident;
+  if (!held.has_value()) ledger.count_action(incident.playbook, intent.kind, words::kRefused);
+  if (!held.has_value() && incident.attempt == (parts ? parts->attempt : 0)) {
     ledger.edit(step.incident_id).progress.let_go();
     end_badly(ledger, step.incident_id, IncidentEvent::kHalt, "lock_lost",
               fmt::format("half-done: {}", held.error().message()));
@@ -154,7 +157,7 @@ void follow_deployment(OpenIncident& open, const StepReport& report) {
   if (!deploys || report.role != StepRole::kStep) return;
   if (report.outcome == words::kDone) {
     open.progress.deployed_by = report.name;
-  } else if (report.outcome == words::kFailed) {
+  } else if (report.outcome == words::kFailed || report.outcome == words::kRefused) {
     const auto exit_code = report.result.outputs.find("exit_code");
     note_failed_deployment(open.incident,
                            fmt::format("step {} ({}) failed: {}", report.name, report.kind, report.result.message),
@@ -190,11 +193,14 @@ Status record_intent(Ledger& ledger, const StepIntent& intent, const std::option
       open->progress.called_off = stop;
       ledger.append(id, "called_off", stop->message, {{"reason", stop->reason}});
     }
-    if (open->progress.called_off) return make_error(ErrorCode::kRefused, "{}", open->progress.called_off->message);
+    if (open->progress.called_off) {
+      ledger.count_action(open->incident.playbook, intent.kind, words::kRefused);
+      return make_error(ErrorCode::kRefused, "{}", open->progress.called_off->message);
+    }
   }
   if (intent.is_first && is_over_already(ledger, *open))
     return make_error(ErrorCode::kConflict, "the evidence ended before anything was begun; the guards are asked again");
-  HEAL_TRY_STATUS(pass_fence(ledger, intent.step));
+  HEAL_TRY_STATUS(pass_fence(ledger, intent));
   HEAL_TRY_STATUS(take_touched(ledger, *open, intent.touches));
   count_attempt(ledger, *open);
   auto& times = open->incident.times;
@@ -213,6 +219,20 @@ Status record_intent(Ledger& ledger, const StepIntent& intent, const std::option
 namespace {
 
 constexpr std::size_t kMostNotes = 200;
+
+/// One that was done waits for its attempt's verdict.
+void count_step(Ledger& ledger, OpenIncident& open, const StepReport& report) {
+  const std::string& playbook = open.incident.playbook;
+  if (report.outcome == words::kDone) {
+    open.progress.unjudged.push_back({playbook, report.kind});
+  } else {
+    ledger.count_action(playbook, report.kind, report.outcome);
+  }
+  if (report.outcome == words::kSkipped || report.outcome == words::kRefused) return;
+  ledger.effect([metrics = ledger.metrics(), playbook, report] {
+    metrics.durations.at({playbook, report.kind}).observe(report.duration);
+  });
+}
 
 /// Of more than fit the last ones are kept: what went wrong stands there.
 Json notes_of(const ActionResult& result) {
@@ -249,11 +269,7 @@ Status record_outcome(Ledger& ledger, const std::string& incident_id, const Step
                 fmt::format("{}step {} ({}): {}: {}", report.role == StepRole::kUndo ? "undo of " : "", report.name,
                             report.kind, report.outcome, printable(report.result.message, 400)),
                 data);
-  const std::string playbook = open->incident.playbook;
-  ledger.effect([metrics = ledger.metrics(), playbook, report] {
-    metrics.actions.at({playbook, report.kind, report.outcome}).increment();
-    if (report.outcome != words::kSkipped) metrics.durations.at({playbook, report.kind}).observe(report.duration);
-  });
+  count_step(ledger, *open, report);
   return {};
 }
 

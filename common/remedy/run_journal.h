@@ -38,7 +38,7 @@ struct StepReport {
   std::string step_id, name, kind;
   StepRole role = StepRole::kStep;
   std::size_t index = 0;
-  std::string outcome;  ///< words::kDone, kUndone, kFailed, kTimeout, kUnknown or kSkipped
+  std::string outcome;  ///< words::kDone, kUndone, kFailed, kTimeout, kUnknown, kRefused or kSkipped
   ActionResult result;
   Duration duration{};
 };

@@ -28,7 +28,7 @@ bool is_undoable(const playbook::PlannedStep& step, const StepMemory& memory, st
   if (can_tell && action->was_so(step, *memory.found)) return false;
   const bool has_changed = memory.has_changed || changed == "true";
   if (outcome == words::kUnknown) return step.on_unknown == playbook::OnUnknown::kUndo;
-  if (outcome == words::kFailed || outcome == words::kTimeout) return has_changed;
+  if (outcome == words::kFailed || outcome == words::kTimeout || outcome == words::kRefused) return has_changed;
   if (outcome != words::kDone) return false;
   // A further try that found it done already: the one before has had its effect after all.
   return has_changed || changed != "false" || (can_tell && tries > 1);

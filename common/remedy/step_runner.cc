@@ -18,6 +18,11 @@ namespace {
 using Kind = StepEnd::Kind;
 
 constexpr std::string_view kLocked = "target_locked";
+/// Somebody who may said no: an allow-list, the actuator, or a lock of another incident.
+bool is_refusal(std::string_view reason) {
+  return reason == to_string(ErrorCode::kRefused) || reason == kLocked;
+}
+
 const StepEnd kStopped{Kind::kStopping, "", ""};
 
 std::string_view word_of(StepRef ref, Kind kind, const std::string& reason) {
@@ -28,6 +33,7 @@ std::string_view word_of(StepRef ref, Kind kind, const std::string& reason) {
     case Kind::kUndo:
       return words::kUnknown;
     default:
+      if (is_refusal(reason)) return words::kRefused;
       return reason == "timeout" ? words::kTimeout : words::kFailed;
   }
 }
@@ -165,7 +171,8 @@ StepEnd StepRunner::act(StepRef ref, std::size_t number, const BeforeState& befo
 /// A step that could not be begun: nothing was touched.
 StepEnd StepRunner::refuse(StepRef ref, std::size_t number, std::string reason, std::string message) {
   const ActionResult result = ActionResult::failed(reason, message);
-  if (!report(report_of(ref, number, words::kFailed, result, Duration{}))) return kStopped;
+  const std::string_view word = is_refusal(reason) ? words::kRefused : words::kFailed;
+  if (!report(report_of(ref, number, word, result, Duration{}))) return kStopped;
   return {Kind::kFailed, std::move(reason), std::move(message)};
 }
 

@@ -32,7 +32,10 @@ std::vector<std::string> guards() {
                   kLockGuard,    kInFlightGuard, kPopulationGuard,     kModeGuard});
 }
 std::vector<std::string> step_outcomes() {
-  return strings({kDone, kUndone, kFailed, kTimeout, kUnknown, kSkipped});
+  return strings({kDone, kUndone, kFailed, kTimeout, kUnknown, kRefused, kSkipped});
+}
+std::vector<std::string> action_outcomes() {
+  return strings({kVerified, kRanUnverified, kUndone, kFailed, kTimeout, kUnknown, kRefused, kSkipped});
 }
 
 bool is_proof_of_health(std::string_view end_reason) {

@@ -93,8 +93,15 @@ inline constexpr std::string_view kUndone = "undone";  ///< of an undo: what the
 inline constexpr std::string_view kFailed = "failed";
 inline constexpr std::string_view kTimeout = "timeout";
 inline constexpr std::string_view kUnknown = "unknown";
-inline constexpr std::string_view kSkipped = "skipped";
+inline constexpr std::string_view kRefused = "refused";  ///< not begun: a guard at its border or the actuator said no
+inline constexpr std::string_view kSkipped = "skipped";  ///< not begun: its condition is false, or its evidence too old
 std::vector<std::string> step_outcomes();
+
+// What is counted of a step that was done: known when its attempt is over.
+inline constexpr std::string_view kVerified = "verified";             ///< verification has passed after it
+inline constexpr std::string_view kRanUnverified = "ran_unverified";  ///< it has not, or nothing was verified after it
+/// The outcomes that steps are counted by: those two in place of kDone.
+std::vector<std::string> action_outcomes();
 
 // Why it ended so, where the restart after a kill has to know.
 inline constexpr std::string_view kRerun = "rerun";              ///< unknown, and may be repeated

@@ -39,7 +39,7 @@ watch:
   systemd: [{unit: none.service}]
   host: {}
 """
-SOURCES = ["alertmanager", "docker", "schedule", "manual"]
+SOURCES = ["alertmanager", "grafana", "azure-monitor", "sns", "eventbridge", "docker", "schedule", "manual"]
 STATES = ["received", "held", "suppressed", "unmatched", "planned", "awaiting_approval", "executing", "verifying",
           "recovered", "failed", "escalated", "interrupted", "cancelled", "stale", "closed"]
 OVER = ["suppressed", "unmatched", "failed", "interrupted", "cancelled", "stale", "closed"]
@@ -50,13 +50,13 @@ KINDS = ["docker.pause", "docker.unpause", "docker.restart", "http.request"]
 # What must be there before anything has happened: family -> label -> all values of its closed set.
 CLOSED = {
     "heal_events_received_total": {"source": SOURCES, "result": [
-        "accepted", "resolved", "duplicate", "late_resolve", "late_evidence", "heartbeat", "own_action", "over", "rejected",
-        "store_error"]},
+        "accepted", "resolved", "duplicate", "late_resolve", "late_evidence", "heartbeat", "own_action", "over", "ignored",
+        "rejected", "store_error"]},
     "heal_events_duplicate_total": {"source": SOURCES},
     "heal_decisions_total": {"playbook": BOOK, "guard": GUARDS, "result": [
         "allow", "hold", "refuse", "stale", "shadow", "ask", "unmatched"]},
     "heal_actions_total": {"playbook": BOOK, "step": KINDS, "outcome": [
-        "done", "undone", "failed", "timeout", "unknown", "skipped"]},
+        "verified", "ran_unverified", "undone", "failed", "timeout", "unknown", "refused", "skipped"]},
     "heal_action_duration_seconds_count": {"playbook": BOOK, "step": KINDS},
     "heal_incident_transitions_total": {"state": STATES},
     "heal_incidents_open": {"state": [state for state in STATES if state not in OVER]},

@@ -23,6 +23,7 @@ struct LockBench {
     incident.target = TargetId::parse(target).value();
     incident.state = IncidentState::kExecuting;
     incident.attempt = 1;
+    incident.playbook = "mend";
     ledger.begin(incident);
     ledger.edit(id).progress.locks = {target};
   }
@@ -33,6 +34,7 @@ struct LockBench {
   }
   Status step(const std::string& id, const std::string& step_id) {
     StepIntent intent;
+    intent.kind = "docker.restart";
     intent.step = {id, step_id, clock.now(), "{}"};
     const Status status = record_intent(ledger, intent, std::nullopt);
     REQUIRE(ledger.commit().has_value());
@@ -84,6 +86,8 @@ TEST_CASE("a stale holder cannot act: its lock ran out and another has taken it"
   CHECK(refused.error().code() == ErrorCode::kCancelled);
   CHECK(refused.error().message() == "its lock ran out, and incident b has taken service/shared");
   CHECK(bench.store.open_steps().value().empty());
+  CHECK(bench.metrics.expose().find("outcome=\"refused\",playbook=\"mend\",step=\"docker.restart\"} 1\n") !=
+        std::string::npos);
   const Incident a = bench.store.incident("a").value().value();
   CHECK(a.state == IncidentState::kInterrupted);
   CHECK(a.reason == "lock_lost");

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -277,18 +278,26 @@ TEST_CASE("a reload that comes while the service stops ends with it, and brings 
   CHECK(last.error().str() == "the service is stopping");
 }
 
-/// `playbook step` of each member of a family.
-std::set<std::string> steps_of(Service& service, const std::string& family) {
+std::string label_of(std::string_view line, const std::string& name) {
+  const auto begin = line.find(name + "=\"") + name.size() + 2;
+  return std::string(line.substr(begin, line.find('"', begin) - begin));
+}
+
+/// What `pick` makes of the lines of a family.
+std::set<std::string> members_of(Service& service, const std::string& family,
+                                 const std::function<std::string(std::string_view)>& pick) {
   std::set<std::string> out;
   const std::string page = service.app->metrics_text();
-  const auto label = [](std::string_view line, const std::string& name) {
-    const auto begin = line.find(name + "=\"") + name.size() + 2;
-    return std::string(line.substr(begin, line.find('"', begin) - begin));
-  };
   for (const auto line : split(page, '\n')) {
-    if (line.starts_with(family + "{")) out.insert(label(line, "playbook") + " " + label(line, "step"));
+    if (line.starts_with(family + "{")) out.insert(pick(line));
   }
   return out;
+}
+
+/// `playbook step` of each member of a family.
+std::set<std::string> steps_of(Service& service, const std::string& family) {
+  return members_of(service, family,
+                    [](std::string_view line) { return label_of(line, "playbook") + " " + label_of(line, "step"); });
 }
 
 TEST_CASE(
@@ -316,6 +325,32 @@ on_resolved: {steps: [{name: unpause, docker.unpause: {}}]}
   kinds.insert({"tell docker.stop", "tell docker.start"});  // and what was there stays
   CHECK(steps_of(service, "heal_actions_total") == kinds);
   CHECK(steps_of(service, "heal_action_duration_seconds_count") == kinds);
+}
+
+std::set<std::string> values_of(Service& service, const std::string& family, const std::string& label) {
+  return members_of(service, family, [&](std::string_view line) { return label_of(line, label); });
+}
+
+TEST_CASE("every source, every result of its events and every outcome of a step is there from the start") {
+  Service service;
+  REQUIRE(service.start().has_value());
+  const std::set<std::string> sources{"alertmanager", "grafana", "azure-monitor", "sns",
+                                      "eventbridge",  "docker",  "schedule",      "manual"};
+  const std::set<std::string> results{"accepted",      "resolved",  "duplicate",  "late_resolve",
+                                      "late_evidence", "heartbeat", "own_action", "over",
+                                      "ignored",       "rejected",  "store_error"};
+  CHECK(values_of(service, "heal_events_received_total", "source") == sources);
+  CHECK(values_of(service, "heal_events_received_total", "result") == results);
+  for (const auto& source : sources) {
+    CHECK(service.metric("heal_events_duplicate_total{source=\"" + source + "\"}") == "0");
+    for (const auto& result : results) {
+      CAPTURE(source, result);
+      CHECK(service.metric("heal_events_received_total{result=\"" + result + "\",source=\"" + source + "\"}") == "0");
+    }
+  }
+  CHECK(values_of(service, "heal_actions_total", "outcome") == std::set<std::string>{"verified", "ran_unverified",
+                                                                                     "undone", "failed", "timeout",
+                                                                                     "unknown", "refused", "skipped"});
 }
 
 TEST_CASE("roles of heal.yml decide what a user may do") {
