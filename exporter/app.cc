@@ -186,6 +186,7 @@ ExporterApp::~ExporterApp() {
 Status ExporterApp::make_server() {
   httpd::ServerOptions server;
   server.listen = options_.flags.listen_addresses;
+  server.passed = options_.passed;
   server.web_config_file = options_.flags.web_config_file;
   server.limits.connections = options_.max_in_flight + kSpareConnections;
   server.workers = 4;
@@ -505,6 +506,14 @@ int run_exporter(int argc, const char* const* argv) {
   options.max_in_flight = static_cast<std::size_t>(in_flight);
   options.max_tls_handshakes = static_cast<std::size_t>(tls_handshakes);
   if (options.flags.config_check || options.flags.config_print) return check_or_print(options.flags);
+  if (options.flags.systemd_socket) {
+    auto passed = httpd::take_passed_sockets();
+    if (!passed.has_value()) {
+      std::fprintf(stderr, "heal-exporter: --web.systemd-socket: %s\n", passed.error().str().c_str());
+      return cli::kExitFailed;
+    }
+    options.passed = std::move(*passed);
+  }
   return serve(std::move(options));
 }
 

@@ -38,6 +38,7 @@ struct ExporterOptions {
   std::size_t max_in_flight = 10'000;
   std::size_t max_tls_handshakes = 0;  ///< 0: as many as suits the cores
   WebPaths paths;
+  std::vector<httpd::PassedSocket> passed;  ///< served on in place of flags.listen_addresses
 };
 
 /// The world that the program runs in: real, or simulated in tests.

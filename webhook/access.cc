@@ -7,11 +7,15 @@
 namespace heal::webhook {
 namespace {
 
-bool serves_other_machines(const std::vector<std::string>& listen) {
-  return std::any_of(listen.begin(), listen.end(), [](const std::string& text) {
-    const auto address = httpd::parse_listen_address(text);
-    return address.has_value() && !httpd::is_loopback(*address);
-  });
+bool is_reached_by_others(const std::string& listen) {
+  const auto address = httpd::parse_listen_address(listen);
+  return address.has_value() && !httpd::is_loopback(*address);
+}
+
+bool serves_other_machines(const AppOptions& options) {
+  if (options.passed.empty()) return std::any_of(options.listen.begin(), options.listen.end(), is_reached_by_others);
+  return std::any_of(options.passed.begin(), options.passed.end(),
+                     [](const httpd::PassedSocket& socket) { return is_reached_by_others(socket.address); });
 }
 
 }  // namespace
@@ -27,7 +31,7 @@ bool may_use(const playbook::HealConfig& config, std::string_view user, std::str
 
 Status check_access(const AppOptions& options, const playbook::HealConfig& config, const httpd::WebConfig& web) {
   const bool is_open = options.exposure == AppOptions::Exposure::kNeedsAuthentication &&
-                       serves_other_machines(options.listen) && !httpd::asks_for_credentials(web);
+                       serves_other_machines(options) && !httpd::asks_for_credentials(web);
   if (is_open) {
     return make_error(ErrorCode::kRefused,
                       "other machines could reach this service without credentials: listen on 127.0.0.1, give "

@@ -58,6 +58,7 @@ class App::Impl {
   Status prepare() {
     httpd::ServerOptions server;
     server.listen = options_.listen;
+    server.passed = options_.passed;
     server.web_config_file = options_.web_config_file;
     server.metrics_prefix = "heal_webhook";
     server.authorize = [this](std::string_view user, std::string_view role) {

@@ -18,6 +18,7 @@ struct AppOptions {
   std::string config_file = "heal.yml";
   std::string storage_path = "data";
   std::vector<std::string> listen{"127.0.0.1:9095"};  ///< port 0 lets the system choose
+  std::vector<httpd::PassedSocket> passed;            ///< served on in place of `listen`
   std::string web_config_file;
   /// Serving other machines without asking for credentials must be said.
   enum class Exposure { kNeedsAuthentication, kInsecure } exposure = Exposure::kNeedsAuthentication;

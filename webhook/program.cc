@@ -92,6 +92,14 @@ int run_program(int argc, const char* const* argv) {
   options.web_config_file = flags.web_config_file;
   if (is_insecure) options.exposure = AppOptions::Exposure::kInsecure;
   if (flags.config_check || flags.config_print) return show_config(flags, options);
+  if (flags.systemd_socket) {
+    auto passed = httpd::take_passed_sockets();
+    if (!passed.has_value()) {
+      std::fprintf(stderr, "heal-webhook: --web.systemd-socket: %s\n", passed.error().str().c_str());
+      return cli::kExitFailed;
+    }
+    options.passed = std::move(*passed);
+  }
   LoggerOptions log;
   log.level = flags.log_level;
   log.format = flags.log_format;

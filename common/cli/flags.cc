@@ -85,8 +85,11 @@ class FlagParser::Impl {
           "where to serve: host:port, :port, [v6]:port or unix:/path (repeatable)")
           ->allow_extra_args(false);
     }
-    if (set == FlagSet::kAll)
+    if (set == FlagSet::kAll) {
+      app_.add_flag("--web.systemd-socket", flags_.systemd_socket,
+                    "serve on the sockets that systemd passes, in place of --web.listen-address");
       add("--web.config.file", flags_.web_config_file, "TLS and users, in exporter-toolkit's format");
+    }
     add_parsed("--log.level", std::string(to_string(flags_.log_level)), "debug, info, warn or error",
                [this](const std::string& text) { return store(parse_log_level(text), flags_.log_level); });
     add_parsed("--log.format", flags_.log_format == LogFormat::kJson ? "json" : "logfmt", "logfmt or json",

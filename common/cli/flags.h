@@ -17,6 +17,7 @@ struct ServiceFlags {
   bool config_check = false;  ///< read the configuration, say whether it is good, end
   bool config_print = false;  ///< show the configuration with all defaults, end
   std::vector<std::string> listen_addresses;
+  bool systemd_socket = false;  ///< serve on the sockets that systemd passed, in place of listen_addresses
   std::string web_config_file;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;
@@ -28,8 +29,8 @@ class FlagParser {
   /// Which of the common flags the program has.
   enum class FlagSet {
     kAll,
-    kWithoutWeb,     ///< neither --web.listen-address nor --web.config.file
-    kWithoutConfig,  ///< none of --config.file, --config.check, --config.print, --web.config.file
+    kWithoutWeb,     ///< none of --web.listen-address, --web.systemd-socket, --web.config.file
+    kWithoutConfig,  ///< none of --config.file, --config.check, --config.print, --web.systemd-socket, --web.config.file
   };
   /// `defaults` holds what is in force when a flag is not given.
   FlagParser(std::string program, const std::string& description, ServiceFlags defaults, FlagSet set = FlagSet::kAll);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <netdb.h>
@@ -43,24 +44,10 @@ Result<ScopedFd> open_socket(const sockaddr* address, socklen_t size) {
 }
 
 Result<Listener> describe(ScopedFd fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
-    return errno_error(errno, "getsockname");
-  }
-  char text[INET6_ADDRSTRLEN] = "";
   Listener listener;
-  if (storage.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
-    ::inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-    listener.port = ntohs(v4->sin_port);
-    listener.address = fmt::format("{}:{}", text, listener.port);
-  } else {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-    ::inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-    listener.port = ntohs(v6->sin6_port);
-    listener.address = fmt::format("[{}]:{}", text, listener.port);
-  }
+  HEAL_TRY(listener.address, address_of(fd.get()));
+  HEAL_TRY(const ListenAddress address, parse_listen_address(listener.address));
+  listener.port = address.port;
   listener.fd = std::move(fd);
   return listener;
 }
@@ -161,6 +148,30 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   }
   if (host.find_first_of(" /[]\0") != std::string_view::npos) return bad_address(text);
   return ListenAddress{"", std::string(host), static_cast<std::uint16_t>(*port)};
+}
+
+Result<std::string> address_of(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return errno_error(errno, "getsockname");
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
+    ::inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
+    return fmt::format("{}:{}", text, ntohs(v4->sin_port));
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+    ::inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
+    return fmt::format("[{}]:{}", text, ntohs(v6->sin6_port));
+  }
+  if (storage.ss_family != AF_UNIX)
+    return make_error(ErrorCode::kInvalid, "expected an IPv4, IPv6 or unix socket, not family {}", storage.ss_family);
+  const auto* local = reinterpret_cast<const sockaddr_un*>(&storage);
+  const std::size_t length = size - offsetof(sockaddr_un, sun_path);
+  // An abstract name begins with a zero byte; it is written with an @, as ss(8) and systemd do.
+  if (length > 0 && local->sun_path[0] == '\0') return "unix:@" + std::string(local->sun_path + 1, length - 1);
+  return "unix:" + std::string(local->sun_path, ::strnlen(local->sun_path, length));
 }
 
 bool is_loopback(const ListenAddress& address) {

@@ -23,6 +23,9 @@ struct ListenAddress {
 /// `host:port`, `:port`, `[::1]:port` or `unix:/path`.
 Result<ListenAddress> parse_listen_address(std::string_view text);
 
+/// Where socket `fd` listens, as parse_listen_address() takes it.
+Result<std::string> address_of(int fd);
+
 /// True for a unix socket, localhost, 127.0.0.0/8 and ::1.
 bool is_loopback(const ListenAddress& address);
 

@@ -97,6 +97,7 @@ class HttpServer::Impl final : public RequestGate {
 
  private:
   Status bind(const ListenAddress& address, Scope scope);
+  void serve_on(Listener listener, Scope scope);
   Admission refuse(const Route* route, HttpResponse response) const {
     return {RequestGate::Verdict::kRefuse, route, std::move(response)};
   }
@@ -124,13 +125,21 @@ class HttpServer::Impl final : public RequestGate {
 
 Status HttpServer::Impl::bind(const ListenAddress& address, Scope scope) {
   HEAL_TRY(auto listener, bind_listener(address, {options_.unix_mode, options_.unix_group}));
-  addresses_.push_back(listener.address);
-  if (port_ == 0) port_ = listener.port;
-  reactor_.add_listener(std::move(listener), scope);
+  serve_on(std::move(listener), scope);
   return {};
 }
 
+void HttpServer::Impl::serve_on(Listener listener, Scope scope) {
+  addresses_.push_back(listener.address);
+  if (port_ == 0) port_ = listener.port;
+  reactor_.add_listener(std::move(listener), scope);
+}
+
 Status HttpServer::Impl::start() {
+  for (const auto& socket : options_.passed) {
+    HEAL_TRY(auto listener, adopt_passed_socket(socket));
+    serve_on(std::move(listener), Scope::kAll);
+  }
   for (const auto& address : listen_)
     HEAL_TRY_STATUS(bind(address, Scope::kAll));
   for (const auto& address : admin_listen_)
@@ -259,6 +268,7 @@ void HttpServer::Impl::run(const Route& route, const HttpRequest& request,
 
 Result<std::unique_ptr<HttpServer>> HttpServer::create(ServerOptions options, const Logger& logger, Metrics& metrics) {
   std::vector<ListenAddress> listen, admin_listen;
+  if (!options.passed.empty()) options.listen.clear();
   for (const auto& text : options.listen) {
     HEAL_TRY(auto address, parse_listen_address(text));
     listen.push_back(std::move(address));
@@ -267,7 +277,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(ServerOptions options, co
     HEAL_TRY(auto address, parse_listen_address(text));
     admin_listen.push_back(std::move(address));
   }
-  if (listen.empty() && admin_listen.empty()) return make_error(ErrorCode::kInvalid, "no listen address");
+  if (listen.empty() && admin_listen.empty() && options.passed.empty())
+    return make_error(ErrorCode::kInvalid, "no listen address");
   if (options.workers == 0 || options.admin_workers == 0) {
     return make_error(ErrorCode::kInvalid, "a server needs at least one worker in each pool");
   }

@@ -12,6 +12,7 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/httpd/message.h"
+#include "common/httpd/passed_sockets.h"
 #include "common/httpd/responder.h"
 #include "common/httpd/web_config.h"
 #include "common/telemetry/logger.h"
@@ -39,6 +40,8 @@ enum class OriginCheck { kEnforce, kOff };
 struct ServerOptions {
   /// `host:port`, `:port` (all addresses), `[::1]:port`, or `unix:/path`; port 0 lets the system choose.
   std::vector<std::string> listen;
+  /// Sockets to serve on in place of `listen`; the server closes them.
+  std::vector<PassedSocket> passed;
   /// Further addresses that serve admin routes only.
   std::vector<std::string> admin_listen;
   std::uint32_t unix_mode = 0660;

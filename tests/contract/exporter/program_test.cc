@@ -1,11 +1,14 @@
 // heal-exporter as a program: signals, reloads, its own pages.
 #include <algorithm>
 #include <atomic>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 
 #include <catch2/catch.hpp>
 
+#include "common/httpd/listen.h"
+#include "common/system/posix_process_runner.h"
 #include "heal_test_paths.h"
 #include "tests/contract/exporter/programs.h"
 #include "tests/support/temp_folder.h"
@@ -283,6 +286,42 @@ TEST_CASE("hostile targets stay text on every page") {
   const std::string page = exporter.get("/");
   CHECK(page.find("<script>") == std::string::npos);
   CHECK(page.find("&lt;script&gt;alert(1)&lt;/script&gt;") != std::string::npos);
+}
+
+/// heal-exporter, started as a service manager does it: with the socket that `server` listens on as descriptor 3.
+std::vector<std::string> by_systemd(const std::vector<std::string>& flags, const std::string& before) {
+  std::vector<std::string> command{"/bin/bash", "-c", before + " exec \"$0\" \"$@\"", HEAL_BIN_DIR "/heal-exporter",
+                                   "--web.systemd-socket"};
+  command.insert(command.end(), flags.begin(), flags.end());
+  return command;
+}
+
+TEST_CASE("--web.systemd-socket serves on what systemd passes and leaves the listen address alone") {
+  TempFolder folder;
+  const std::string file = (folder.path() / "exporter.yml").string();
+  std::ofstream(file) << "modules: {m: {prober: tcp}}\n";
+  const std::uint16_t other = free_port();
+  httpd::Listener listener = httpd::bind_listener({"", "127.0.0.1", 0}, {}).value();
+  const std::string number = std::to_string(listener.fd.get());
+  ::fcntl(listener.fd.get(), F_SETFD, 0);  // the shell makes it number 3
+  Program program(by_systemd(
+      {"--config.file=" + file, "--log.level=error", "--web.listen-address=127.0.0.1:" + std::to_string(other)},
+      "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&" + number + ";"));
+  Client client;
+  client.wait_until([&] { return client.get(listener.port, "/-/healthy").status == 200; });
+  CHECK(client.get(other, "/-/healthy").status == 0);
+}
+
+TEST_CASE("--web.systemd-socket without a socket is an error that says what was expected") {
+  PosixProcessRunner runner;
+  ProcessSpec spec;
+  spec.argv = by_systemd({}, "");
+  const auto outcome = runner.run(spec, SystemClock().deadline_in(20s), {});
+  REQUIRE(outcome.has_value());
+  CHECK(outcome->exit_code == 1);
+  CHECK(outcome->errors ==
+        "heal-exporter: --web.systemd-socket: no socket was passed to this process (LISTEN_FDS and LISTEN_PID are not "
+        "both set): expected a start by a .socket unit\n");
 }
 
 }  // namespace

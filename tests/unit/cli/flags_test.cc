@@ -57,6 +57,7 @@ TEST_CASE("without flags the defaults are in force") {
   REQUIRE(outcome.code == std::nullopt);
   REQUIRE(outcome.flags.config_file == "heal.yml");
   REQUIRE(outcome.flags.listen_addresses == std::vector<std::string>{":9095"});
+  REQUIRE(!outcome.flags.systemd_socket);
   REQUIRE(outcome.flags.log_level == LogLevel::kInfo);
   REQUIRE(outcome.mode.empty());
 }
@@ -64,13 +65,14 @@ TEST_CASE("without flags the defaults are in force") {
 TEST_CASE("all common flags are taken, the listen address several times") {
   const auto outcome = parse({"--config.file=x.yml", "--config.check", "--config.print", "--web.listen-address", ":1",
                               "--web.listen-address=unix:/a", "--web.config.file", "w.yml", "--log.level=debug",
-                              "--log.format=json", "--web.insecure", "--keep=90s", "actuator"});
+                              "--log.format=json", "--web.insecure", "--keep=90s", "--web.systemd-socket", "actuator"});
   INFO(outcome.err);
   REQUIRE(outcome.code == std::nullopt);
   REQUIRE(outcome.flags.config_file == "x.yml");
   REQUIRE(outcome.flags.config_check);
   REQUIRE(outcome.flags.config_print);
   REQUIRE(outcome.flags.listen_addresses == std::vector<std::string>{":1", "unix:/a"});
+  REQUIRE(outcome.flags.systemd_socket);
   REQUIRE(outcome.flags.web_config_file == "w.yml");
   REQUIRE(outcome.flags.log_level == LogLevel::kDebug);
   REQUIRE(outcome.flags.log_format == LogFormat::kJson);
@@ -126,6 +128,8 @@ TEST_CASE("help and version end with 0 on standard output") {
       "      --config.print                  show the configuration with all defaults and end\n"
       "      --web.listen-address ADDRESS    where to serve: host:port, :port, [v6]:port or unix:/path (repeatable) "
       "(default :9095)\n"
+      "      --web.systemd-socket            serve on the sockets that systemd passes, in place of "
+      "--web.listen-address\n"
       "      --web.config.file FILE          TLS and users, in exporter-toolkit's format\n"
       "      --log.level LEVEL               debug, info, warn or error (default info)\n"
       "      --log.format FORMAT             logfmt or json (default logfmt)\n"

@@ -42,6 +42,13 @@ TEST_CASE("other machines are not served without credentials unless told so") {
   }
 }
 
+TEST_CASE("a passed socket that other machines can reach is not served on without credentials either") {
+  AppOptions options;  // whose listen address is this machine's alone
+  options.passed = {{-1, "[::]:9095"}};
+  Service service(options);
+  CHECK(service.start().error().code() == ErrorCode::kRefused);
+}
+
 TEST_CASE("a bad configuration at the start is an error that names the place") {
   Service service;
   service.write("heal.yml", std::string(kHealYml) + "rutes: []\n");
