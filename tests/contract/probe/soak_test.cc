@@ -1,8 +1,10 @@
-// Targets that lie, stall, reset, send garbage, gigabytes, endless heads and endless redirects: every probe ends, many
-// of them by nothing but their deadline, and the engine is as good as before. How long it took is not asked: the
-// targets leave no processor idle. A probe that does not end keeps the test from its own.
+// Targets that lie, stall, reset, send garbage, gigabytes, endless heads and endless redirects: every probe ends by its
+// deadline, many of them by nothing else, and the engine is as good as before. How long it took is not asked, for the
+// targets leave no processor idle: what has to come first is asked of the loop that all of it runs on (Crowd).
 #include <array>
 #include <atomic>
+#include <map>
+#include <set>
 
 #include <catch2/catch.hpp>
 
@@ -17,6 +19,7 @@ namespace heal::test {
 namespace {
 
 constexpr Duration kTimeout = 500ms;
+const std::vector<std::string> kNone;
 
 /// Bytes that differ from seed to seed, and are the same in every run.
 std::string noise(std::uint32_t seed, std::size_t size) {
@@ -102,40 +105,78 @@ const std::array<const char*, 12> kModules{
     "{prober: grpc, grpc: {tls: true, tls_config: {insecure_skip_verify: true}}}",
 };
 
-/// Runs many probes at once and keeps how each ended.
+/// Runs many probes at once, keeps how each ended, and has a fence behind each deadline: a timer of the probe's own
+/// loop. Timers of a loop run in their order however late it is, so a probe that has not ended when its fence is
+/// reached has not ended by its deadline, on any machine and under any load.
 class Crowd {
  public:
   explicit Crowd(ProbeBench& bench) : bench_(bench) {}
 
-  void start(const std::shared_ptr<const probe::Module>& module, const std::string& target) {
+  /// `fence`: how long after the deadline it stands.
+  void start(const std::shared_ptr<const probe::Module>& module, const std::string& target, Duration timeout = kTimeout,
+             Duration fence = 1ms) {
+    const SteadyTime deadline = bench_.engine().now() + timeout;
+    std::size_t id = 0;
     {
       MutexLock lock(mutex_);
-      ++running_;
+      id = next_++;
+      running_.insert(id);
     }
-    bench_.engine().start({module, target, ""}, bench_.engine().now() + kTimeout,
-                          [this](ProbeResult result) { ended(std::move(result)); });
+    bench_.engine().start({module, target, ""}, deadline,
+                          [this, id](ProbeResult result) { ended(id, std::move(result)); });
+    // Behind the probe's own beginning, so that the fence is reached after its deadline also when both have passed.
+    bench_.io().post([this, id, when = deadline + fence, what = module->prober + " " + target] {
+      MutexLock lock(mutex_);
+      if (!running_.contains(id)) return;
+      fences_.emplace(id, bench_.io().call_at(when, [this, what] {
+        MutexLock late_lock(mutex_);
+        late_.push_back(what);
+      }));
+    });
   }
   std::vector<ProbeResult> wait() {
     MutexLock lock(mutex_);
-    while (running_ > 0)
+    while (!running_.empty())
       done_.wait(mutex_);
     return std::exchange(results_, {});
   }
+  /// Probes that were still running when their fence was reached.
+  std::vector<std::string> late() {
+    MutexLock lock(mutex_);
+    return late_;
+  }
 
  private:
-  void ended(ProbeResult result) {
+  // On the loop thread, as everything that touches fences_.
+  void ended(std::size_t id, ProbeResult result) {
     MutexLock lock(mutex_);
+    fences_.erase(id);
     results_.push_back(std::move(result));
-    --running_;
+    running_.erase(id);
     done_.notify_all();
   }
 
   ProbeBench& bench_;
   Mutex mutex_;
   CondVar done_;
-  std::size_t running_ HEAL_GUARDED_BY(mutex_) = 0;
+  std::size_t next_ HEAL_GUARDED_BY(mutex_) = 0;
+  std::set<std::size_t> running_ HEAL_GUARDED_BY(mutex_);
+  std::map<std::size_t, std::unique_ptr<PendingIo>> fences_ HEAL_GUARDED_BY(mutex_);
   std::vector<ProbeResult> results_ HEAL_GUARDED_BY(mutex_);
+  std::vector<std::string> late_ HEAL_GUARDED_BY(mutex_);
 };
+
+TEST_CASE("the fence sees a probe that is longer under way than it should be") {
+  LoopbackServer mute([](int fd) { read_to_end(fd); });
+  const auto module = ProbeBench::module("{prober: tcp, tcp: {query_response: [{expect: '^never$'}]}}");
+  ProbeBench bench;
+  Crowd crowd(bench);
+  crowd.start(module, mute.address(), kTimeout, -kTimeout / 2);
+  crowd.start(module, mute.address());
+  const std::vector<ProbeResult> results = crowd.wait();
+  CHECK(results.size() == 2);
+  CHECK(crowd.late() == std::vector<std::string>{"tcp " + mute.address()});
+}
 
 TEST_CASE("every probe of a hostile target ends by its deadline, and says why") {
   std::atomic<std::uint32_t> turn{0};
@@ -158,6 +199,7 @@ TEST_CASE("every probe of a hostile target ends by its deadline, and says why") 
       CHECK(result.success == result.reason.empty());
     CHECK(bench.engine().in_flight() == 0);
   }
+  CHECK(crowd.late() == kNone);
   LoopbackServer good(http_handler([](const std::string&) { return http_answer("200 OK", "", "x"); }));
   CHECK(verdict(bench.run(kModules[0], good.address())) == "ok");
 }
@@ -184,6 +226,7 @@ TEST_CASE("name servers that lie without end do not keep a probe beyond its dead
   CHECK(results.size() == 200);
   for (const ProbeResult& result : results)
     CHECK(result.success == result.reason.empty());
+  CHECK(crowd.late() == kNone);
   CHECK(bench.engine().in_flight() == 0);
 }
 
@@ -220,6 +263,7 @@ TEST_CASE("TLS servers that send gigabytes, or stop in the middle, do not either
     CHECK_FALSE(result.success);
     CHECK_FALSE(result.reason.empty());
   }
+  CHECK(crowd.late() == kNone);
 }
 
 }  // namespace
