@@ -9,7 +9,7 @@
 
 #include "common/base/text.h"
 #include "common/base/url.h"
-#include "common/playbook/promql.h"
+#include "common/remedy/sample_age.h"
 #include "common/remedy/words.h"
 
 namespace heal::remedy {
@@ -85,32 +85,17 @@ CheckResult ask_container(const Check& check, const CheckScope& scope, Deadline 
   return {info->status == check.state ? Answer::kPass : Answer::kFail, fmt::format("{} is {}", name, info->status)};
 }
 
-/// Why the samples that `query` reads may be older than `least`; "" when none is. An expression's own timestamp would
-/// be the time of its evaluation: what it selects is asked, and what looks back must not see that far any more.
-std::string why_not_fresh(const std::string& query, const CheckScope& scope, WallTime least, Deadline deadline,
-                          const std::stop_token& stop) {
-  const auto reads = playbook::promql_reads(query);
-  if (!reads.has_value()) return reads.error().str();
-  if (reads->selectors.empty()) return "it reads no samples";
-  if (scope.tools.clock.now() - reads->looks_back <= least && reads->looks_back > Duration{})
-    return fmt::format("it looks back {}, to before the end of the last step", format_duration(reads->looks_back));
-  for (const auto& selector : reads->selectors) {
-    const auto times = scope.world.prometheus->query(fmt::format("timestamp({})", selector), deadline, stop);
-    if (!times.has_value()) return times.error().str();
-    if (times->empty()) return "no samples";
-    const auto is_old = [&](const PromSample& time) { return time.value <= to_unix_seconds(least); };
-    if (std::any_of(times->begin(), times->end(), is_old)) return "no sample is newer than the last step yet";
-  }
-  return "";
-}
-
 CheckResult ask_promql(const Check& check, const CheckScope& scope, Deadline deadline, std::stop_token stop) {
   if (!scope.world.prometheus) return {Answer::kUnknown, "promql: no Prometheus is configured"};
   const std::string what = fmt::format("promql {}", printable(check.address, 200));
   // The times first: the values asked for afterwards can only be newer.
   if (scope.newer_than) {
-    const auto stale = why_not_fresh(check.address, scope, *scope.newer_than, deadline, stop);
-    if (!stale.empty()) return {Answer::kUnknown, fmt::format("{}: {}", what, stale)};
+    const auto query = [&](const std::string& expression) {
+      return scope.world.prometheus->query(expression, deadline, stop);
+    };
+    const SampleAge age =
+        age_of_samples(check.address, *scope.newer_than, "the last step", scope.tools.clock.now(), query);
+    if (!age.stale.empty()) return {Answer::kUnknown, fmt::format("{}: {}", what, age.stale)};
   }
   auto samples = scope.world.prometheus->query(check.address, deadline, stop);
   if (!samples.has_value()) return {Answer::kUnknown, fmt::format("{}: {}", what, samples.error().str())};

@@ -9,6 +9,7 @@
 
 #include "common/base/text.h"
 #include "common/rehearsal/observe.h"
+#include "common/remedy/sample_age.h"
 #include "common/wire/json.h"
 #include "common/wire/prometheus.h"
 #include "healctl/command/arguments.h"
@@ -93,10 +94,25 @@ Result<std::vector<PromSample>> Conductor::query(const std::string& expression) 
   return parse_prometheus_query(response.body);
 }
 
+/// Prometheus tells of what was sampled before, for minutes: it shows that all was well, not that it is well again.
+Conductor::Look Conductor::look_at_age(const DrillCheck& check) {
+  const auto ask = [this](const std::string& expression) { return query(expression); };
+  const remedy::SampleAge age =
+      remedy::age_of_samples(check.address, *undone_at_, "the undo", context_.clock().now(), ask);
+  if (!age.stale.empty()) return {Is::kUnknown, fmt::format("{}: {}", check.str(), age.stale)};
+  return {Is::kThere, fmt::format("{} by what was sampled {} after the undo, at {}", check.str(),
+                                  format_duration_short(*age.oldest - *undone_at_), format_rfc3339(*age.oldest))};
+}
+
 Conductor::Look Conductor::look_at(const DrillCheck& check) {
   const Look does_not_hold{Is::kNotYet, fmt::format("{}: does not hold", check.str())};
-  const Look holds{Is::kThere, fmt::format("{}: holds", check.str())};
+  Look holds{Is::kThere, ""};
   if (check.kind == DrillCheck::Kind::kPromql) {
+    // The times first: the values asked for afterwards can only be newer.
+    if (undone_at_) {
+      holds = look_at_age(check);
+      if (holds.is != Is::kThere) return holds;
+    }
     const auto samples = query(check.address);
     if (!samples) return {Is::kUnknown, fmt::format("{}: {}", check.str(), samples.error().str())};
     const auto fits = [&](const PromSample& sample) { return check.fits(sample.value); };
@@ -117,10 +133,13 @@ Conductor::Look Conductor::look_at(const DrillCheck& check) {
 }
 
 Conductor::Look Conductor::look_at_steady() {
+  std::string message = "every check holds";
   for (const DrillCheck& check : drill_.steady) {
-    if (Look look = look_at(check); look.is != Is::kThere) return look;
+    const Look look = look_at(check);
+    if (look.is != Is::kThere) return look;
+    if (!look.message.empty()) message += "; " + look.message;
   }
-  return {Is::kThere, "every check holds"};
+  return {Is::kThere, message};
 }
 
 Conductor::Look Conductor::look_for_stop() {
@@ -313,6 +332,7 @@ Conductor::Look Conductor::look_at_lease(ServiceClient& service) {
     return {Is::kNotYet, fmt::format("the service knows lease {} no more: whether the fault is undone cannot be told",
                                      report_.lease_id)};
   if (ours->state != FaultLease::State::kReverted) return {Is::kNotYet, "it is not undone yet" + later};
+  undone_at_ = ours->reverted_at.value_or(context_.clock().now());
   return {Is::kThere, "the fault is undone, and that was verified"};
 }
 
@@ -377,6 +397,7 @@ void Conductor::revert() {
     stage.outcome = look.outcome();
     stage.message = look.message;
   }
+  if (!undone_at_) undone_at_ = context_.clock().now();  // what is sampled from now on counts, whatever is left of it
   stage.took = context_.clock().steady_now() - begin;
   end_stage(std::move(stage));
 }

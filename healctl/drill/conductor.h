@@ -94,6 +94,8 @@ class Conductor {
   Next end_stage(DrillStage stage);
   Look look_at_steady();
   Look look_at(const DrillCheck& check);
+  /// kThere: all that the query reads was sampled after the undo, with the words for that.
+  Look look_at_age(const DrillCheck& check);
   /// kNotYet: the drill goes on.
   Look look_for_stop();
   Result<std::vector<PromSample>> query(const std::string& expression);
@@ -121,6 +123,8 @@ class Conductor {
   bool was_injected_ = false;
   WallTime injected_at_{};        ///< by the service's clock
   SteadyTime injected_steady_{};  ///< by our own, when it was answered: not before the fault
+  /// Since when nothing of the fault is left, by the service's clock where its lease says so; nullopt before.
+  std::optional<WallTime> undone_at_;
   SteadyTime stop_asked_at_{};
   std::string incident_id_;
   std::vector<std::string> open_before_;  ///< incidents of others that were not over when the drill began

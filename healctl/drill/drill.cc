@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "common/config/decode.h"
 #include "common/fault/fault.h"
+#include "common/playbook/promql.h"
 #include "common/rehearsal/case.h"
 
 namespace heal::ctl {
@@ -60,11 +61,31 @@ std::optional<std::vector<DrillCheck>> as_conditions(const Value& value) {
   return out;
 }
 
+/// After the fault a query's samples must be of after its undo: what never can be must not cost a fault.
+void check_reach(const Value& place, const Drill& drill) {
+  for (const DrillCheck& check : drill.steady) {
+    if (check.kind != DrillCheck::Kind::kPromql) continue;
+    const auto reads = playbook::promql_reads(check.address);
+    if (!reads) {
+      place.error(
+          fmt::format("{}: cannot be seen to hold again after the fault: {}", check.str(), reads.error().message()));
+    } else if (reads->selectors.empty()) {
+      place.error(fmt::format("{}: it reads no samples, and says nothing of the target", check.str()));
+    } else if (reads->looks_back >= drill.steady_within) {
+      place.error(fmt::format("{}: it looks back {}, and must not see what was before the undo, but is asked for {} "
+                              "after it",
+                              check.str(), format_duration(reads->looks_back), format_duration(drill.steady_within)),
+                  "a shorter range, or a longer \"within\"");
+    }
+  }
+}
+
 void read_steady(const Value& value, Drill& out) {
   MapReader map(value, "the steady state");
   map.required("checks", out.steady, config::as_list(as_check));
   map.optional("within", out.steady_within, config::as_positive_duration);
   if (map.is_map() && map.has("checks") && out.steady.empty()) value.error("a steady state has at least one check");
+  check_reach(value, out);
   map.finish();
 }
 

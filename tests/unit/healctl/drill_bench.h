@@ -46,6 +46,7 @@ class DrillBench {
       return HttpAnswer::of(201, dump(Json{{"fault", to_json(lease())}}), looks_for + breaks_for);
     });
     bench.http.on("POST", std::string(Bench::kApi) + "/faults/revert", [this](const HttpClientRequest& request) {
+      if (!reverted) reverted_at = bench.clock.now();
       reverted = true;
       revert_request = request.body;
       return HttpAnswer::of(200, leases());
@@ -76,6 +77,7 @@ class DrillBench {
   Duration looks_for{}, breaks_for{};  ///< how long the service takes before the fault, and from then to its answer
   std::optional<WallTime> fault_at;
   bool reverted = false;
+  std::optional<WallTime> reverted_at;
   std::string revert_request;
   std::vector<FaultLease> other_leases;  ///< that the service tells of before ours
   bool touches_another = false;
@@ -101,6 +103,7 @@ class DrillBench {
     out.state = reverted ? FaultLease::State::kReverted : FaultLease::State::kApplied;
     out.injected_at = *fault_at;
     out.deadline = *fault_at + 3min;
+    if (reverted) out.reverted_at = reverted_at;
     return out;
   }
   std::string owner = "ada";

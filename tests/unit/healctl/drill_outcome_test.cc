@@ -110,22 +110,88 @@ std::string steady_by_query() {
   return text.replace(text.find(check), check.size(), "{promql: up, is: 1}");
 }
 
+/// A Prometheus that scrapes `up` each 15 s, if it does.
+struct Scrapes {
+  explicit Scrapes(DrillBench& bench) : drill(bench) {
+    const std::string query = "http://localhost:9090/api/v1/query?query=";
+    drill.bench.http.on("GET", query + "up", [this](const auto&) { return is_away() ? refused() : sample(value); });
+    drill.bench.http.on("GET", query + "timestamp%28up%29", [this](const auto&) {
+      return is_away() ? refused() : sample(fmt::format("{:.3f}", to_unix_seconds(last())));
+    });
+  }
+  bool is_away() const { return ends && drill.reverted; }
+  WallTime last() const {
+    if (is_stuck && drill.reverted_at) return *drill.reverted_at - 1ms;
+    return WallTime(drill.bench.clock.now().time_since_epoch() / 15s * 15s);
+  }
+  static HttpAnswer sample(const std::string& text) {
+    return HttpAnswer::of(
+        200, R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,")" + text +
+                 R"("]}]}})");
+  }
+
+  DrillBench& drill;
+  std::string value = "1";
+  bool ends = false, is_stuck = false;
+};
+
 TEST_CASE("a Prometheus that cannot be asked whether all is well again is no problem that persists, and no good end") {
   DrillBench drill(steady_by_query());
-  const auto up = [](const char* value) {
-    return HttpAnswer::of(200, std::string(R"({"status":"success","data":{"resultType":"vector","result":[)") +
-                                   R"({"metric":{},"value":[1,")" + value + R"("]}]}})");
-  };
-  HttpAnswer afterwards = refused();
-  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=up",
-                      [&](const auto&) { return drill.reverted ? afterwards : up("1"); });
-  auto ran = drill.run();
+  Scrapes scrapes(drill);
+  scrapes.ends = true;
+  const auto ran = drill.run();
   CHECK(ran.exit == Exit::kUnreachable);
   CHECK_THAT(ran.err, Catch::Contains("steady again  unknown  promql up == 1: connection refused"));
-  drill.fault_at.reset();
-  drill.reverted = false;
-  afterwards = up("0");
-  CHECK(drill.run().exit == Exit::kPersists);
+}
+
+TEST_CASE("what was sampled before the undo does not show that all is well again") {
+  DrillBench drill(steady_by_query());
+  Scrapes scrapes(drill);
+  SECTION("the first scrape after it does, and the report names it") {
+    const auto ran = drill.run();
+    CHECK(ran.exit == Exit::kDone);
+    const WallTime scraped = scrapes.last();
+    CHECK(scraped > *drill.reverted_at);
+    CHECK(drill.bench.clock.now() - scraped < 1s);
+    CHECK_THAT(ran.out, Catch::Contains(fmt::format(
+                            "every check holds; promql up == 1 by what was sampled {} after the undo, at {}\n",
+                            format_duration_short(scraped - *drill.reverted_at), format_rfc3339(scraped))));
+  }
+  SECTION("and without one it cannot be told") {
+    scrapes.is_stuck = true;
+    const auto ran = drill.run();
+    CHECK(ran.exit == Exit::kUnreachable);
+    CHECK_THAT(ran.err, Catch::Contains("steady again  unknown  promql up == 1: no sample is newer than the undo yet"));
+  }
+  SECTION("a fresh sample that says no is a problem that persists") {
+    drill.on_look = [&] {
+      if (drill.fault_at) scrapes.value = "0";
+    };
+    const auto ran = drill.run();
+    CHECK(ran.exit == Exit::kPersists);
+    CHECK_THAT(ran.err, Catch::Contains("steady again  failed  promql up == 1: does not hold"));
+  }
+}
+
+TEST_CASE("a steady state that could never be seen again costs no fault") {
+  struct Case {
+    std::string query, text;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"vector(1)", "promql vector(1) == 1: it reads no samples, and says nothing of the target"},
+      {"rate(x[20s])",
+       "promql rate(x[20s]) == 1: it looks back 20s, and must not see what was before the undo, but is "
+       "asked for 20s after it"},
+      {"x @ 1", "promql x @ 1 == 1: cannot be seen to hold again after the fault: "},
+  }));
+  CAPTURE(c.query);
+  std::string text = steady_by_query();
+  text.replace(text.find("promql: up"), 10, "promql: '" + c.query + "'");
+  DrillBench drill(text);
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kFailed);
+  CHECK_FALSE(drill.fault_at);
+  CHECK_THAT(ran.err, Catch::Contains(c.text));
 }
 
 TEST_CASE("a service that refuses connections after the drill is the problem that persists") {
