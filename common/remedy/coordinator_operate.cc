@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/remedy/coordinator.h"
+#include "common/remedy/truncation.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
 
@@ -222,6 +223,8 @@ Result<Incident> Coordinator::retry(const OperatorRequest& request) {
   const Incident out = fresh;
   ledger_.begin(std::move(fresh));
   ledger_.edit(id).progress.params = origin.params;
+  // A person's own heal is not held by what was left out; another attempt at an alert's incident is asked as that was.
+  if (old->requested_by.empty()) join_truncated_groups(ledger_, {id}, truncated_groups_of(ledger_, timeline));
   for (Episode& episode : episodes) {
     const Episode before = episode;
     episode.incident_id = id;

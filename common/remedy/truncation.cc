@@ -44,6 +44,19 @@ void forget_old(Ledger& ledger, WallTime now, const std::string& id) {
     forget(std::min_element(all.begin(), all.end(), is_older));
 }
 
+constexpr std::string_view kStoryKind = "truncated";
+
+/// For people, and for another attempt at the incident.
+void tell(Ledger& ledger, const std::string& incident_id, const std::string& group) {
+  const auto& all = ledger.controls().truncations;
+  const auto it = all.find(group);
+  if (it == all.end()) return;
+  ledger.append(incident_id, kStoryKind,
+                fmt::format("a notification that told of it left {} alert(s) of its group out for receiver {}",
+                            it->second.alerts, it->second.receiver),
+                {{"group_id", group}, {"alerts", it->second.alerts}});
+}
+
 /// What it left out is still counted for the storm brake until its window is over, so it is not forgotten yet.
 void end_truncation(Ledger& ledger, const EventBatch& batch) {
   const auto& all = ledger.controls().truncations;
@@ -86,8 +99,20 @@ void join_truncated_groups(Ledger& ledger, const std::vector<std::string>& incid
       // Those that are forgotten hold nobody: an incident must not grow with every group that ever told of it.
       std::erase_if(groups_of, [&](const auto& each) { return !ledger.controls().truncations.contains(each); });
       groups_of.push_back(group);
+      tell(ledger, id, group);
     }
   }
+}
+
+std::vector<std::string> truncated_groups_of(const Ledger& ledger, const std::vector<TimelineEntry>& timeline) {
+  std::vector<std::string> out;
+  for (const TimelineEntry& entry : timeline) {
+    if (entry.kind != kStoryKind) continue;
+    const auto data = parse_json(entry.data);
+    const auto group = data.has_value() ? get_optional_string(*data, "group_id") : Result<std::optional<std::string>>();
+    if (group.has_value() && *group && ledger.controls().truncations.contains(**group)) out.push_back(**group);
+  }
+  return out;
 }
 
 std::vector<Truncation> truncations_of(const Ledger& ledger, const std::string& incident_id, WallTime now) {

@@ -17,9 +17,13 @@ namespace heal::remedy {
 /// into the ledger's batch.
 std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch);
 
-/// Those of `incidents` that are open belong to groups of which alerts were left out.
+/// Those of `incidents` that are open belong to groups of which alerts were left out; of one that did not yet, that
+/// stands in its story.
 void join_truncated_groups(Ledger& ledger, const std::vector<std::string>& incidents,
                            const std::vector<std::string>& groups);
+
+/// The groups that an incident belonged to by its story, open or over: those of which something is known yet.
+std::vector<std::string> truncated_groups_of(const Ledger& ledger, const std::vector<TimelineEntry>& timeline);
 
 /// What is still left out of the groups of an open incident; nothing for one that is not open.
 std::vector<Truncation> truncations_of(const Ledger& ledger, const std::string& incident_id, WallTime now);

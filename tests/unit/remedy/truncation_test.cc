@@ -189,6 +189,47 @@ TEST_CASE("a person's own heal is not held by what a notification left out") {
   CHECK(heal->kind == HealAnswer::Kind::kStarted);
 }
 
+TEST_CASE("another attempt at an incident is held by what was left out beside its evidence, as the first was") {
+  Rig rig;
+  add_web(rig);
+  const Alert alert = break_web1(rig);
+  notify(rig, alert, 7);
+  const Incident held = rig.run_to(IncidentState::kHeld);
+  REQUIRE(rig.operate({OperatorRequest::Verb::kCancel, held.id, "ann", "", ""})->state == IncidentState::kCancelled);
+  SECTION("at once") {}
+  SECTION("after a restart") {
+    rig.kill();
+    rig.start();
+  }
+  rig.clock.advance(1s);
+  const auto again = rig.operate({OperatorRequest::Verb::kRetry, held.id, "ann", "", ""});
+  REQUIRE(again.has_value());
+  CHECK(rig.run_to(IncidentState::kHeld).id == again->id);
+  CHECK(rig.newest().message == kMessage);
+  SECTION("and so is the one after it") {
+    REQUIRE(rig.operate({OperatorRequest::Verb::kCancel, again->id, "ann", "", ""}).has_value());
+    rig.clock.advance(1s);
+    const auto third = rig.operate({OperatorRequest::Verb::kRetry, again->id, "ann", "", ""});
+    CHECK(rig.run_to(IncidentState::kHeld).id == third->id);
+  }
+  CHECK(rig.changes().empty());
+  notify(rig, alert, 0);
+  rig.run_to(IncidentState::kRecovered);
+}
+
+TEST_CASE("another attempt is not held any more once a notification of the group has left none out") {
+  Rig rig;
+  add_web(rig);
+  const Alert alert = break_web1(rig);
+  notify(rig, alert, 7);
+  const Incident held = rig.run_to(IncidentState::kHeld);
+  REQUIRE(rig.operate({OperatorRequest::Verb::kCancel, held.id, "ann", "", ""}).has_value());
+  notify(rig, alert, 0);
+  rig.clock.advance(1s);
+  REQUIRE(rig.operate({OperatorRequest::Verb::kRetry, held.id, "ann", "", ""}).has_value());
+  CHECK(rig.run_to(IncidentState::kRecovered).id != held.id);
+}
+
 TEST_CASE("a notification without anything left out writes nothing of it") {
   Rig rig;
   add_web(rig);
