@@ -62,6 +62,7 @@ struct EventBatch {
   std::string group_key;               ///< of the group that a notification is of; "" for other sources
   std::uint64_t truncated_alerts = 0;  ///< alerts that the sender left out
   std::vector<SourceEvent> events;
+  std::string sender{};  ///< of a notification, where twins can be told apart by it; "" else
 
   bool operator==(const EventBatch&) const = default;
 };

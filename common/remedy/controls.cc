@@ -59,6 +59,8 @@ Result<Truncation> parse_truncation(const std::string& text) {
   Truncation truncation;
   HEAL_TRY(truncation.group, get_string(json, "group"));
   HEAL_TRY(truncation.receiver, get_string(json, "receiver"));
+  HEAL_TRY(const auto sender, get_optional_string(json, "sender"));  // versions before this one did not tell
+  truncation.sender = sender.value_or("");
   HEAL_TRY(const auto alerts, get_int(json, "alerts"));
   truncation.alerts = static_cast<std::uint64_t>(alerts);
   HEAL_TRY(truncation.at, get_time(json, "at"));
@@ -218,11 +220,8 @@ Json to_json(const Breaker& breaker) {
 }
 
 Json to_json(const Truncation& truncation) {
-  return {{"group", truncation.group},
-          {"receiver", truncation.receiver},
-          {"alerts", truncation.alerts},
-          {"at", format_rfc3339_nano(truncation.at)},
-          {"is_over", truncation.is_over}};
+  return {{"group", truncation.group},   {"receiver", truncation.receiver},          {"sender", truncation.sender},
+          {"alerts", truncation.alerts}, {"at", format_rfc3339_nano(truncation.at)}, {"is_over", truncation.is_over}};
 }
 
 }  // namespace heal::remedy

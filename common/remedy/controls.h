@@ -64,12 +64,13 @@ struct Breaker {
 inline constexpr Duration kTruncationHolds = 5h;
 
 /// Alerts that the newest notification of a group left out: nobody knows which targets they are about. Persisted under
-/// `truncation/<SHA-256 of the group>`.
+/// `truncation/<SHA-256 of the group and its sender>`.
 struct Truncation {
   std::string group, receiver;  ///< groupKey and receiver, printable
   std::uint64_t alerts = 0;
   WallTime at{};         ///< when the newest notification that left some out arrived
   bool is_over = false;  ///< one has arrived since that left out none
+  std::string sender{};  ///< EventBatch::sender, printable: what a twin knows is no answer for this one
 
   bool is_in_force(WallTime now) const { return !is_over && now - at < kTruncationHolds; }
   bool operator==(const Truncation&) const = default;

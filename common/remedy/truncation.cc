@@ -17,9 +17,11 @@ namespace {
 /// More groups at once than any configuration has: the store must not grow by what a stranger sends.
 constexpr std::size_t kMostTruncations = 1000;
 
-/// Alertmanager keeps what it notified by receiver and group: two routes may have one groupKey. Twins share both.
+/// Alertmanager keeps what it notified by receiver and group: two routes may have one groupKey. Twins share both, and
+/// may know different alerts: one that has just started, or that some Prometheus does not reach, leaves none out
+/// because it has heard of few.
 std::string group_id(const EventBatch& batch) {
-  return sha256_hex(fmt::format("{}\n{}\n{}", batch.source, batch.receiver, batch.group_key));
+  return sha256_hex(fmt::format("{}\n{}\n{}\n{}", batch.source, batch.receiver, batch.group_key, batch.sender));
 }
 
 void put(Ledger& ledger, const std::string& id, const Truncation& truncation) {
@@ -83,7 +85,7 @@ std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch
   forget_old(ledger, now, id);
   put(ledger, id,
       {printable(batch.group_key, 200), printable(batch.receiver, 100), batch.truncated_alerts, now,
-       /*is_over=*/false});
+       /*is_over=*/false, printable(batch.sender, 200)});
   return {std::move(id)};
 }
 

@@ -13,8 +13,8 @@ namespace heal::remedy {
 // known then, so that guards that go by it hold the incidents that such a notification told of.
 
 /// Looks whether the notification `batch` left alerts out. Gives the id of its group when it did. When it left out none
-/// and the one before did, what that holds is asked about again at once; otherwise this costs nothing. All of it goes
-/// into the ledger's batch.
+/// and the one before of the same sender did, what that holds is asked about again at once; otherwise this costs
+/// nothing. All of it goes into the ledger's batch.
 std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch);
 
 /// Those of `incidents` that are open belong to groups of which alerts were left out; of one that did not yet, that

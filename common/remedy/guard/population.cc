@@ -44,13 +44,19 @@ Count count(Verdict& verdict, const std::map<std::string, std::string>& members)
 /// Nobody knows what the alerts that were left out are about. That members answer well is not enough: an alert may see
 /// what their health checks do not.
 Verdict hold_for_unseen(Verdict verdict, const GuardSnapshot& snapshot) {
-  std::uint64_t alerts = 0;
+  // Of twins, the alerts are the same ones as far as anybody knows.
+  std::map<std::pair<std::string, std::string>, std::uint64_t> left_out;
   for (const Truncation& truncation : snapshot.truncated) {
-    alerts += truncation.alerts;
-    verdict.inputs.emplace_back("truncated",
-                                fmt::format("{} alert(s) of group {} left out for receiver {} at {}", truncation.alerts,
-                                            truncation.group, truncation.receiver, format_rfc3339(truncation.at)));
+    std::uint64_t& most = left_out[{truncation.group, truncation.receiver}];
+    most = std::max(most, truncation.alerts);
+    const std::string by = truncation.sender.empty() ? "" : " by " + truncation.sender;
+    verdict.inputs.emplace_back(
+        "truncated", fmt::format("{} alert(s) of group {} left out for receiver {}{} at {}", truncation.alerts,
+                                 truncation.group, truncation.receiver, by, format_rfc3339(truncation.at)));
   }
+  std::uint64_t alerts = 0;
+  for (const auto& [group, count] : left_out)
+    alerts += count;
   return blind_verdict(
       std::move(verdict), snapshot.plan().guards.population.on_error, words::kAlertsTruncated,
       fmt::format("{} alert(s) of its group were not shown to receiver {}: how many are unhealthy is not known; "

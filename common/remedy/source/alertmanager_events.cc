@@ -31,6 +31,7 @@ EventBatch events_of(AlertGroup group) {
   batch.source = words::kAlertmanager;
   batch.receiver = std::move(group.receiver);
   batch.group_key = std::move(group.group_key);
+  batch.sender = group.external_url;
   batch.truncated_alerts = group.truncated_alerts;
   batch.events.reserve(group.alerts.size());
   for (Alert& alert : group.alerts) {
