@@ -43,7 +43,7 @@ struct TlsSettings {
 
 /// What a finished TLS handshake showed. Times are Unix seconds.
 struct TlsFacts {
-  std::string version;                          ///< "TLS 1.3"
+  std::string version;  ///< "TLS 1.3"
   std::string cipher;
   std::int64_t earliest_expiry = 0;             ///< of the certificates that the server sent
   std::optional<std::int64_t> verified_expiry;  ///< of the verified chain, root included; nullopt without verification
