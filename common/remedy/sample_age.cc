@@ -21,7 +21,7 @@ SampleAge age_of_samples(const std::string& query, WallTime least, std::string_v
   for (const auto& selector : reads->selectors) {
     const auto times = ask(fmt::format("timestamp({})", selector));
     if (!times.has_value()) return {times.error().str(), std::nullopt};
-    if (times->empty()) return {"no samples", std::nullopt};
+    if (times->empty()) return {fmt::format("{} has no samples", selector), std::nullopt};
     for (const PromSample& time : *times)
       oldest = std::min(oldest, time.value);
     if (oldest <= to_unix_seconds(least)) return {fmt::format("no sample is newer than {} yet", event), std::nullopt};

@@ -94,12 +94,22 @@ Result<std::vector<PromSample>> Conductor::query(const std::string& expression) 
   return parse_prometheus_query(response.body);
 }
 
-/// Prometheus tells of what was sampled before, for minutes: it shows that all was well, not that it is well again.
+/// Prometheus tells of what was sampled before, for minutes: it shows that all was well, not that it is well again. How
+/// far a query looks back is counted from where Prometheus is: its clock has dated the samples.
 Conductor::Look Conductor::look_at_age(const DrillCheck& check) {
   const auto ask = [this](const std::string& expression) { return query(expression); };
-  const remedy::SampleAge age =
-      remedy::age_of_samples(check.address, *undone_at_, "the undo", context_.clock().now(), ask);
+  const auto now = query("time()");
+  if (!now || now->empty()) {
+    return {Is::kUnknown, fmt::format("{}: {}", check.str(), now ? "Prometheus has no time" : now.error().str())};
+  }
+  const remedy::SampleAge age = remedy::age_of_samples(check.address, undone_at_.value_or(WallTime{}), "the undo",
+                                                       WallTime(from_seconds(now->front().value)), ask);
+  if (!age.stale.empty() && !undone_at_) {
+    return {Is::kUnknown,
+            fmt::format("{}: {}: it could never be seen to hold again after the fault", check.str(), age.stale)};
+  }
   if (!age.stale.empty()) return {Is::kUnknown, fmt::format("{}: {}", check.str(), age.stale)};
+  if (!undone_at_) return {Is::kThere, ""};
   return {Is::kThere, fmt::format("{} by what was sampled {} after the undo, at {}", check.str(),
                                   format_duration_short(*age.oldest - *undone_at_), format_rfc3339(*age.oldest))};
 }
@@ -109,10 +119,8 @@ Conductor::Look Conductor::look_at(const DrillCheck& check) {
   Look holds{Is::kThere, ""};
   if (check.kind == DrillCheck::Kind::kPromql) {
     // The times first: the values asked for afterwards can only be newer.
-    if (undone_at_) {
-      holds = look_at_age(check);
-      if (holds.is != Is::kThere) return holds;
-    }
+    holds = look_at_age(check);
+    if (holds.is != Is::kThere) return holds;
     const auto samples = query(check.address);
     if (!samples) return {Is::kUnknown, fmt::format("{}: {}", check.str(), samples.error().str())};
     const auto fits = [&](const PromSample& sample) { return check.fits(sample.value); };

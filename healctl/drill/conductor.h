@@ -94,7 +94,8 @@ class Conductor {
   Next end_stage(DrillStage stage);
   Look look_at_steady();
   Look look_at(const DrillCheck& check);
-  /// kThere: all that the query reads was sampled after the undo, with the words for that.
+  /// kThere: all that the query reads was sampled after the undo, with the words for that; before the fault, all of it
+  /// has samples, without which it could not be seen to hold again.
   Look look_at_age(const DrillCheck& check);
   /// kNotYet: the drill goes on.
   Look look_for_stop();

@@ -115,6 +115,9 @@ struct Scrapes {
   explicit Scrapes(DrillBench& bench) : drill(bench) {
     const std::string query = "http://localhost:9090/api/v1/query?query=";
     drill.bench.http.on("GET", query + "up", [this](const auto&) { return is_away() ? refused() : sample(value); });
+    drill.bench.http.on("GET", query + "time%28%29", [this](const auto&) {
+      return is_away() ? refused() : sample(fmt::format("{:.3f}", to_unix_seconds(drill.bench.clock.now() - behind)));
+    });
     drill.bench.http.on("GET", query + "timestamp%28up%29", [this](const auto&) {
       return is_away() ? refused() : sample(fmt::format("{:.3f}", to_unix_seconds(last())));
     });
@@ -133,6 +136,7 @@ struct Scrapes {
   DrillBench& drill;
   std::string value = "1";
   bool ends = false, is_stuck = false;
+  Duration behind{};  ///< its clock, ours
 };
 
 TEST_CASE("a Prometheus that cannot be asked whether all is well again is no problem that persists, and no good end") {
@@ -192,6 +196,33 @@ TEST_CASE("a steady state that could never be seen again costs no fault") {
   CHECK(ran.exit == Exit::kFailed);
   CHECK_FALSE(drill.fault_at);
   CHECK_THAT(ran.err, Catch::Contains(c.text));
+}
+
+TEST_CASE("a steady state of series that are not there when all is well costs no fault") {
+  std::string text = steady_by_query();
+  text.replace(text.find("promql: up"), 10, "promql: 'absent(down)'");
+  DrillBench drill(text);
+  Scrapes scrapes(drill);
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=absent%28down%29",
+                      [](const auto&) { return Scrapes::sample("1"); });
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_FALSE(drill.fault_at);
+  CHECK_THAT(ran.err, Catch::Contains("promql absent(down) == 1: down has no samples: it could never be seen to hold "
+                                      "again after the fault"));
+}
+
+TEST_CASE("a query that looks back is fresh by Prometheus' clock, whatever ours says") {
+  std::string text = steady_by_query();
+  text.replace(text.find("promql: up"), 10, "promql: 'max_over_time(up[15s])'");
+  DrillBench drill(text);
+  Scrapes scrapes(drill);
+  drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=max_over_time%28up%5B15s%5D%29",
+                      [](const auto&) { return Scrapes::sample("1"); });
+  scrapes.behind = 1min;  // as seen from here
+  const auto ran = drill.run();
+  CHECK(ran.exit == Exit::kUnreachable);
+  CHECK_THAT(ran.err, Catch::Contains("it looks back 15s, to before the end of the undo"));
 }
 
 TEST_CASE("a service that refuses connections after the drill is the problem that persists") {
