@@ -1,6 +1,7 @@
 #include "common/remedy/controls.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/playbook/safety.h"
 #include "common/wire/json.h"
@@ -63,6 +64,9 @@ Result<Truncation> parse_truncation(const std::string& text) {
   truncation.sender = sender.value_or("");
   HEAL_TRY(const auto alerts, get_int(json, "alerts"));
   truncation.alerts = static_cast<std::uint64_t>(alerts);
+  HEAL_TRY(const auto total, get_optional_int(json, "total"));
+  truncation.total =
+      total ? static_cast<std::uint64_t>(*total) : std::numeric_limits<std::int64_t>::max();  // no twin knows as many
   HEAL_TRY(truncation.at, get_time(json, "at"));
   HEAL_TRY(truncation.is_over, get_bool(json, "is_over"));
   return truncation;
@@ -220,8 +224,9 @@ Json to_json(const Breaker& breaker) {
 }
 
 Json to_json(const Truncation& truncation) {
-  return {{"group", truncation.group},   {"receiver", truncation.receiver},          {"sender", truncation.sender},
-          {"alerts", truncation.alerts}, {"at", format_rfc3339_nano(truncation.at)}, {"is_over", truncation.is_over}};
+  return {{"group", truncation.group},    {"receiver", truncation.receiver}, {"sender", truncation.sender},
+          {"alerts", truncation.alerts},  {"total", truncation.total},       {"at", format_rfc3339_nano(truncation.at)},
+          {"is_over", truncation.is_over}};
 }
 
 }  // namespace heal::remedy

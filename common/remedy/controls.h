@@ -68,9 +68,10 @@ inline constexpr Duration kTruncationHolds = 5h;
 struct Truncation {
   std::string group, receiver;  ///< groupKey and receiver, printable
   std::uint64_t alerts = 0;
-  WallTime at{};         ///< when the newest notification that left some out arrived
-  bool is_over = false;  ///< one has arrived since that left out none
-  std::string sender{};  ///< EventBatch::sender, printable: what a twin knows is no answer for this one
+  WallTime at{};            ///< when the newest notification that left some out arrived
+  bool is_over = false;     ///< one has arrived since that left out none
+  std::string sender{};     ///< EventBatch::sender, printable: what a twin knows may be less
+  std::uint64_t total = 0;  ///< alerts of the group then, those told and those left out
 
   bool is_in_force(WallTime now) const { return !is_over && now - at < kTruncationHolds; }
   bool operator==(const Truncation&) const = default;
@@ -82,7 +83,7 @@ struct ControlState {
   std::map<std::string, Pause> pauses;            ///< by name
   std::map<std::string, Breaker> breakers;        ///< open ones, by key()
   std::optional<Storm> storm;                     ///< the last one
-  std::map<std::string, Truncation> truncations;  ///< by id of their group
+  std::map<std::string, Truncation> truncations;  ///< by id of their group and sender
 
   const Breaker* breaker(const std::string& playbook, const std::string& target) const;
   bool operator==(const ControlState&) const = default;

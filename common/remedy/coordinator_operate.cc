@@ -203,6 +203,7 @@ Result<Incident> Coordinator::retry(const OperatorRequest& request) {
   if (episodes.empty() && (old->requested_by.empty() || old->state == IncidentState::kClosed))
     return wrong_state(*old, "its alerts have resolved; \"healctl heal\" runs a playbook by hand");
   const Origin origin = origin_of(*old, timeline);
+  const std::vector<std::string> groups = truncated_groups_of(ledger_, old->id, timeline);
   const std::string id = ledger_.new_id();
   if (episodes.empty()) episodes.push_back(wish_of(*old, origin, id, tools_.clock.now()));
   Incident fresh = next_of(*old, origin, id, request.by, tools_.clock.now());
@@ -224,7 +225,7 @@ Result<Incident> Coordinator::retry(const OperatorRequest& request) {
   ledger_.begin(std::move(fresh));
   ledger_.edit(id).progress.params = origin.params;
   // A person's own heal is not held by what was left out; another attempt at an alert's incident is asked as that was.
-  if (old->requested_by.empty()) join_truncated_groups(ledger_, {id}, truncated_groups_of(ledger_, timeline));
+  if (old->requested_by.empty()) join_truncated_groups(ledger_, {id}, groups);
   for (Episode& episode : episodes) {
     const Episode before = episode;
     episode.incident_id = id;

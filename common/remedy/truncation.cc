@@ -17,11 +17,15 @@ namespace {
 /// More groups at once than any configuration has: the store must not grow by what a stranger sends.
 constexpr std::size_t kMostTruncations = 1000;
 
-/// Alertmanager keeps what it notified by receiver and group: two routes may have one groupKey. Twins share both, and
-/// may know different alerts: one that has just started, or that some Prometheus does not reach, leaves none out
-/// because it has heard of few.
+/// Alertmanager keeps what it notified by receiver and group: two routes may have one groupKey. Twins share both.
+std::string family_id(const EventBatch& batch) {
+  return sha256_hex(fmt::format("{}\n{}\n{}", batch.source, batch.receiver, batch.group_key)) + ".";
+}
+
+/// Of one of the twins: they may know different alerts. One that has just started, or that some Prometheus does not
+/// reach, leaves none out because it has heard of few.
 std::string group_id(const EventBatch& batch) {
-  return sha256_hex(fmt::format("{}\n{}\n{}\n{}", batch.source, batch.receiver, batch.group_key, batch.sender));
+  return family_id(batch) + sha256_hex(batch.sender);
 }
 
 void put(Ledger& ledger, const std::string& id, const Truncation& truncation) {
@@ -59,18 +63,37 @@ void tell(Ledger& ledger, const std::string& incident_id, const std::string& gro
                 {{"group_id", group}, {"alerts", it->second.alerts}});
 }
 
-/// What it left out is still counted for the storm brake until its window is over, so it is not forgotten yet.
+/// By the same sender, or by a twin that tells of as many alerts as there were: since it notifies, the other does not.
+/// What was left out is still counted for the storm brake until its window is over, so it is not forgotten yet.
 void end_truncation(Ledger& ledger, const EventBatch& batch) {
   const auto& all = ledger.controls().truncations;
   // Without a groupKey it is no notification but a finding of our own, or of a sender that knows of no groups.
   if (all.empty() || batch.group_key.empty()) return;
-  const std::string id = group_id(batch);
-  const auto it = all.find(id);
-  if (it == all.end() || it->second.is_over) return;
-  Truncation over = it->second;
-  over.is_over = true;
-  put(ledger, id, over);
-  wake_held(ledger, words::kAlertsTruncated);
+  const std::string family = family_id(batch), own = group_id(batch);
+  std::vector<std::pair<std::string, Truncation>> over;
+  for (auto it = all.lower_bound(family); it != all.end() && it->first.starts_with(family); ++it) {
+    const bool is_complete = it->first == own || batch.events.size() >= it->second.total;
+    if (is_complete && !it->second.is_over) over.emplace_back(*it);
+  }
+  for (auto& [id, truncation] : over) {
+    truncation.is_over = true;
+    put(ledger, id, truncation);
+  }
+  if (!over.empty()) wake_held(ledger, words::kAlertsTruncated);
+}
+
+bool stands_in(const std::vector<TimelineEntry>& timeline, const std::string& group) {
+  return std::any_of(timeline.begin(), timeline.end(), [&](const TimelineEntry& entry) {
+    return entry.kind == kStoryKind && entry.data.find('"' + group + '"') != std::string::npos;
+  });
+}
+
+/// An incident that is over cannot be held, but another attempt at it can.
+void tell_once(Ledger& ledger, const std::string& incident_id, const std::string& group) {
+  const auto incident = ledger.incident(incident_id);
+  if (!incident.has_value() || !*incident || !(*incident)->target) return;
+  const auto timeline = ledger.store().timeline(incident_id);
+  if (timeline.has_value() && !stands_in(*timeline, group)) tell(ledger, incident_id, group);
 }
 
 }  // namespace
@@ -85,7 +108,7 @@ std::vector<std::string> note_truncation(Ledger& ledger, const EventBatch& batch
   forget_old(ledger, now, id);
   put(ledger, id,
       {printable(batch.group_key, 200), printable(batch.receiver, 100), batch.truncated_alerts, now,
-       /*is_over=*/false, printable(batch.sender, 200)});
+       /*is_over=*/false, printable(batch.sender, 200), batch.events.size() + batch.truncated_alerts});
   return {std::move(id)};
 }
 
@@ -94,7 +117,10 @@ void join_truncated_groups(Ledger& ledger, const std::vector<std::string>& incid
   for (const std::string& group : groups) {
     for (const std::string& id : incidents) {
       const OpenIncident* open = ledger.find(id);
-      if (open == nullptr) continue;
+      if (open == nullptr) {
+        tell_once(ledger, id, group);
+        continue;
+      }
       const auto& known = open->progress.truncated_groups;
       if (std::find(known.begin(), known.end(), group) != known.end()) continue;
       auto& groups_of = ledger.edit(id).progress.truncated_groups;
@@ -106,8 +132,11 @@ void join_truncated_groups(Ledger& ledger, const std::vector<std::string>& incid
   }
 }
 
-std::vector<std::string> truncated_groups_of(const Ledger& ledger, const std::vector<TimelineEntry>& timeline) {
+std::vector<std::string> truncated_groups_of(const Ledger& ledger, const std::string& incident_id,
+                                             const std::vector<TimelineEntry>& timeline) {
   std::vector<std::string> out;
+  // What this batch has added does not stand in the store yet.
+  if (const OpenIncident* open = ledger.find(incident_id)) out = open->progress.truncated_groups;
   for (const TimelineEntry& entry : timeline) {
     if (entry.kind != kStoryKind) continue;
     const auto data = parse_json(entry.data);

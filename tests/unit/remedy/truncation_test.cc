@@ -38,20 +38,27 @@ Alert break_web1(Rig& rig) {
   return rig.fire("web1");
 }
 
-/// The notification as Alertmanager sends it, read and taken in as the service does.
+/// The notification as Alertmanager sends it, read and taken in as the service does, with as many `others` of its
+/// target.
 void notify(Rig& rig, const Alert& alert, int truncated, const char* group = kGroup,
-            const char* sender = "http://alertmanager:9093") {
+            const char* sender = "http://alertmanager:9093", int others = 0) {
+  Json alerts = Json::array();
+  for (int i = 0; i <= others; ++i) {
+    Alert each = alert;
+    if (i > 0) each.labels["instance"] = "other-" + std::to_string(i);
+    alerts.push_back({{"status", "firing"},
+                      {"labels", each.labels},
+                      {"startsAt", format_rfc3339_nano(each.starts_at)},
+                      {"endsAt", "0001-01-01T00:00:00Z"},
+                      {"fingerprint", i > 0 ? fingerprint_of(each.labels) : each.fingerprint}});
+  }
   const Json body{{"version", "4"},
                   {"groupKey", group},
                   {"truncatedAlerts", truncated},
                   {"status", "firing"},
                   {"receiver", "heal\\.webhook"},
                   {"externalURL", sender},
-                  {"alerts", Json::array({{{"status", "firing"},
-                                           {"labels", alert.labels},
-                                           {"startsAt", format_rfc3339_nano(alert.starts_at)},
-                                           {"endsAt", "0001-01-01T00:00:00Z"},
-                                           {"fingerprint", alert.fingerprint}}})}};
+                  {"alerts", alerts}};
   auto parse = parse_alertmanager_v4(dump(body));
   REQUIRE(parse.has_value());
   REQUIRE(rig.tell(delivery_of(std::move(*parse)).batch).has_value());
@@ -140,6 +147,13 @@ TEST_CASE("a twin that leaves none out does not end the hold: it may have heard 
   CHECK(rig.changes().empty());
   SECTION("the one that left some out does") {
     notify(rig, alert, 0);
+  }
+  SECTION("it does when it tells of as many as there were, which takes the other's place") {
+    notify(rig, alert, 0, kGroup, "http://twin:9093", 6);
+    rig.clock.advance(10min);
+    rig.await([] { return heal::test::all_others_sleep(); });
+    CHECK(rig.changes().empty());
+    notify(rig, alert, 0, kGroup, "http://twin:9093", 7);
   }
   SECTION("of two that left some out, both must") {
     notify(rig, alert, 3, kGroup, "http://twin:9093");
@@ -248,6 +262,30 @@ TEST_CASE("another attempt at an incident is held by what was left out beside it
   CHECK(rig.changes().empty());
   notify(rig, alert, 0);
   rig.run_to(IncidentState::kRecovered);
+}
+
+TEST_CASE("another attempt is held by what was left out beside its evidence after the first one was over") {
+  Rig rig;
+  add_web(rig);
+  const Alert alert = break_web1(rig);
+  rig.engine->set_delay("restart", 10s);
+  notify(rig, alert, 0);
+  const Incident first = rig.run_to(IncidentState::kExecuting);
+  REQUIRE(rig.operate({OperatorRequest::Verb::kCancel, first.id, "ann", "", ""}).has_value());
+  rig.run_to(IncidentState::kCancelled);
+  rig.engine->crash("web1", 1);
+  const std::size_t changes = rig.changes().size();
+  notify(rig, alert, 7);
+  notify(rig, alert, 7);
+  const auto kinds = rig.kinds(first.id);
+  CHECK(std::count(kinds.begin(), kinds.end(), "truncated") == 1);
+  rig.clock.advance(1s);
+  const auto again = rig.operate({OperatorRequest::Verb::kRetry, first.id, "ann", "", ""});
+  REQUIRE(again.has_value());
+  CHECK(rig.run_to(IncidentState::kHeld).id == again->id);
+  rig.clock.advance(6min);  // its cooldown is over
+  rig.await([&] { return rig.newest().message == kMessage; });
+  CHECK(rig.changes().size() == changes);
 }
 
 TEST_CASE("another attempt is not held any more once a notification of the group has left none out") {
