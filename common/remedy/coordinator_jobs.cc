@@ -41,6 +41,13 @@ RunOrder first_order(const OpenIncident& open, std::optional<FirstLook> begun) {
   return order;
 }
 
+/// Nobody reports a step whose intent was refused, but for one that found a target locked (kUnavailable).
+void count_refusal(Ledger& ledger, const StepIntent& intent, ErrorCode why) {
+  if (why == ErrorCode::kRefused || why == ErrorCode::kCancelled)
+    ledger.count_action(intent.playbook, intent.kind, words::kRefused);
+  if (why == ErrorCode::kConflict) ledger.count_action(intent.playbook, intent.kind, words::kSkipped);
+}
+
 }  // namespace
 
 /// Sends what a running plan reports to the coordinator and waits until it is durable.
@@ -54,7 +61,9 @@ class Coordinator::Reporter final : public RunJournal {
       // The batch's own: no step begins with the commit that says that the lever is engaged.
       if (auto objection = owner.objection_of(owner.ledger_.controls().lever))
         call_off = CallOff{std::string(words::kLeverEngaged), std::move(*objection)};
-      return record_intent(owner.ledger_, intent, call_off);
+      const Status status = record_intent(owner.ledger_, intent, call_off);
+      if (!status.has_value()) count_refusal(owner.ledger_, intent, status.error().code());
+      return status;
     });
   }
   Status outcome(const StepReport& report) override {

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/playbook/safety.h"
+#include "common/remedy/step_ref.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
 
@@ -41,7 +42,7 @@ Status Ledger::load() {
   }
   HEAL_TRY(auto steps, store_.open_steps());
   for (const auto& step : steps) {
-    if (auto* open = open_.edit(step.incident_id)) open->unknown_steps.insert(step.step_id);
+    if (auto* open = open_.edit(step.incident_id)) open->unknown_steps.emplace(step.step_id, kind_of(step.data));
   }
   HEAL_TRY(auto histories, store_.values(std::string(kHistoryPrefix)));
   for (const auto& [key, text] : histories) {
@@ -369,7 +370,8 @@ void Ledger::end_move(OpenIncident& open) {
   open.progress.let_go();
   const std::string& id = open.incident.id;
   // Nobody will find out any more what became of them.
-  for (const auto& step : std::exchange(open.unknown_steps, {})) {
+  for (const auto& [step, kind] : std::exchange(open.unknown_steps, {})) {
+    if (!kind.empty()) count_action(open.incident.playbook, kind, words::kUnknown);
     append(id, "step_unknown", fmt::format("step {} was begun and has no outcome: it stays unknown", step),
            {{"step_id", step}});
     write(PutStepOutcome{id, step});

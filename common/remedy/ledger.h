@@ -32,7 +32,7 @@ namespace heal::remedy {
 struct OpenIncident {
   Incident incident;
   Progress progress;
-  std::set<std::string> unknown_steps;  ///< step ids with an intent and no outcome, found at the start
+  std::map<std::string, std::string> unknown_steps;  ///< with an intent and no outcome, found at the start: id to kind
 
   bool operator==(const OpenIncident&) const = default;
 };

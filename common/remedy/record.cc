@@ -102,7 +102,6 @@ Status pass_fence(Ledger& ledger, const StepIntent& intent) {
   const auto parts = parse_step_id(step.step_id);
   const Status held = ledger.hold_locks(step.incident_id, parts ? parts->attempt : 0);
   const Incident& incident = ledger.find(step.incident_id)->incident;
-  if (!held.has_value()) ledger.count_action(incident.playbook, intent.kind, words::kRefused);
   if (!held.has_value() && incident.attempt == (parts ? parts->attempt : 0)) {
     ledger.edit(step.incident_id).progress.let_go();
     end_badly(ledger, step.incident_id, IncidentEvent::kHalt, "lock_lost",
@@ -193,10 +192,7 @@ Status record_intent(Ledger& ledger, const StepIntent& intent, const std::option
       open->progress.called_off = stop;
       ledger.append(id, "called_off", stop->message, {{"reason", stop->reason}});
     }
-    if (open->progress.called_off) {
-      ledger.count_action(open->incident.playbook, intent.kind, words::kRefused);
-      return make_error(ErrorCode::kRefused, "{}", open->progress.called_off->message);
-    }
+    if (open->progress.called_off) return make_error(ErrorCode::kRefused, "{}", open->progress.called_off->message);
   }
   if (intent.is_first && is_over_already(ledger, *open))
     return make_error(ErrorCode::kConflict, "the evidence ended before anything was begun; the guards are asked again");

@@ -10,6 +10,7 @@ StepIntent make_intent(const std::string& incident_id, std::uint64_t attempt, co
                        std::size_t number, const BeforeState& before, WallTime now) {
   const auto& what = planned_step(plan, ref);
   StepIntent intent;
+  intent.playbook = plan.playbook;
   intent.kind = what.kind;
   intent.effect = what.effect;
   intent.role = ref.role;

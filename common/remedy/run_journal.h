@@ -13,7 +13,7 @@ namespace heal::remedy {
 /// A step that is about to act.
 struct StepIntent {
   OpenStep step;
-  std::string kind;
+  std::string playbook, kind;
   playbook::Effect effect = playbook::Effect::kReads;
   StepRole role = StepRole::kStep;
   std::string message;

@@ -41,6 +41,12 @@ BeforeState found_by(const std::vector<DoneStep>& done, std::size_t index) {
   return {};
 }
 
+std::string kind_of(const std::string& intent_data) {
+  const auto data = parse_json(intent_data);
+  const auto kind = data.has_value() ? get_optional_string(*data, "kind") : Result<std::optional<std::string>>();
+  return kind.has_value() ? kind->value_or("") : "";
+}
+
 BeforeState before_of(const std::string& intent_data) {
   const auto data = parse_json(intent_data);
   if (!data.has_value()) return {};

@@ -53,6 +53,8 @@ bool is_undoable(const playbook::PlannedStep& step, const StepMemory& memory, st
 BeforeState found_by(const std::vector<DoneStep>& done, std::size_t index);
 /// The member `before` of a journaled intent.
 BeforeState before_of(const std::string& intent_data);
+/// The kind of step that an intent is of; "" when it does not say.
+std::string kind_of(const std::string& intent_data);
 
 /// Name of a step in the journal: `<attempt>/<index>/<name>/<try>`, with `u` before the index of an undo and `r` before
 /// that of a step of on_resolved.

@@ -18,10 +18,6 @@ namespace {
 using Kind = StepEnd::Kind;
 
 constexpr std::string_view kLocked = "target_locked";
-/// Somebody who may said no: an allow-list, the actuator, or a lock of another incident.
-bool is_refusal(std::string_view reason) {
-  return reason == to_string(ErrorCode::kRefused) || reason == kLocked;
-}
 
 const StepEnd kStopped{Kind::kStopping, "", ""};
 
@@ -33,7 +29,6 @@ std::string_view word_of(StepRef ref, Kind kind, const std::string& reason) {
     case Kind::kUndo:
       return words::kUnknown;
     default:
-      if (is_refusal(reason)) return words::kRefused;
       return reason == "timeout" ? words::kTimeout : words::kFailed;
   }
 }
@@ -171,7 +166,9 @@ StepEnd StepRunner::act(StepRef ref, std::size_t number, const BeforeState& befo
 /// A step that could not be begun: nothing was touched.
 StepEnd StepRunner::refuse(StepRef ref, std::size_t number, std::string reason, std::string message) {
   const ActionResult result = ActionResult::failed(reason, message);
-  const std::string_view word = is_refusal(reason) ? words::kRefused : words::kFailed;
+  // By an allow-list, the actuator, or a lock of another incident; otherwise it cannot be done.
+  const bool is_forbidden = reason == to_string(ErrorCode::kRefused) || reason == kLocked;
+  const std::string_view word = is_forbidden ? words::kRefused : words::kFailed;
   if (!report(report_of(ref, number, word, result, Duration{}))) return kStopped;
   return {Kind::kFailed, std::move(reason), std::move(message)};
 }
@@ -216,7 +213,7 @@ StepEnd StepRunner::finish(StepRef ref, std::size_t number, const BeforeState& b
   std::string_view word = word_of(ref, Kind::kDone, "");
   if (result.kind == ActionResult::Kind::kFailed) {
     end.kind = Kind::kFailed;
-    word = word_of(ref, end.kind, result.reason);
+    word = result.was_refused ? words::kRefused : word_of(ref, end.kind, result.reason);
   } else if (result.kind == ActionResult::Kind::kUnknown) {
     end = find_out(ref, before, tools_.clock.now(), result.message);
     if (end.kind == Kind::kStopping) return end;

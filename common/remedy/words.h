@@ -93,7 +93,8 @@ inline constexpr std::string_view kUndone = "undone";  ///< of an undo: what the
 inline constexpr std::string_view kFailed = "failed";
 inline constexpr std::string_view kTimeout = "timeout";
 inline constexpr std::string_view kUnknown = "unknown";
-inline constexpr std::string_view kRefused = "refused";  ///< not begun: a guard at its border or the actuator said no
+inline constexpr std::string_view kRefused =
+    "refused";  ///< nothing was changed: a guard at its border, or who was asked, said no
 inline constexpr std::string_view kSkipped = "skipped";  ///< not begun: its condition is false, or its evidence too old
 std::vector<std::string> step_outcomes();
 

@@ -30,7 +30,16 @@ ActionResult ActionResult::of_error(const Error& error) {
     default:
       break;
   }
-  return {is_unknown ? Kind::kUnknown : Kind::kFailed, std::string(to_string(error.code())), error.str(), {}, {}};
+  ActionResult result{
+      is_unknown ? Kind::kUnknown : Kind::kFailed, std::string(to_string(error.code())), error.str(), {}};
+  result.was_refused = error.code() == ErrorCode::kRefused;
+  return result;
+}
+
+ActionResult ActionResult::of_later_error(const Error& error) {
+  ActionResult result = of_error(error);
+  result.was_refused = false;
+  return result;
 }
 
 const ActionKind* find_action(std::string_view kind) {

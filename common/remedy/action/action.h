@@ -49,19 +49,22 @@ struct ActionResult {
   std::string message;  ///< one line for people
   std::map<std::string, std::string, std::less<>> outputs;  ///< for conditions of later steps
   std::vector<std::string> notes{};                         ///< for people, in order: one line each, for the timeline
+  bool was_refused = false;  ///< of kFailed: who was asked said no, and nothing had been changed by then
 
   static ActionResult done(std::string message, std::map<std::string, std::string, std::less<>> outputs = {}) {
-    return {Kind::kDone, "done", std::move(message), std::move(outputs), {}};
+    return {Kind::kDone, "done", std::move(message), std::move(outputs)};
   }
   static ActionResult failed(std::string reason, std::string message) {
-    return {Kind::kFailed, std::move(reason), std::move(message), {}, {}};
+    return {Kind::kFailed, std::move(reason), std::move(message), {}};
   }
   static ActionResult unknown(std::string reason, std::string message) {
-    return {Kind::kUnknown, std::move(reason), std::move(message), {}, {}};
+    return {Kind::kUnknown, std::move(reason), std::move(message), {}};
   }
-  /// A failed call: time-outs, lost connections and cancellations leave the outcome unknown, everything else is a
-  /// definite no.
+  /// A failed call, the first one that would change something: time-outs, lost connections and cancellations leave the
+  /// outcome unknown, everything else is a definite no.
   static ActionResult of_error(const Error& error);
+  /// The same of a later call: something has been changed by then.
+  static ActionResult of_later_error(const Error& error);
 
   bool operator==(const ActionResult&) const = default;
 };

@@ -192,6 +192,7 @@ ActionResult each(const ActionScope& scope, const BeforeState& before, const std
     }
     ActionResult failed = ActionResult::of_error(done.error());
     result.notes.push_back(fmt::format("{}: {}", name, failed.message));
+    result.was_refused = failed.was_refused && (result.was_refused || result.kind == ActionResult::Kind::kDone);
     if (result.kind == ActionResult::Kind::kDone) {
       result.kind = failed.kind;
       result.reason = failed.reason;
@@ -201,6 +202,7 @@ ActionResult each(const ActionScope& scope, const BeforeState& before, const std
     result.kind = failed.kind;
     break;
   }
+  result.was_refused = result.was_refused && changed == 0;
   result.message += fmt::format("{} of {} containers {}", changed, ids.size(), word);
   result.outputs = {{"changed", changed > 0 ? "true" : "false"}, {"containers", names}};
   return result;

@@ -84,7 +84,7 @@ class Exchange {
 
   /// Puts the old one back, when it is known that the new one cannot take its place.
   ActionResult give_up(const Error& error) {
-    ActionResult result = ActionResult::of_error(error);
+    ActionResult result = ActionResult::of_later_error(error);
     if (result.kind == ActionResult::Kind::kUnknown) return result;
     if (auto back = put_back(); !back.has_value()) {
       result.reason = "half_done";

@@ -5,10 +5,14 @@
 namespace heal::remedy {
 namespace {
 
+bool was_paused(const BeforeState& before) {
+  const auto status = before.find("status");
+  return status != before.end() && status->second == "paused";
+}
+
 /// A paused container cannot take the stop signal, and some engines refuse to stop it at all: it is thawed first.
 Status thaw(const DockerTarget& target, const BeforeState& before, Deadline deadline, std::stop_token stop) {
-  const auto status = before.find("status");
-  if (status == before.end() || status->second != "paused") return {};
+  if (!was_paused(before)) return {};
   auto thawed = target.engine->unpause(target.container, deadline, std::move(stop));
   if (!thawed.has_value() && thawed.error().code() != ErrorCode::kConflict) return thawed;
   return {};
@@ -22,7 +26,8 @@ ActionResult restart_container(const ActionScope& scope, const BeforeState& befo
   if (!thawed.has_value()) return ActionResult::of_error(std::move(thawed).error().with_context("unpause"));
   auto status =
       target->engine->restart(target->container, scope.step.arguments.duration("grace"), deadline, std::move(stop));
-  if (!status.has_value()) return ActionResult::of_error(status.error());
+  if (!status.has_value())
+    return was_paused(before) ? ActionResult::of_later_error(status.error()) : ActionResult::of_error(status.error());
   return ActionResult::done(fmt::format("{} restarted", target->shown), {{"changed", "true"}});
 }
 

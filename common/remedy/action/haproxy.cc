@@ -50,7 +50,7 @@ class Runtime {
     HEAL_TRY(const std::string answer, ask(fmt::format("set server {}/{} {}", backend_, server_, what)));
     const auto words = trim(answer);
     if (words.empty()) return {};
-    return make_error(ErrorCode::kRefused, "HAProxy says to \"{}\": {}", what, printable(words, 200));
+    return make_error(ErrorCode::kConflict, "HAProxy says to \"{}\": {}", what, printable(words, 200));
   }
 
  private:
@@ -125,7 +125,8 @@ ActionResult apply(const ActionScope& scope, const Wish& wish, Deadline deadline
   }
   if (wish.state && *wish.state != before->state) {
     const auto set = runtime.set("state " + *wish.state);
-    if (!set.has_value()) return failed(ActionResult::of_error(set.error()));
+    if (!set.has_value())
+      return failed(is_half_done ? ActionResult::of_later_error(set.error()) : ActionResult::of_error(set.error()));
     is_half_done = true;
   }
   const auto now = runtime.look();

@@ -86,8 +86,6 @@ TEST_CASE("a stale holder cannot act: its lock ran out and another has taken it"
   CHECK(refused.error().code() == ErrorCode::kCancelled);
   CHECK(refused.error().message() == "its lock ran out, and incident b has taken service/shared");
   CHECK(bench.store.open_steps().value().empty());
-  CHECK(bench.metrics.expose().find("outcome=\"refused\",playbook=\"mend\",step=\"docker.restart\"} 1\n") !=
-        std::string::npos);
   const Incident a = bench.store.incident("a").value().value();
   CHECK(a.state == IncidentState::kInterrupted);
   CHECK(a.reason == "lock_lost");

@@ -13,7 +13,8 @@ namespace {
 /// What heal_actions_total says has happened: `kind outcome count`.
 std::set<std::string> counted(Rig& rig, const std::string& playbook = "restart-container") {
   std::set<std::string> out;
-  for (const std::string kind : {"docker.inspect", "docker.restart", "docker.start", "docker.stop", "command"}) {
+  for (const std::string kind :
+       {"docker.inspect", "docker.restart", "docker.start", "docker.stop", "docker.recreate", "command"}) {
     for (const std::string& outcome : words::action_outcomes()) {
       const double count = rig.remedy_metrics.actions.at({playbook, kind, outcome}).value();
       if (count != 0) out.insert(fmt::format("{} {} {}", kind, outcome, count));
@@ -101,6 +102,17 @@ TEST_CASE("a step that the actuator does not let pass is refused, each time that
   fire(rig);
   rig.run_to(IncidentState::kRecovered);
   CHECK(counted(rig) == Counts{"docker.inspect verified 1", "docker.restart refused 1", "docker.restart verified 1"});
+}
+
+TEST_CASE("a step that was refused after it had changed something has failed") {
+  Rig rig(with_steps("  - {name: renew, docker.recreate: {}}\n"));
+  rig.engine->fail_next("start", make_error(ErrorCode::kRefused, "verb start: too many calls"));
+  fire(rig);
+  const Incident incident = rig.run_to(IncidentState::kFailed);
+  CHECK(counted(rig) == Counts{"docker.recreate failed 1"});
+  const auto timeline = rig.timeline(incident.id);
+  CHECK(std::none_of(timeline.begin(), timeline.end(),
+                     [](const TimelineEntry& entry) { return entry.message.find(": refused:") != std::string::npos; }));
 }
 
 TEST_CASE("a step that the lever keeps from being begun is refused; one whose condition is false is skipped") {

@@ -114,6 +114,7 @@ TEST_CASE("a half-done step that nobody can ask about any more stays unknown, an
   CHECK(rig.memory->open_steps()->empty());
   const auto kinds = rig.kinds(halted.id);
   CHECK(std::count(kinds.begin(), kinds.end(), "step_unknown") == 1);
+  CHECK(rig.remedy_metrics.actions.at({halted.playbook, "docker.restart", "unknown"}).value() == 1);
   CHECK(rig.changes().empty());
 }
 
