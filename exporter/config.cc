@@ -143,20 +143,29 @@ void read_fast_alerts(MapReader& file, ExporterConfig& config, const std::string
     config.fast_alerts = as_fast_alerts(*value, probes, folder);
 }
 
+/// What is wrong with one entry, or is not.
+using EntryCheck = Result<probe::TargetPolicy> (*)(const std::vector<std::string>& entry);
+
 /// `allow_targets` or `deny_targets`; nullopt: not there.
-std::optional<std::vector<std::string>> read_targets(MapReader& file, std::string_view key) {
+std::optional<std::vector<std::string>> read_targets(MapReader& file, std::string_view key, EntryCheck check,
+                                                     const char* hint) {
   const std::optional<Value> value = file.find(key);
   if (!value) return std::nullopt;
   for (const Value& item : value->items()) {
-    const Result<probe::TargetPolicy> alone = probe::TargetPolicy::create({item.text()});
-    if (!alone.has_value()) item.error(alone.error().message(), "for example nginx, *.example.com:443 or 10.0.0.0/8");
+    const Result<probe::TargetPolicy> alone = check({item.text()});
+    if (!alone.has_value()) item.error(alone.error().message(), hint);
   }
   return config::as_list(config::as_nonempty_string)(*value).value_or(std::vector<std::string>());
 }
 
 void read_target_policy(MapReader& file, ExporterConfig& config) {
-  config.allow_targets = read_targets(file, "allow_targets");
-  config.deny_targets = read_targets(file, "deny_targets").value_or(std::vector<std::string>());
+  const auto allowing = [](const std::vector<std::string>& entry) { return probe::TargetPolicy::create(entry); };
+  config.allow_targets =
+      read_targets(file, "allow_targets", allowing, "for example nginx, *.example.com:443 or 10.0.0.0/8");
+  config.deny_targets = read_targets(file, "deny_targets", probe::TargetPolicy::denying,
+                                     "for example nginx, *.example.com:443 or 10.0.0.0/8; sockets that may be probed "
+                                     "are listed in allow_targets")
+                            .value_or(std::vector<std::string>());
   Result<probe::TargetPolicy> policy = config.allow_targets
                                            ? probe::TargetPolicy::create(*config.allow_targets, config.deny_targets)
                                            : probe::TargetPolicy::denying(config.deny_targets);

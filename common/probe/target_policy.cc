@@ -91,6 +91,11 @@ Result<TargetPolicy> TargetPolicy::create(const std::vector<std::string>& allowe
 Result<TargetPolicy> TargetPolicy::denying(const std::vector<std::string>& denied) {
   TargetPolicy policy;
   HEAL_TRY(policy.denied_, parse_entries(denied));
+  for (const Entry& entry : policy.denied_) {
+    if (!entry.socket.starts_with('/')) continue;
+    return make_error(ErrorCode::kInvalid, "the path \"{}\" cannot be denied: there are other paths to its socket",
+                      printable(entry.socket));
+  }
   return policy;
 }
 
@@ -124,13 +129,13 @@ std::optional<std::string> TargetPolicy::refusal(std::string_view host, const st
 }
 
 std::optional<std::string> TargetPolicy::refusal_of_socket(std::string_view path) const {
-  if (is_open()) return std::nullopt;
+  const auto is_it = [path](const Entry& entry) { return entry.socket == path; };
+  if (std::any_of(denied_.begin(), denied_.end(), is_it)) return fmt::format("deny_targets holds {}", printable(path));
+  if (!allowed_) return std::nullopt;
   if (!is_socket(path) || plain_path(path) != path) {
     return fmt::format("the socket's path {} is not absolute and plain", printable(path));
   }
-  const auto is_it = [path](const Entry& entry) { return entry.socket == path; };
-  if (std::any_of(denied_.begin(), denied_.end(), is_it)) return fmt::format("deny_targets holds {}", printable(path));
-  if (!allowed_ || std::any_of(allowed_->begin(), allowed_->end(), is_it)) return std::nullopt;
+  if (std::any_of(allowed_->begin(), allowed_->end(), is_it)) return std::nullopt;
   return fmt::format("allow_targets does not hold {}", printable(path));
 }
 

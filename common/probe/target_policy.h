@@ -13,14 +13,16 @@ namespace heal::probe {
 
 /// `allow_targets:` and `deny_targets:`: what may be probed, so that /probe is no open proxy. An entry is a host name,
 /// `*.suffix`, an address or a block of addresses, each with an optional port: `nginx`, `*.example.com:443`,
-/// `10.0.0.0/8`, `[fd00::/8]:80`; or the path of a unix socket, `/run/app.sock`, `@abstract`. Names are compared with
-/// the target's name, blocks with the address that is really connected to, after resolution and again on every
-/// redirect. What is denied is denied though it be allowed too. Immutable.
+/// `10.0.0.0/8`, `[fd00::/8]:80`; or a unix socket, `/run/app.sock`, `@abstract`. Names are compared with the target's
+/// name, blocks with the address that is really connected to, after resolution and again on every redirect. What is
+/// denied is denied though it be allowed too. A path cannot be denied: a link or /proc/self/root spells it otherwise.
+/// Immutable.
 class TargetPolicy {
  public:
   /// Everything is allowed.
   TargetPolicy() = default;
-  /// Only what `allowed` holds, less what `denied` holds. kInvalid names the first entry that is none.
+  /// Only what `allowed` holds, less what `denied` holds. kInvalid names the first entry that is none, or a path that
+  /// is denied.
   static Result<TargetPolicy> create(const std::vector<std::string>& allowed,
                                      const std::vector<std::string>& denied = {});
   /// Everything but what `denied` holds.
@@ -35,7 +37,7 @@ class TargetPolicy {
   std::optional<std::string> refusal(std::string_view host, const std::optional<IpAddress>& address,
                                      std::uint16_t port) const;
 
-  /// The same of a unix socket. Unless everything may be probed, its path must be absolute and without `.`, `..` and
+  /// The same of a unix socket. Where only some may be probed, its path must be absolute and without `.`, `..` and
   /// repeated slashes, and is compared as it is written: links are not followed.
   std::optional<std::string> refusal_of_socket(std::string_view path) const;
 

@@ -239,6 +239,15 @@ hint: did you mean "allow_targets"?
 )");
 }
 
+TEST_CASE("a socket's path in deny_targets is refused at its place, and allow_targets named") {
+  CHECK(messages_of("modules:\nallow_targets: [/run/app.sock]\ndeny_targets: ['@app', /run/app.sock]\n") ==
+        R"(exporter.yml:3:24: error: the path "/run/app.sock" cannot be denied: there are other paths to its socket
+    deny_targets: ['@app', /run/app.sock]
+                           ^
+hint: for example nginx, *.example.com:443 or 10.0.0.0/8; sockets that may be probed are listed in allow_targets
+)");
+}
+
 TEST_CASE("what is watched has its defaults, and what is shown of it reads back the same") {
   config::Diagnostics diagnostics;
   const auto config = parse_config("exporter.yml",

@@ -162,12 +162,14 @@ TEST_CASE("sockets are probed where allow_targets and deny_targets let them be")
   CHECK(with({"app.sock", "*.sock", "0.0.0.0/0"}, "/run/app.sock") ==
         "target/not_allowed: allow_targets does not hold /run/app.sock");
   CHECK(with({"app.sock"}, "app.sock") == "target/not_allowed: the socket's path app.sock is not absolute and plain");
-  bench.policy = std::make_shared<const TargetPolicy>(*TargetPolicy::denying({"/run/app.sock"}));
-  bench.run(on_socket({}), "/run/app.sock");
-  CHECK(bench.verdict() == "target/not_allowed: deny_targets holds /run/app.sock");
-  bench.run(on_socket({}), "/run/./app.sock");
-  CHECK(bench.verdict() == "target/not_allowed: the socket's path /run/./app.sock is not absolute and plain");
+  bench.policy = std::make_shared<const TargetPolicy>(*TargetPolicy::create({"@app", "/run/app.sock"}, {"@app"}));
   bench.run(on_socket({}), "@app");
+  CHECK(bench.verdict() == "target/not_allowed: deny_targets holds @app");
+  bench.run(on_socket({}), "/run/app.sock");
+  CHECK(bench.verdict() == "ok");
+  // Where all paths are allowed none needs to be told from another.
+  bench.policy = std::make_shared<const TargetPolicy>(*TargetPolicy::denying({"@app"}));
+  bench.run(on_socket({}), "app.sock");
   CHECK(bench.verdict() == "ok");
   bench.policy = std::make_shared<const TargetPolicy>();
   bench.run(on_socket({}), "app.sock");
@@ -178,7 +180,13 @@ TEST_CASE("a socket's path allows no host and no port") {
   const TargetPolicy policy = *TargetPolicy::create({"/run/app.sock"});
   CHECK(policy.refusal("", *IpAddress::parse("192.0.2.1"), 80));
   CHECK(policy.refusal("/run/app.sock", *IpAddress::parse("192.0.2.1"), 80));
-  CHECK_FALSE(TargetPolicy::denying({"/run/app.sock"})->refusal("x", std::nullopt, 80));
+  CHECK_FALSE(TargetPolicy::denying({"@app"})->refusal("x", std::nullopt, 80));
+}
+
+TEST_CASE("a socket's path cannot be denied, for links lead to the same socket") {
+  const std::string message = "the path \"/run/app.sock\" cannot be denied: there are other paths to its socket";
+  CHECK(TargetPolicy::denying({"@app", "/run//app.sock"}).error().str() == message);
+  CHECK(TargetPolicy::create({"/run/app.sock"}, {"/run/app.sock"}).error().str() == message);
 }
 
 }  // namespace
