@@ -28,31 +28,82 @@ void cover_userinfo(std::string& line) {
   }
 }
 
+/// Behind the quoted text that begins at `start`; the line's end when it is not closed.
+std::size_t quoted_end(const std::string& line, std::size_t start) {
+  const char quote = line[start];
+  for (std::size_t i = start + 1; i < line.size(); ++i) {
+    if (line[i] == '\\' && quote == '"') {
+      ++i;
+    } else if (line[i] == quote) {
+      const bool is_doubled = quote == '\'' && i + 1 < line.size() && line[i + 1] == quote;
+      if (!is_doubled) return i + 1;
+      ++i;
+    }
+  }
+  return line.size();
+}
+
+/// The bracket that closes the list or map that begins at `start`; the line's end when none does.
+std::size_t closing_bracket(const std::string& line, std::size_t start) {
+  int depth = 0;
+  bool is_item_next = false;
+  for (std::size_t i = start; i < line.size(); ++i) {
+    const char c = line[i];
+    if (is_item_next && (c == '"' || c == '\'')) {
+      i = quoted_end(line, i) - 1;
+    } else if (c == '[' || c == '{') {
+      ++depth;
+    } else if ((c == ']' || c == '}') && --depth == 0) {
+      return i;
+    }
+    if (c != ' ' && c != '\t') is_item_next = c == '[' || c == '{' || c == ',' || c == ':';
+  }
+  return line.size();
+}
+
+/// `end`, where a value may end there; else it is not well-formed, and nobody can tell what belongs to it.
+std::size_t end_or_all(const std::string& line, std::size_t end) {
+  const std::size_t next = std::min(line.find_first_not_of(" \t", end), line.size());
+  const bool is_end = next == line.size() || std::string_view(",]}#").find(line[next]) != std::string_view::npos;
+  return is_end ? end : line.size();
+}
+
 /// Where the value ends that begins at `start`.
 std::size_t value_end(const std::string& line, std::size_t start) {
-  if (start < line.size() && (line[start] == '"' || line[start] == '\'')) {
-    const char quote = line[start];
-    for (std::size_t i = start + 1; i < line.size(); ++i) {
-      if (line[i] == quote) return i + 1;
-      if (line[i] == '\\' && quote == '"') ++i;
-    }
-    return line.size();
+  // Tags and anchors stand before it.
+  std::size_t at = start;
+  while (at < line.size() && (line[at] == '!' || line[at] == '&'))
+    at = std::min(line.find_first_not_of(" \t", std::min(line.find_first_of(" \t", at), line.size())), line.size());
+  if (at < line.size() && (line[at] == '"' || line[at] == '\'')) return end_or_all(line, quoted_end(line, at));
+  if (at < line.size() && (line[at] == '[' || line[at] == '{')) {
+    const std::size_t bracket = closing_bracket(line, at);
+    return bracket == line.size() || end_or_all(line, bracket + 1) == line.size() ? line.size() : bracket;
   }
-  if (start < line.size() && line[start] == '[') return std::min(line.find(']', start), line.size());
   const bool is_in_braces = line.find('{') < start;
-  return is_in_braces ? std::min(line.find_first_of(",}", start), line.size()) : line.size();
+  return is_in_braces ? std::min(line.find_first_of(",}", at), line.size()) : line.size();
+}
+
+/// The word before `colon`, which may stand in quotes.
+std::string_view key_before(std::string_view line, std::size_t colon) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  std::size_t end = colon;
+  while (end > 0 && is_blank(line[end - 1]))
+    --end;
+  if (end > 0 && (line[end - 1] == '"' || line[end - 1] == '\'')) --end;
+  std::size_t start = end;
+  while (start > 0 && is_name_character(line[start - 1]))
+    --start;
+  return line.substr(start, end - start);
 }
 
 void cover_values(std::string& line) {
   for (std::size_t colon = line.find(':'); colon != std::string::npos; colon = line.find(':', colon + 1)) {
-    std::size_t end = colon;
-    if (end > 0 && (line[end - 1] == '"' || line[end - 1] == '\'')) --end;
-    std::size_t start = end;
-    while (start > 0 && is_name_character(line[start - 1]))
-      --start;
-    if (!is_secret_name(std::string_view(line).substr(start, end - start))) continue;
+    const std::string_view key = key_before(line, colon);
+    if (!is_secret_key(key)) continue;
     const std::size_t value = line.find_first_not_of(" \t", colon + 1);
-    if (value == std::string::npos || line[value] == '{') continue;
+    if (value == std::string::npos) continue;
+    // The section `authorization` has keys of its own that tell what is secret in it.
+    if (line[value] == '{' && key == "authorization") continue;
     cover(line, value, value_end(line, value));
   }
 }
@@ -84,6 +135,12 @@ bool is_secret_name(std::string_view name) {
   if (plain.ends_with("pass")) return true;
   return std::any_of(kMarks.begin(), kMarks.end(),
                      [&](std::string_view mark) { return plain.find(mark) != std::string::npos; });
+}
+
+bool is_secret_key(std::string_view key) {
+  constexpr std::array<std::string_view, 5> kKeys{"key", "client_certificate_key", "proxy_connect_header", "proxy_url",
+                                                  "token_url"};
+  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() || is_secret_name(key);
 }
 
 std::string redact_line(std::string_view line) {

@@ -13,10 +13,15 @@ inline constexpr std::string_view kRedacted = "<secret>";
 /// `pass`, and the like. Upper and lower case, `-` and `_` do not matter.
 bool is_secret_name(std::string_view name);
 
+/// True for the keys of configuration files below which no message may show a line: names of secrets, and keys whose
+/// values are secrets or may hold one, such as `key`, `client_certificate_key`, `proxy_connect_header` and `proxy_url`.
+bool is_secret_key(std::string_view key);
+
 /// A line of a configuration file with each character of what may be a secret replaced by `*`, so that columns stay:
-/// user and password of a URL, and what follows the name of a secret (`password: …`, `Authorization: …`) up to the end
-/// of a quoted text, the list in brackets, the next comma or brace inside of braces, or the end of the line. Private
-/// keys in PEM, too, and every line that is nothing but 60 characters of base64 or more.
+/// user and password of a URL, and what follows a secret key (`password: …`, `Authorization: …`, see is_secret_key())
+/// up to the end of a quoted text, of the list or map in brackets, the next comma or brace inside of braces, or the end
+/// of the line, which is also where a value ends that is not well-formed. Private keys in PEM, too, and every line that
+/// is nothing but 60 characters of base64 or more.
 std::string redact_line(std::string_view line);
 
 }  // namespace heal

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/redact.h"
 #include "common/base/text.h"
 
 namespace heal::config {
@@ -149,13 +150,20 @@ std::optional<std::string> http_url_problem(std::string_view url) {
 std::vector<Value> Value::items() const {
   std::vector<Value> out;
   out.reserve(node_->items.size());
-  for (const auto& item : node_->items)
+  for (const auto& item : node_->items) {
     out.emplace_back(item, *source_, *diagnostics_, dialect_, fmt::format("item {} of {}", out.size() + 1, name_));
+    out.back().secret_line_ = secret_line_;
+  }
   return out;
 }
 
 Value Value::child(const MapEntry& entry) const {
-  return {entry.value, *source_, *diagnostics_, dialect_, fmt::format("\"{}\"", printable(entry.key, 60))};
+  Value value(entry.value, *source_, *diagnostics_, dialect_, fmt::format("\"{}\"", printable(entry.key, 60)));
+  value.secret_line_ = secret_line_;
+  // As in redact_line(): this section has keys of its own that tell what is secret in it.
+  const bool is_section = value.is_map() && entry.key == "authorization";
+  if (!secret_line_ && !is_section && is_secret_key(entry.key)) value.secret_line_ = entry.line;
+  return value;
 }
 
 SourceSpan Value::span() const {
@@ -167,8 +175,9 @@ SourceSpan Value::key_span(const MapEntry& entry) const {
 }
 
 void Value::report(Severity severity, int line, std::size_t byte, std::string message, std::string hint) const {
-  diagnostics_->add(
-      {severity, source_->place(line, byte), std::move(message), std::move(hint), std::string(source_->line(line))});
+  const bool may_be_secret = secret_line_ && *secret_line_ != line;
+  diagnostics_->add({severity, source_->place(line, byte), std::move(message), std::move(hint),
+                     may_be_secret ? std::string() : std::string(source_->line(line))});
 }
 
 void Value::error(std::string message, std::string hint) const {

@@ -40,7 +40,8 @@ class Value {
   const std::string& text() const { return node_->text; }
   /// The values of a list; none for everything else.
   std::vector<Value> items() const;
-  /// A value below this one, for one of its map entries.
+  /// A value below this one, for one of its map entries. Below the key of a secret, messages show no line but the
+  /// key's.
   Value child(const MapEntry& entry) const;
   /// The place where it begins.
   SourceSpan span() const;
@@ -67,6 +68,7 @@ class Value {
   Diagnostics* diagnostics_;
   Dialect dialect_;
   std::string name_;
+  std::optional<int> secret_line_;  ///< where the key of a secret stands that this is below
 };
 
 /// Reads a map key by key into a struct whose initialisers are the defaults:

@@ -11,6 +11,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "common/base/redact.h"
 #include "common/base/text.h"
 
 namespace heal::config {
@@ -46,6 +47,13 @@ class TreeBuilder final : public YAML::EventHandler {
       : source_(source), diagnostics_(diagnostics), limits_(limits) {}
 
   Node take_root() { return std::move(root_); }
+
+  /// True when `mark` stands in another line than the key of a secret that was read last in what is open there: what
+  /// is wrong may be the secret, or a part of it.
+  bool is_below_secret(const YAML::Mark& mark) const {
+    return std::any_of(open_.begin(), open_.end(),
+                       [&](const Open& open) { return open.is_secret && open.key_mark.line != mark.line; });
+  }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -97,7 +105,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Node node;
     YAML::anchor_t anchor = 0;
     YAML::Mark mark;
-    bool has_key = false, is_merge = false;
+    bool has_key = false, is_merge = false, is_secret = false;
     std::string key;
     YAML::Mark key_mark;
     std::unordered_map<std::string, int> key_lines;
@@ -115,7 +123,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void report(const YAML::Mark& mark, std::string message, std::string hint = {}) {
     const int line = mark.line + 1;
     diagnostics_.add({Severity::kError, source_.place(line, static_cast<std::size_t>(std::max(mark.column, 0))),
-                      std::move(message), std::move(hint), std::string(source_.line(line))});
+                      std::move(message), std::move(hint),
+                      is_below_secret(mark) ? std::string() : std::string(source_.line(line))});
   }
   [[noreturn]] void fail(const YAML::Mark& mark, std::string message, std::string hint = {}) {
     report(mark, std::move(message), std::move(hint));
@@ -125,7 +134,11 @@ class TreeBuilder final : public YAML::EventHandler {
     fail(mark, fmt::format("more than {} lists and maps are nested here", limits_.max_depth));
   }
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
-    report(mark, fmt::format("the tag \"{}\" is not supported", printable(tag)), "leave it out");
+    // What was meant as a secret may begin with "!".
+    const bool is_secret = std::any_of(open_.begin(), open_.end(), [](const Open& open) { return open.is_secret; });
+    const std::string which = is_secret ? "this tag" : fmt::format("the tag \"{}\"", printable(tag));
+    report(mark, which + " is not supported",
+           is_secret ? "a text that begins with ! must stand in quotes" : "leave it out");
   }
 
   void charge(const YAML::Mark& mark, std::size_t nodes, std::size_t bytes) {
@@ -179,6 +192,7 @@ class TreeBuilder final : public YAML::EventHandler {
     map.key_mark = mark;
     const auto [found, is_new] = map.key_lines.emplace(node.text, mark.line + 1);
     map.is_merge = node.text == "<<" && !node.is_quoted;
+    map.is_secret = is_secret_key(node.text);
     if (!is_new && !map.is_merge)
       report(mark, fmt::format("duplicate key \"{}\" (first given in line {})", printable(node.text), found->second));
   }
@@ -299,12 +313,14 @@ std::string syntax_hint(std::string_view message, std::string_view line) {
   return {};
 }
 
+enum class ShowLine { kYes, kNo };
+
 void report_at(const Source& source, Diagnostics& diagnostics, const YAML::Mark& mark, std::string message,
-               std::string hint) {
+               std::string hint, ShowLine show) {
   const int line = std::max(mark.line, 0) + 1;
   const auto byte = static_cast<std::size_t>(std::max(mark.column, 0));
   diagnostics.add({Severity::kError, source.place(line, byte), std::move(message), std::move(hint),
-                   std::string(source.line(line))});
+                   show == ShowLine::kYes ? std::string(source.line(line)) : std::string()});
 }
 
 bool check_bytes(const Source& source, Diagnostics& diagnostics, const YamlLimits& limits) {
@@ -330,7 +346,7 @@ void refuse_second_document(YAML::Parser& parser, const Source& source, Diagnost
     parser.HandleNextDocument(second);
   } catch (const Abort&) {
     report_at(source, diagnostics, second.mark(), "a second document begins here",
-              "one file holds one document: put it into a file of its own");
+              "one file holds one document: put it into a file of its own", ShowLine::kYes);
   }
 }
 
@@ -350,7 +366,7 @@ std::optional<Node> parse_yaml(const Source& source, Diagnostics& diagnostics, c
   } catch (const YAML::Exception& problem) {
     const auto line = source.line(problem.mark.line + 1);
     report_at(source, diagnostics, problem.mark, fmt::format("not valid YAML: {}", problem.msg),
-              syntax_hint(problem.msg, line));
+              syntax_hint(problem.msg, line), builder.is_below_secret(problem.mark) ? ShowLine::kNo : ShowLine::kYes);
     return std::nullopt;
   } catch (const std::exception& problem) {
     diagnostics.error({source.file(), 0, 0}, fmt::format("cannot be read: {}", problem.what()));

@@ -18,7 +18,7 @@ namespace {
 std::optional<std::string> as_proxy_url(const Value& value) {
   std::optional<std::string> url = config::as_string(value);
   if (!url || url->empty() || is_proxy_url(*url)) return url;
-  // The text is not shown: it may hold a password.
+  // The message does not hold the text, which may hold a password.
   value.error(fmt::format("{} must be a URL that begins with http://, https:// or socks5://", value.name()));
   return std::nullopt;
 }

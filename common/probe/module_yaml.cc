@@ -31,13 +31,19 @@ void write_ip(YamlWriter& out, const IpChoice& ip) {
   out.flag("ip_protocol_fallback", ip.fallback);
 }
 
+/// A PEM text may hold a certificate and its key.
+void write_certificates(YamlWriter& out, std::string_view key, const std::string& pem) {
+  if (pem.find("PRIVATE KEY") == std::string::npos) return out.text(key, pem);
+  out.raw(key, "<secret>");
+}
+
 void write_tls(YamlWriter& out, const TlsSettings& tls) {
   out.open("tls_config");
   out.text("ca_file", tls.ca_file);
   out.text("cert_file", tls.cert_file);
   out.text("key_file", tls.key_file);
-  out.text("ca", tls.ca);
-  out.text("cert", tls.cert);
+  write_certificates(out, "ca", tls.ca);
+  write_certificates(out, "cert", tls.cert);
   if (!tls.key.empty()) out.raw("key", "<secret>");
   out.text("server_name", tls.server_name);
   out.flag("insecure_skip_verify", tls.insecure_skip_verify);

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/base/base64.h"
 #include "common/httpd/listen.h"
 #include "common/system/posix_process_runner.h"
 #include "heal_test_paths.h"
@@ -213,29 +214,58 @@ TEST_CASE("targets of files come and go without a reload, and their series with 
   CHECK(exporter.get("/").find("env=second") != std::string::npos);
 }
 
-TEST_CASE("what a module keeps secret is on no page, and hostname= names a tcp target for TLS") {
+TEST_CASE("hostname= names a tcp target for TLS") {
   const TempFolder folder;
   TestAuthority authority(folder.path());
   CertificateSpec spec;
   spec.alternative_names = "DNS:site.example";
   TlsTestServer server(authority.issue("site", spec), [](SSL* ssl) { SSL_shutdown(ssl); });
-  LoopbackServer web(http_handler([](const std::string&) { return http_answer("500 Broken", "", ""); }));
-  const std::string file = folder.write("header", "topsecret");
-  Exporter exporter(
-      "modules:\n  tls: {prober: tcp, tcp: {tls: true, tls_config: {ca_file: " + authority.ca_file() +
-      "}}}\n  web:\n    prober: http\n    http:\n      http_headers: {X-A: {secrets: [topsecret], files: [" + file +
-      "]}}\n      tls_config: {cert: x, key: topsecret}\n      basic_auth: {username_file: " + file +
-      ", password: topsecret}\n      proxy_url: http://u:topsecret@127.0.0.1:1\n      no_proxy: '*'\n" +
-      "  plain: {prober: http, http: {http_headers: {X-A: {secrets: [topsecret], files: [" + file + "]}}}}\n");
+  Exporter exporter("modules: {tls: {prober: tcp, tcp: {tls: true, tls_config: {ca_file: " + authority.ca_file() +
+                    "}}}}\n");
   const std::string probe = "/probe?module=tls&target=" + server.server().address();
   CHECK(exporter.get(probe).find("\nprobe_success 0\n") != std::string::npos);
   CHECK(exporter.get(probe + "&hostname=site.example").find("\nprobe_success 1\n") != std::string::npos);
-  for (const std::string& page :
-       {exporter.get("/config"), exporter.get("/probe?debug=true&module=web&target=" + web.address()),
-        exporter.get("/probe?debug=true&module=plain&target=" + web.address()), exporter.get("/logs?id=1")}) {
+}
+
+/// A file's text as it stands in quotes in YAML.
+std::string quoted_text(const std::string& path) {
+  std::ifstream file(path);
+  std::string quoted, line;
+  while (std::getline(file, line))
+    quoted += line + "\\n";
+  return quoted;
+}
+
+TEST_CASE("what a module keeps secret is on no page, however far its probe gets") {
+  const TempFolder folder;
+  TestAuthority authority(folder.path());
+  const std::string base = authority.issue("client", {});
+  const std::string key = quoted_text(base + ".key");
+  LoopbackServer web(http_handler([](const std::string& head) {
+    const bool has_all = head.find("X-A: topsecret") != std::string::npos &&
+                         head.find("Basic " + base64("topsecret:topsecret")) != std::string::npos;
+    return http_answer(has_all ? "500 Broken" : "400 Incomplete", "", "");
+  }));
+  const std::string file = folder.write("header", "topsecret");
+  const std::string http = "\n    prober: http\n    http:\n      http_headers: {X-A: {secrets: [topsecret], files: [" +
+                           file + "]}}\n      tls_config: {cert: \"" + quoted_text(base + ".pem") + key +
+                           "\", key: \"" + key + "\"}\n      basic_auth: {username_file: " + file +
+                           ", password: topsecret}\n";
+  Exporter exporter("modules:\n  direct:" + http + "  proxied:" + http +
+                    "      proxy_url: http://u:topsecret@127.0.0.1:" + std::to_string(free_port()) +
+                    "\n      proxy_connect_header: {X-P: [topsecret]}\n");
+  const auto page_of = [&](const std::string& module) {
+    return exporter.get("/probe?debug=true&module=" + module + "&target=" + web.address());
+  };
+  const std::string direct = page_of("direct"), proxied = page_of("proxied");
+  CHECK(shows_line(direct, "probe_http_status_code 500"));
+  CHECK(shows_line(proxied, "heal_probe_failure_info{phase=\"connect\",reason=\"refused\"} 1"));
+  const std::string base64_of_key = key.substr(key.find("\\n") + 2, 60);
+  for (const std::string& page : {exporter.get("/config"), direct, proxied, exporter.get("/logs?id=1")}) {
     CAPTURE(page);
     CHECK_FALSE(page.empty());
     CHECK(page.find("topsecret") == std::string::npos);
+    CHECK(page.find(base64_of_key) == std::string::npos);
   }
   CHECK(exporter.get("/config").find("username_file: ") != std::string::npos);
 }

@@ -17,6 +17,18 @@ TEST_CASE("names of secrets are known, however they are written") {
   }
 }
 
+TEST_CASE("keys whose values no message may show are more than names of secrets") {
+  for (const char* key :
+       {"password", "secrets", "key", "client_certificate_key", "proxy_connect_header", "proxy_url"}) {
+    CAPTURE(key);
+    CHECK(is_secret_key(key));
+  }
+  for (const char* key : {"key_file", "cert", "no_proxy", "url", "keys"}) {
+    CAPTURE(key);
+    CHECK_FALSE(is_secret_key(key));
+  }
+}
+
 TEST_CASE("a line is shown without its secrets, and its columns stay") {
   struct Case {
     const char* line;
@@ -33,10 +45,22 @@ TEST_CASE("a line is shown without its secrets, and its columns stay") {
       {"password_file: /etc/x", "password_file: /etc/x"},
       {"basic_auth: {username: u, password: p}", "basic_auth: {username: u, password: *}"},
       {"{secrets: [a, b], files: [c]}", "{secrets: *****], files: [c]}"},
-      {"{key: \"-----BEGIN PRIVATE KEY-----\\nMIG\", x: y}", "{key: \"****************************************"},
+      {"{cert: \"-----BEGIN PRIVATE KEY-----\\nMIG\", x: y}", "{cert: \"****************************************"},
       {"    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgMIGHAgEAMBMGByqG",
        "    ****************************************************************"},
       {"    -----BEGIN CERTIFICATE-----", "    -----BEGIN CERTIFICATE-----"},
+      {"{secrets: [\"a]b\", \"hunter2\"], bogus: 1}", "{secrets: *****************], bogus: 1}"},
+      {"{secrets: ['it''s]', [x], y's], bogus: 1}", "{secrets: *******************], bogus: 1}"},
+      {"{secrets: [\"a\"]b\", \"hunter2\"], bogus: 1}", "{secrets: ******************************"},
+      {"{secrets: [a, \"hunter2", "{secrets: ************"},
+      {"  password: \"a\"hunter2", "  password: **********"},
+      {"  password: 'it''s' # c", "  password: ******* # c"},
+      {"{password: !!str \"a,b\", bogus: 1}", "{password: ***********, bogus: 1}"},
+      {"{password : a, bogus: 1}", "{password : *, bogus: 1}"},
+      {"proxy_connect_header: {X-Foo: [hunter2]}, bogus: 1", "proxy_connect_header: *****************}, bogus: 1"},
+      {"authorization: {type: Bearer, credentials: hunter2}", "authorization: {type: Bearer, credentials: *******}"},
+      {"tls_config: {cert: x, key: hunter2, bogus: 1}", "tls_config: {cert: x, key: *******, bogus: 1}"},
+      {"{proxy_url: \"u:hunter2@h:1\", bogus: 1}", "{proxy_url: ***************, bogus: 1}"},
       {"nothing: here", "nothing: here"},
   }));
   CHECK(redact_line(c.line) == c.shown);

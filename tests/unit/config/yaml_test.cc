@@ -101,6 +101,23 @@ TEST_CASE("what is not strict YAML is refused at its place") {
   REQUIRE(read(c.text) == c.message);
 }
 
+TEST_CASE("a complaint about YAML shows no line that stands below the key of a secret") {
+  const char* const text =
+      GENERATE("secrets:\n- \"a\"hunter2\n", "secrets:\n  - \"a\"hunter2\n", "secrets:\n  - *hunter2\n",
+               "proxy_connect_header:\n  X-Foo:\n  - \"a\"hunter2\n", "a: {secrets: [x,\n  \"a\"hunter2]}\n",
+               "{\nsecrets: [\n\"a\"hunter2\n]}\n", "password: \"a\"\n  hunter2\n", "password: \"a\"hunter2\n",
+               "{password: \"a\"\nhunter2}\n", "password: |\n   a\n hunter2: b\n", "secrets:\n  - !hunter2 x\n",
+               "password: !hunter2 x\n", "key:\n  {a: 1, a: hunter2}\n");
+  const std::string message = read(text);
+  CAPTURE(text, message);
+  CHECK(message.starts_with("f.yml:"));
+  CHECK(message.find("hunter2") == std::string::npos);
+}
+
+TEST_CASE("a complaint about YAML shows the line behind a secret that has ended") {
+  REQUIRE(read("a: {password: x}\nb: [1, 2\n c: \"d\"e\n").find("\n     c: \"d\"e\n") != std::string::npos);
+}
+
 TEST_CASE("columns count characters, not bytes") {
   REQUIRE(read("{grüße: 1, ä: 2, ä: 3}") ==
           "f.yml:1:18: error: duplicate key \"ä\" (first given in line 1)\n"

@@ -100,12 +100,31 @@ TEST_CASE("what contradicts itself in an http section is refused") {
        "unknown key \"value\" in a header of http_headers"},
       {"http_headers: {X-A: {files: ['']}}", "item 1 of \"files\" must be a text that is not empty"},
       {"proxy_url: 'http://p', proxy_connect_header: {A: topsecret}", "\"A\" must be a list of texts"},
+      {"proxy_url: 'http://p', proxy_connect_header: {A: [topsecret]}, bogus: 1", "unknown key \"bogus\" in "},
+      {"proxy_url: 'u:topsecret@h:1'", "\"proxy_url\" must be a URL that begins with "},
+      {"proxy_url:\n    '//u:topsecret@h:1'", "\"proxy_url\" must be a URL that begins with "},
+      {"oauth2: {client_id: a, client_secret: b, token_url: 'u:topsecret@h:1'}", "\"token_url\" must be an http://"},
+      {"oauth2: {client_id: a, client_secret:\n    [topsecret]}", "\"client_secret\" must be a text"},
+      {kOauth2 + "client_certificate_key: topsecret}", "\"client_certificate_key\" is not supported by heal-exporter"},
+      {"headers: {X-Api-Key:\n    [topsecret]}", "\"X-Api-Key\" must be a text, not a list"},
+      {"tls_config: {cert: x, key: topsecret, bogus: 1}", "unknown key \"bogus\" in a tls_config"},
+      {"http_headers: {X-A: {secrets: [\"a]b\", \"topsecret\"], bogus: 1}}",
+       "unknown key \"bogus\" in a header of http_headers"},
   }));
   CAPTURE(c.keys);
   const Read result = read_http(c.keys);
   CAPTURE(result.messages);
   CHECK(result.messages.find(" error: " + c.message) != std::string::npos);
   CHECK(result.messages.find("topsecret") == std::string::npos);
+}
+
+TEST_CASE("a text that holds a certificate and its key is not shown") {
+  const Read result = read_http("tls_config: {cert: \"CERTIFICATE topsecret PRIVATE KEY\", key_file: k, ca: one}");
+  REQUIRE(result.modules);
+  const std::string shown = modules_yaml(*result.modules);
+  CHECK(shown.find("      cert: <secret>\n") != std::string::npos);
+  CHECK(shown.find("      ca: one\n") != std::string::npos);
+  CHECK(shown.find("topsecret") == std::string::npos);
 }
 
 TEST_CASE("what contradicts itself in a dialogue is refused") {
