@@ -13,7 +13,7 @@ void Dialogue::start(Tls tls, Done done) {
   const auto begin = [this] {
     has_begun_ = true;
     log_.info("Successfully dialed");
-    run_step();
+    go_on();
   };
   if (tls == Tls::kByStarttls) return begin();
   start_tls(begin);
@@ -22,7 +22,8 @@ void Dialogue::start(Tls tls, Done done) {
 void Dialogue::start_tls(std::function<void()> next) {
   phase_ = ProbePhase::kTls;
   if (tls_settings_.server_name.empty() && !tls_settings_.insecure_skip_verify) {
-    return fail(phase_, ProbeReason::kTlsConfig, "there is no name to verify: server_name or insecure_skip_verify");
+    fail(phase_, ProbeReason::kTlsConfig, "there is no name to verify: server_name or insecure_skip_verify");
+    return;
   }
   stream_.start_tls(tls_settings_, [this, next = std::move(next)](std::optional<ProbeFailure> failure, TlsFacts facts) {
     if (failure) return done_(std::move(failure));
@@ -31,42 +32,43 @@ void Dialogue::start_tls(std::function<void()> next) {
   });
 }
 
-void Dialogue::run_step() {
-  if (step_ == steps_.size()) return done_(std::nullopt);
-  log_.info("Processing query response entry", {{"entry_number", fmt::format("{}", step_)}});
-  outgoing_ = steps_[step_].send;
-  part_ = Part::kExpect;
-  expect();
+// A loop, for what needs no I/O could be any number of steps: calls in calls would fill the stack.
+void Dialogue::go_on() {
+  while (step_ < steps_.size()) {
+    if (do_part() == Progress::kStops) return;
+  }
+  done_(std::nullopt);
 }
 
-void Dialogue::next_part() {
-  if (part_ == Part::kExpect) {
-    part_ = Part::kSend;
-    if (!outgoing_.empty()) return send_line();
+Dialogue::Progress Dialogue::do_part() {
+  switch (part_) {
+    case Part::kBegin:
+      log_.info("Processing query response entry", {{"entry_number", fmt::format("{}", step_)}});
+      outgoing_ = steps_[step_].send;
+      part_ = Part::kExpect;
+      return Progress::kGoesOn;
+    case Part::kExpect:
+      if (expect() == Progress::kStops) return Progress::kStops;
+      part_ = Part::kSend;
+      return Progress::kGoesOn;
+    case Part::kSend:
+      part_ = Part::kStartTls;
+      return send_line();
+    case Part::kStartTls:
+      part_ = Part::kBegin;
+      return switch_to_tls(steps_[step_++]);
   }
-  if (part_ == Part::kSend) {
-    part_ = Part::kStartTls;
-    if (steps_[step_].starttls) {
-      return start_tls([this] {
-        log_.info("TLS Handshake (client) succeeded.");
-        // What came in clear before the handshake must not be taken for an answer in confidence.
-        lines_ = {};
-        next_part();
-      });
-    }
-  }
-  ++step_;
-  run_step();
+  return Progress::kStops;
 }
 
-void Dialogue::expect() {
+Dialogue::Progress Dialogue::expect() {
   const QueryResponse& step = steps_[step_];
   if (step.expect) return expect_line(step);
   if (!step.expect_bytes.empty()) return expect_bytes(step.expect_bytes);
-  next_part();
+  return Progress::kGoesOn;
 }
 
-void Dialogue::expect_line(const QueryResponse& step) {
+Dialogue::Progress Dialogue::expect_line(const QueryResponse& step) {
   phase_ = ProbePhase::kExpect;
   const Regex& regexp = *step.expect;
   while (const std::optional<std::string> line = lines_.next()) {
@@ -76,7 +78,7 @@ void Dialogue::expect_line(const QueryResponse& step) {
     failed_by_regexp_ = false;
     outgoing_ = expand_groups(outgoing_, groups, regexp.group_names());
     if (step.labels) note_labels(step, groups);
-    return next_part();
+    return Progress::kGoesOn;
   }
   if (lines_.is_too_long()) return fail(ProbePhase::kExpect, ProbeReason::kTooLarge, "a line is over 64 KiB");
   if (lines_.has_ended()) {
@@ -84,10 +86,10 @@ void Dialogue::expect_line(const QueryResponse& step) {
     return fail(ProbePhase::kExpect, ProbeReason::kRegexp,
                 fmt::format("the other side closed before a line matched {}", regexp.pattern()));
   }
-  read_more();
+  return read_more();
 }
 
-void Dialogue::expect_bytes(const std::string& wanted) {
+Dialogue::Progress Dialogue::expect_bytes(const std::string& wanted) {
   phase_ = ProbePhase::kExpect;
   const std::string_view came = lines_.rest().substr(0, wanted.size());
   if (!wanted.starts_with(came)) {
@@ -98,13 +100,13 @@ void Dialogue::expect_bytes(const std::string& wanted) {
   if (came.size() == wanted.size()) {
     log_.info("Bytes matched", {{"expected", wanted}});
     lines_.skip(wanted.size());
-    return next_part();
+    return Progress::kGoesOn;
   }
   if (lines_.has_ended()) {
     return fail(ProbePhase::kExpect, ProbeReason::kClosed,
                 fmt::format("the other side closed after {} of {} bytes", came.size(), wanted.size()));
   }
-  read_more();
+  return read_more();
 }
 
 void Dialogue::note_labels(const QueryResponse& step, const std::vector<std::string>& groups) {
@@ -120,7 +122,7 @@ void Dialogue::note_labels(const QueryResponse& step, const std::vector<std::str
   }
 }
 
-void Dialogue::read_more() {
+Dialogue::Progress Dialogue::read_more() {
   stream_.read([this](std::optional<ProbeFailure> failure, std::string_view bytes) {
     if (failure) {
       failure->phase = ProbePhase::kExpect;
@@ -131,20 +133,35 @@ void Dialogue::read_more() {
     } else {
       lines_.add(bytes);
     }
-    expect();
+    go_on();
   });
+  return Progress::kStops;
 }
 
-void Dialogue::send_line() {
+Dialogue::Progress Dialogue::send_line() {
+  if (outgoing_.empty()) return Progress::kGoesOn;
   phase_ = ProbePhase::kSend;
   stream_.write(outgoing_ + "\n", [this](std::optional<ProbeFailure> failure) {
     if (failure) return done_(std::move(failure));
-    next_part();
+    go_on();
   });
+  return Progress::kStops;
 }
 
-void Dialogue::fail(ProbePhase phase, ProbeReason reason, std::string message) {
+Dialogue::Progress Dialogue::switch_to_tls(const QueryResponse& step) {
+  if (!step.starttls) return Progress::kGoesOn;
+  start_tls([this] {
+    log_.info("TLS Handshake (client) succeeded.");
+    // What came in clear before the handshake must not be taken for an answer in confidence.
+    lines_ = {};
+    go_on();
+  });
+  return Progress::kStops;
+}
+
+Dialogue::Progress Dialogue::fail(ProbePhase phase, ProbeReason reason, std::string message) {
   done_(ProbeFailure{phase, reason, std::move(message)});
+  return Progress::kStops;
 }
 
 void Dialogue::add_families(std::vector<SampleFamily>& families) const {

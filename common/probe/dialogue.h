@@ -37,18 +37,21 @@ class Dialogue {
   void add_families(std::vector<SampleFamily>& families) const;
 
  private:
-  enum class Part { kExpect, kSend, kStartTls };
+  enum class Part { kBegin, kExpect, kSend, kStartTls };
+  /// kStops: a callback will go on, or all has ended and nothing may be touched any more.
+  enum class Progress { kGoesOn, kStops };
 
   void start_tls(std::function<void()> next);
-  void run_step();
-  void next_part();
-  void expect();
-  void expect_line(const QueryResponse& step);
-  void expect_bytes(const std::string& wanted);
+  void go_on();
+  Progress do_part();
+  Progress expect();
+  Progress expect_line(const QueryResponse& step);
+  Progress expect_bytes(const std::string& wanted);
   void note_labels(const QueryResponse& step, const std::vector<std::string>& groups);
-  void read_more();
-  void send_line();
-  void fail(ProbePhase phase, ProbeReason reason, std::string message);
+  Progress read_more();
+  Progress send_line();
+  Progress switch_to_tls(const QueryResponse& step);
+  Progress fail(ProbePhase phase, ProbeReason reason, std::string message);
 
   ByteStream& stream_;
   const std::vector<QueryResponse>& steps_;
@@ -57,7 +60,7 @@ class Dialogue {
   Done done_;
   ProbePhase phase_ = ProbePhase::kConnect;
   std::size_t step_ = 0;
-  Part part_ = Part::kExpect;
+  Part part_ = Part::kBegin;
   std::string outgoing_;
   LineBuffer lines_;
   std::optional<TlsFacts> tls_;

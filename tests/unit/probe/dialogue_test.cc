@@ -109,6 +109,22 @@ TEST_CASE("labels that come out the same are one sample") {
   }
 }
 
+TEST_CASE("a dialogue may have any number of steps that need no I/O") {
+  constexpr std::size_t kMany = 100'000;
+  std::string many_lines;
+  for (std::size_t i = 0; i < kMany; ++i)
+    many_lines += "a\n";
+  RunBench bench;
+  bench.io.serve_lines(kMail, {many_lines});
+  std::vector<QueryResponse> steps(kMany);
+  bench.run(tcp(steps), kMailTarget);
+  CHECK(bench.verdict() == "ok");
+  // What one read brings is enough for many steps, too.
+  std::fill(steps.begin(), steps.end(), line("^a$"));
+  bench.run(tcp(steps), kMailTarget);
+  CHECK(bench.verdict() == "ok");
+}
+
 Module on_socket(std::vector<QueryResponse> steps) {
   Module module;
   module.prober = "unix";
