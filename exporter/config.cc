@@ -213,6 +213,12 @@ bool is_own_label(std::string_view name) {
   return kNames.contains(name);
 }
 
+std::string free_label(std::string name, const Labels& taken) {
+  while (taken.contains(name))
+    name.insert(0, "exported_");
+  return name;
+}
+
 std::string ExporterConfig::yaml() const {
   std::string out = probe::modules_yaml(modules);
   write_probes(out, probes);

@@ -39,6 +39,8 @@ struct ScheduledProbe {
 inline constexpr std::size_t kMostSeries = 50'000;
 /// True for labels that series of scheduled probes have anyway.
 bool is_own_label(std::string_view name);
+/// `name` behind as many `exported_` as it needs to be none of `taken`, as Prometheus does with `honor_labels: false`.
+std::string free_label(std::string name, const Labels& taken);
 
 /// A configuration file: blackbox.yml's `modules:` and our own keys.
 struct ExporterConfig {

@@ -1,6 +1,7 @@
 #include "exporter/probe_series.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/text.h"
@@ -136,13 +137,16 @@ void write_details(const std::vector<std::shared_ptr<ProbeSeries>>& series, Expo
   }
   for (auto& [name, family] : found) {
     out.family(name, MetricType::kGauge, family.help);
+    std::set<Labels> shown;
     for (auto& [own, sample] : family.samples) {
       for (auto& [label, text] : sample.labels)
         text = printable(text, kMostDetailBytes);
       // What the prober says keeps its name.
       for (const auto& [label, text] : *own)
-        sample.labels.emplace(sample.labels.contains(label) ? "exported_" + label : label, text);
-      out.sample(name, sample.value, std::vector<Label>(sample.labels.begin(), sample.labels.end()));
+        sample.labels.emplace(free_label(label, sample.labels), text);
+      // Cut or renamed, two can be the same, and Prometheus refuses a page for that.
+      const auto [labels, is_new] = shown.insert(std::move(sample.labels));
+      if (is_new) out.sample(name, sample.value, std::vector<Label>(labels->begin(), labels->end()));
     }
   }
 }

@@ -41,7 +41,7 @@ std::vector<FoundTarget> targets_of(const std::vector<Group>& groups) {
     Labels labels;
     for (const auto& [name, value] : group.labels) {
       if (name.starts_with("__") || value.empty()) continue;
-      labels.emplace(is_own_label(name) ? "exported_" + name : name, value);
+      labels.emplace(is_own_label(name) ? free_label(name, group.labels) : name, value);
     }
     for (const std::string& target : group.targets)
       out.push_back({target, labels});

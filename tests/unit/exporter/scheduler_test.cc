@@ -211,6 +211,35 @@ TEST_CASE("labels of details are cut, made printable, and take no label of the c
   CHECK(line.find(",version=\"TLS 1.3\"") != std::string::npos);
 }
 
+TEST_CASE("no name that a prober gives its labels takes a target's away, and no sample is there twice") {
+  SchedulerBench bench;
+  const auto scheduler =
+      bench.scheduler(config_with("[{name: p, module: m, targets: ['192.0.2.1:80', '192.0.2.2:80'], details: true}]"));
+  const std::string cut(1024, 'x');
+  ProbeResult result;
+  result.families = {
+      {"probe_expect_info",
+       "Matched",
+       {{{{"target", "x"}, {"exported_target", "y"}}, 1}, {{{"k", cut + "a"}}, 1}, {{{"k", cut + "b"}}, 1}}}};
+  for (const auto& series : scheduler->series())
+    series->record(result, bench.clock.now(), {}, Details::kKept);
+  ExpositionWriter out;
+  write_probe_series(scheduler->series(), out);
+  const std::string page = out.take();
+  const auto count = [&](const std::string& text) {
+    std::size_t found = 0;
+    for (std::size_t at = page.find(text); at != std::string::npos; at = page.find(text, at + 1))
+      ++found;
+    return found;
+  };
+  INFO(page);
+  const std::string labels = "probe_expect_info{exported_exported_target=\"192.0.2.";
+  for (const char* target : {"1:80", "2:80"}) {
+    CHECK(count(labels + target + "\",exported_target=\"y\",module=\"m\",probe=\"p\",target=\"x\"} 1\n") == 1);
+  }
+  CHECK(count("\nprobe_expect_info{k=\"x") == 2);
+}
+
 TEST_CASE("details that are not asked for any more go with the reload") {
   SchedulerBench bench;
   const auto config = [](bool details) {

@@ -66,6 +66,12 @@ TEST_CASE(
   CHECK(parse_target_file("t.json", "[]").value().empty());
 }
 
+TEST_CASE("a label of a file that comes under another name takes none away") {
+  const Targets expected{{"a:1", {{"exported_exported_module", "x"}, {"exported_module", "y"}}}};
+  CHECK(parse_target_file("t.yml", "- targets: [a:1]\n  labels: {module: x, exported_module: y}\n").value() ==
+        expected);
+}
+
 TEST_CASE("what is wrong in a file is named with its place") {
   CHECK(error_of("t.yml", "- target: [a:1]\n") ==
         "t.yml:1:3: unknown key \"target\" in a target group (did you mean \"targets\"?)");
