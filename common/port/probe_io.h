@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/shared_text.h"
 #include "common/base/time.h"
 #include "common/model/ip_address.h"
 #include "common/model/probe_failure.h"
@@ -69,7 +70,7 @@ struct HttpHop {
   std::string url;                          ///< http:// or https://; the host is also the name that TLS verifies
   std::optional<SocketAddress> connect_to;  ///< where the connection goes instead of the URL's host
   std::vector<std::pair<std::string, std::string>> headers;  ///< Host included
-  std::string body;
+  SharedText body;
   TlsSettings tls;                                                 ///< server_name is not looked at
   std::string proxy_url;                                           ///< "" for none; http, https, socks5
   std::vector<std::pair<std::string, std::string>> proxy_headers;  ///< of an https URL: for CONNECT

@@ -11,6 +11,7 @@
 #include "common/base/mutex.h"
 #include "common/base/text.h"
 #include "common/probe/confirm_run.h"
+#include "common/probe/http_files.h"
 #include "common/probe/tls_families.h"
 
 namespace heal::probe {
@@ -191,7 +192,7 @@ class Event {
 }  // namespace
 
 Engine::Engine(std::vector<ProbeIo*> loops, Clock& clock, const LagObserver& on_lag)
-    : loops_(std::move(loops)), clock_(clock) {
+    : loops_(std::move(loops)), clock_(clock), bodies_(std::make_shared<BodyFiles>()) {
   HEAL_CHECK(!loops_.empty(), "an engine needs a loop");
   for (ProbeIo* io : loops_)
     states_.push_back(std::make_shared<Loop>(*io, in_flight_, on_lag));
@@ -202,6 +203,7 @@ Engine::~Engine() {
 }
 
 void Engine::start(ProbeRequest request, Deadline deadline, Callback done) {
+  request.bodies = bodies_;
   const std::size_t index = next_.fetch_add(1) % loops_.size();
   auto active = std::make_shared<Active>(std::move(request), clock_);
   active->begun = loops_[index]->now();

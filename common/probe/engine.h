@@ -50,6 +50,7 @@ class Engine {
   class Loop;
   std::vector<ProbeIo*> loops_;
   Clock& clock_;
+  const std::shared_ptr<BodyFiles> bodies_;
   std::vector<std::shared_ptr<Loop>> states_;
   std::atomic<std::uint64_t> next_{0};
   std::atomic<bool> stopped_{false};

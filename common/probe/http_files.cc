@@ -33,8 +33,24 @@ Result<std::string> authorization_of(const Credentials& credentials) {
   return fmt::format("Basic {}", base64(fmt::format("{}:{}", username, trim(secret))));
 }
 
-Result<std::string> read_body_file(const std::string& path) {
-  return config::read_text_file(path, kLargestBody).with_context("body_file");
+Result<SharedText> BodyFiles::read(const std::string& path) {
+  HEAL_TRY(std::string text, config::read_text_file(path, kLargestBody).with_context("body_file"));
+  MutexLock lock(mutex_);
+  std::erase_if(held_, [](const auto& content) { return content.expired(); });
+  std::size_t bytes = text.size();
+  for (const auto& content : held_) {
+    const std::shared_ptr<const std::string> held = content.lock();
+    if (!held) continue;
+    if (*held == text) return SharedText(held);
+    bytes += held->size();
+  }
+  if (bytes > most_bytes_) {
+    return make_error(ErrorCode::kUnavailable, "body_file: {}: probes would send more than {} bytes at once", path,
+                      most_bytes_);
+  }
+  auto read = std::make_shared<const std::string>(std::move(text));
+  held_.emplace_back(read);
+  return SharedText(std::move(read));
 }
 
 HeaderList injected_values(const std::vector<InjectedHeader>& headers) {

@@ -48,7 +48,7 @@ class RequestChain {
     injected_own_ = std::move(own);
   }
   /// The body of the first request, read from its file already.
-  void set_body(std::string body) { body_ = std::move(body); }
+  void set_body(SharedText body) { body_ = std::move(body); }
 
   /// The URL that is asked for now.
   const Url& url() const { return url_; }
@@ -90,7 +90,7 @@ class RequestChain {
   std::string method_;
   bool send_body_ = true;
   std::string referer_;
-  std::string body_;
+  SharedText body_;
   std::string authorization_;
   HeaderList injected_, injected_own_;
   std::size_t redirects_ = 0;

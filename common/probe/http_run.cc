@@ -112,7 +112,7 @@ void HttpRun::first_request() {
     return fail({ProbePhase::kTls, ProbeReason::kTlsConfig, prepared.error().str()});
   }
   if (!settings_.body_file.empty()) {
-    Result<std::string> body = read_body_file(settings_.body_file);
+    Result<SharedText> body = request_.bodies->read(settings_.body_file);
     if (!body.has_value()) {
       log_.error("Error creating request", {{"err", body.error().str()}});
       return fail({ProbePhase::kSend, ProbeReason::kOther, body.error().str()});

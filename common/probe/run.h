@@ -20,6 +20,8 @@
 
 namespace heal::probe {
 
+class BodyFiles;
+
 /// What is to be probed and how. Value type; shares the module and the policy.
 struct ProbeRequest {
   std::shared_ptr<const Module> module;
@@ -30,6 +32,7 @@ struct ProbeRequest {
   std::optional<Deadline> confirm_until{};
   /// Of a module with `confirm`: stop ends the asking again at once, and the probe with what its first attempt saw.
   std::stop_token confirm_stop{};
+  std::shared_ptr<BodyFiles> bodies{};  ///< set by Engine::start(): one for all probes
 };
 
 /// The logfmt lines of one run, for debug=true and the history.

@@ -1,6 +1,7 @@
 // What keys of an http module send, and through which proxy.
 #include <catch2/catch.hpp>
 
+#include "common/probe/http_files.h"
 #include "common/probe/http_request.h"
 #include "common/probe/oauth2.h"
 #include "tests/support/temp_folder.h"
@@ -38,6 +39,7 @@ class HttpBench : public RunBench {
 
   Module module;
   std::map<std::string, std::string> redirects;  ///< by URL
+  int redirect_status = 302;
   std::vector<HttpHop> hops;
 
  private:
@@ -45,7 +47,7 @@ class HttpBench : public RunBench {
     hops.push_back(hop);
     const auto redirect = redirects.find(hop.url);
     if (redirect == redirects.end()) return {};
-    return {0s, {302, "HTTP/1.1", {{"Location", redirect->second}}, std::nullopt}, "", {}};
+    return {0s, {redirect_status, "HTTP/1.1", {{"Location", redirect->second}}, std::nullopt}, "", {}};
   }
 };
 
@@ -57,15 +59,44 @@ TEST_CASE("the body comes from its file, as it is at the time of the probe") {
   bench.http().method = "POST";
   bench.http().body_file = folder.write("body", "first\n");
   CHECK(bench.ask("http://one/") == "ok");
-  CHECK(bench.hops.at(0).body == "first\n");
+  CHECK(bench.hops.at(0).body.view() == "first\n");
   (void)folder.write("body", "second");
   bench.redirects = {{"http://192.0.2.1/", "http://one/next"}};
   CHECK(bench.ask("http://one/") == "ok");
-  CHECK(bench.hops.at(0).body == "second");
+  CHECK(bench.hops.at(0).body.view() == "second");
   CHECK(bench.hops.at(1).body.empty());
   (void)folder.write("body", "");
   CHECK(bench.ask("http://one/") == "ok");
   CHECK(bench.seen("Content-Length") == Texts{"0"});
+}
+
+TEST_CASE("probes that send the same body hold one copy of it, for all its requests") {
+  const test::TempFolder folder;
+  HttpBench bench;
+  bench.http().method = "POST";
+  bench.redirects = {{"http://192.0.2.1/", "http://one/next"}};
+  bench.redirect_status = 307;
+  bench.http().body_file = folder.write("body", "same");
+  CHECK(bench.ask("http://one/") == "ok");
+  const std::vector<HttpHop> first = bench.hops;
+  bench.http().body_file = folder.write("other", "same");
+  CHECK(bench.ask("http://one/") == "ok");
+  REQUIRE(first.size() == 2);
+  CHECK(first[0].body.view() == "same");
+  CHECK(first[1].body.data() == first[0].body.data());
+  CHECK(bench.hops.at(0).body.data() == first[0].body.data());
+}
+
+TEST_CASE("the bodies that are sent at once are bounded, all together") {
+  const test::TempFolder folder;
+  const std::string six = folder.write("six", "123456"), five = folder.write("five", "12345");
+  BodyFiles files(10);
+  std::optional<Result<SharedText>> body(files.read(six));
+  CHECK(body->has_value());
+  CHECK(files.read(six).has_value());
+  CHECK(files.read(five).error().str() == "body_file: " + five + ": probes would send more than 10 bytes at once");
+  body.reset();
+  CHECK(files.read(five).value().view() == "12345");
 }
 
 TEST_CASE("a body that cannot be read ends the probe before it asks anything") {
