@@ -320,8 +320,8 @@ TEST_CASE("hostile targets stay text on every page") {
 
 /// heal-exporter, started as a service manager does it: with the socket that `server` listens on as descriptor 3.
 std::vector<std::string> by_systemd(const std::vector<std::string>& flags, const std::string& before) {
-  std::vector<std::string> command{"/bin/bash", "-c", before + " exec \"$0\" \"$@\"", HEAL_BIN_DIR "/heal-exporter",
-                                   "--web.systemd-socket"};
+  const std::string program = HEAL_BIN_DIR "/heal-exporter";
+  std::vector<std::string> command{"/bin/bash", "-c", before + " exec \"$0\" \"$@\"", program, "--web.systemd-socket"};
   command.insert(command.end(), flags.begin(), flags.end());
   return command;
 }
