@@ -69,6 +69,8 @@ struct HttpHop {
   std::string method = "GET";
   std::string url;                          ///< http:// or https://; the host is also the name that TLS verifies
   std::optional<SocketAddress> connect_to;  ///< where the connection goes instead of the URL's host
+  /// With a proxy and without connect_to: the name that the proxy connects to instead of the URL's host, at its port.
+  std::string connect_name;
   std::vector<std::pair<std::string, std::string>> headers;  ///< Host included
   SharedText body;
   TlsSettings tls;                                                 ///< server_name is not looked at

@@ -79,6 +79,14 @@ std::vector<std::string_view> header_values(const HeaderList& headers, std::stri
   return values;
 }
 
+void set_tunnel_end(const Url& url, HttpHop& hop) {
+  if (const std::optional<IpAddress> address = IpAddress::parse(url.host)) {
+    hop.connect_to = SocketAddress{*address, url.effective_port()};
+  } else {
+    hop.connect_name = url.host;
+  }
+}
+
 Result<RequestChain> RequestChain::create(const ProbeRequest& request) {
   const HttpSettings& settings = request.module->http;
   RequestChain chain(settings);
@@ -198,8 +206,10 @@ HttpHop RequestChain::hop(const std::string& proxy_url, bool tells_name) const {
   hop.versions = settings_->enable_http2 ? HttpHop::Versions::kHttp1And2 : HttpHop::Versions::kHttp1;
   if (proxy_url.empty()) return hop;
   hop.proxy_url = proxy_url;
+  if (url_.scheme != "https") return hop;
   // They are for the proxy alone; what is not tunnelled, the proxy would pass on.
-  if (url_.scheme == "https") hop.proxy_headers = settings_->proxy.connect_headers;
+  hop.proxy_headers = settings_->proxy.connect_headers;
+  set_tunnel_end(url_, hop);
   return hop;
 }
 

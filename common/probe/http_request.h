@@ -28,6 +28,9 @@ std::vector<std::string_view> header_values(const HeaderList& headers, std::stri
 /// The name of the first header whose name or value no request may hold (RFC 9110, 5.5); nullptr when all may be sent.
 const std::string* unsendable_header(const HeaderList& headers);
 
+/// Has `hop`, which goes through a proxy, end at the host of the https `url`, whatever host hop.url has for TLS.
+void set_tunnel_end(const Url& url, HttpHop& hop);
+
 /// The requests of one redirect chain, without I/O: what to send first, and what to send after an answer. Behaves as
 /// Go's http.Client does beneath blackbox_exporter: method and body across redirects, Referer, Host, cookies. One
 /// difference: credentials of the module are sent to the target's own host only.
@@ -59,9 +62,9 @@ class RequestChain {
   const std::string& method() const { return method_; }
   std::size_t redirects() const { return redirects_; }
 
-  /// What to send now through `proxy_url` ("" for none), without the address to connect to. `tells_name`: an HTTP proxy
-  /// is told the name of an http host as a browser tells it, and finds the address by itself; else the address that was
-  /// picked.
+  /// What to send now through `proxy_url`; without one ("") the address to connect to is left to the caller.
+  /// `tells_name`: an HTTP proxy is told the name of an http host as a browser tells it, and finds the address by
+  /// itself; else the address that was picked.
   HttpHop hop(const std::string& proxy_url, bool tells_name) const;
   /// Takes the cookies of an answer.
   void take_cookies(const HeaderList& headers);

@@ -35,6 +35,7 @@ class HttpRun : public ProbeRun, private HttpHopObserver {
   const std::string& named_host() const { return chain_->at_first_host() ? chain_->target_host() : chain_->url().host; }
   void resolve_redirect();
   void try_next_address();
+  /// `address` is nullopt where a proxy connects.
   void send(const std::optional<SocketAddress>& address);
   Next on_head(HttpHopHead head) override;
   Next on_body(std::string_view bytes) override;
@@ -160,9 +161,7 @@ void HttpRun::request() {
             request_.policy->refusal(named_host(), told, chain_->url().effective_port())) {
       return fail({ProbePhase::kTarget, ProbeReason::kNotAllowed, *std::move(refusal)});
     }
-    return send(told && chain_->url().scheme == "https"
-                    ? std::optional(SocketAddress{*told, chain_->url().effective_port()})
-                    : std::nullopt);
+    return send(std::nullopt);
   }
   // The picked address serves every request to the first host, also one that a redirect leads back to it.
   if (chain_->at_first_host() && picked_) {
@@ -205,8 +204,7 @@ void HttpRun::send(const std::optional<SocketAddress>& address) {
         {ProbePhase::kSend, is_secret ? ProbeReason::kCredentials : ProbeReason::kOther,
          fmt::format("the header \"{}\" cannot be sent: its name or value is not well-formed", printable(*name))});
   }
-  const bool http_proxy = !proxy_.empty() && chain_->url().scheme == "http";
-  if (!http_proxy) hop.connect_to = address;
+  if (address) hop.connect_to = address;
   exchange_ = io_.exchange(std::move(hop), *this);
 }
 

@@ -99,7 +99,10 @@ void OAuth2Fetch::ask() {
   if (!proxy_.empty()) {
     hop.proxy_url = proxy_;
     // As in RequestChain: with CONNECT only.
-    if (url_.scheme == "https") hop.proxy_headers = settings_.proxy.connect_headers;
+    if (url_.scheme == "https") {
+      hop.proxy_headers = settings_.proxy.connect_headers;
+      set_tunnel_end(url_, hop);
+    }
   }
   exchange_ = io_.exchange(std::move(hop), *this);
 }

@@ -10,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/system/probe/certificate_refusal.h"
+#include "common/system/probe/curl_hop.h"
 #include "common/system/probe/http_failure.h"
 #include "common/system/probe/stream.h"
 
@@ -29,54 +30,10 @@ void set(CURL* easy, CURLoption option, T value) {
   curl_easy_setopt(easy, option, value);
 }
 
-/// curl's spelling: "Name: value", or "Name;" for a header without a value.
-std::string curl_header(const std::string& name, const std::string& value) {
-  return value.empty() ? name + ";" : name + ": " + value;
-}
-
-CurlListPtr append(CurlListPtr list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer != nullptr) {
-    [[maybe_unused]] const curl_slist* same = list.release();
-    list.reset(longer);
-  }
-  return list;
-}
-
-bool has_header(const HttpHop& hop, std::string_view lower_name) {
-  for (const auto& [name, value] : hop.headers) {
-    if (to_lower(name) == lower_name) return true;
-  }
-  return false;
-}
-
-/// The hop's headers, and a mute for each header that curl would add by itself.
-CurlListPtr header_list(const HttpHop& hop) {
-  CurlListPtr list;
-  for (const auto& [name, value] : hop.headers)
-    list = append(std::move(list), curl_header(name, value));
-  for (const auto* name : {"Accept", "Expect", "Content-Type", "User-Agent", "Proxy-Connection"}) {
-    if (!has_header(hop, to_lower(name))) list = append(std::move(list), std::string(name) + ":");
-  }
-  return list;
-}
-
 Duration microseconds_info(CURL* easy, CURLINFO info) {
   curl_off_t value = 0;
   curl_easy_getinfo(easy, info, &value);
   return std::chrono::microseconds(value);
-}
-
-long curl_version_of(HttpHop::Versions versions) {
-  switch (versions) {
-    case HttpHop::Versions::kHttp1:
-      return CURL_HTTP_VERSION_1_1;
-    case HttpHop::Versions::kHttp1And2:
-      return CURL_HTTP_VERSION_2TLS;
-    case HttpHop::Versions::kHttp2:
-      return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-  }
-  return CURL_HTTP_VERSION_1_1;
 }
 
 bool is_length(std::string_view text) {
@@ -247,7 +204,7 @@ class HttpMulti::Exchange : public HttpExchange {
   }
 
   void prepare_request(CURL* easy) {
-    headers_ = header_list(hop_);
+    headers_ = curl_headers(hop_);
     set(easy, CURLOPT_HTTPHEADER, headers_.get());
     if (!hop_.body.empty()) {
       set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(hop_.body.size()));
@@ -263,15 +220,11 @@ class HttpMulti::Exchange : public HttpExchange {
   void prepare_route(CURL* easy) {
     set(easy, CURLOPT_PROXY, hop_.proxy_url.c_str());
     set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    for (const auto& [name, value] : hop_.proxy_headers) {
-      proxy_headers_ = append(std::move(proxy_headers_), curl_header(name, value));
-    }
+    proxy_headers_ = curl_proxy_headers(hop_);
     set(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
     if (proxy_headers_) set(easy, CURLOPT_PROXYHEADER, proxy_headers_.get());
-    if (!hop_.connect_to) return;
-    const std::string address = join_host_port(hop_.connect_to->ip.str(), hop_.connect_to->port);
-    connect_to_ = append({}, "::" + address);
-    set(easy, CURLOPT_CONNECT_TO, connect_to_.get());
+    connect_to_ = curl_connect_to(hop_);
+    if (connect_to_) set(easy, CURLOPT_CONNECT_TO, connect_to_.get());
   }
 
   void prepare_callbacks(CURL* easy) {

@@ -13,7 +13,6 @@
 namespace heal::system {
 
 using EasyPtr = std::unique_ptr<CURL, CFree<curl_easy_cleanup>>;
-using CurlListPtr = std::unique_ptr<curl_slist, CFree<curl_slist_free_all>>;
 
 /// HTTP exchanges with libcurl's multi interface on an EventLoop. Every exchange has a connection of its own. Loop
 /// thread only.
