@@ -219,6 +219,8 @@ class HttpMulti::Exchange : public HttpExchange {
 
   void prepare_route(CURL* easy) {
     set(easy, CURLOPT_PROXY, hop_.proxy_url.c_str());
+    // Who goes past the proxy was decided by whoever named it, not by the environment's NO_PROXY.
+    set(easy, CURLOPT_NOPROXY, "");
     set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     proxy_headers_ = curl_proxy_headers(hop_);
     set(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));

@@ -11,6 +11,18 @@
 namespace heal::test {
 namespace {
 
+/// Sets a variable of the environment for a while.
+class EnvironmentVariable {
+ public:
+  EnvironmentVariable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~EnvironmentVariable() { ::unsetenv(name_); }
+  EnvironmentVariable(const EnvironmentVariable&) = delete;
+  EnvironmentVariable& operator=(const EnvironmentVariable&) = delete;
+
+ private:
+  const char* name_;
+};
+
 /// An HTTP proxy that answers in place of every https server, with a certificate for `names`.
 class TunnelProxy {
  public:
@@ -94,6 +106,33 @@ TEST_CASE("the token server's tunnel goes to the token server, whatever name TLS
     CHECK(proxy.asked == "CONNECT " + std::string(host) + ":443 HTTP/1.1");
     CHECK(proxy.named == "site.example");
   }
+}
+
+TEST_CASE("the environment's exceptions do not lead a request past the module's proxy") {
+  const EnvironmentVariable lower("no_proxy", "*"), upper("NO_PROXY", "*");
+  std::vector<std::string> asked;
+  LoopbackServer proxy(http_handler([&](const std::string& head) {
+    asked.push_back(head.substr(0, head.find('\r')));
+    return http_answer("200 OK", "", R"({"access_token":"abc","token_type":"Bearer"})");
+  }));
+  LoopbackServer web(http_handler([](const std::string&) { return http_answer("404 Not Found", "", ""); }));
+  ProbeBench bench;
+  const std::string by_proxy = "proxy_url: '" + proxy.url("") + "'";
+  CHECK(verdict(bench.run("{prober: http, http: {" + by_proxy + "}}", web.url())) == "ok");
+  CHECK(asked == std::vector<std::string>{"GET " + web.url() + " HTTP/1.1"});
+  asked.clear();
+  const std::string token = "oauth2: {client_id: me, client_secret: s, token_url: '" + web.url("/t") + "', ";
+  CHECK(verdict(bench.run("{prober: http, http: {" + token + by_proxy + "}}}", web.url())) ==
+        "status/unexpected_status");
+  CHECK(asked == std::vector<std::string>{"POST " + web.url("/t") + " HTTP/1.1"});
+}
+
+TEST_CASE("the environment's proxies are nobody's who has none") {
+  const EnvironmentVariable lower("http_proxy", "http://127.0.0.1:1"), all("ALL_PROXY", "http://127.0.0.1:1"),
+      https("https_proxy", "http://127.0.0.1:1");
+  LoopbackServer web(http_handler([](const std::string&) { return http_answer("200 OK", "", ""); }));
+  ProbeBench bench;
+  CHECK(verdict(bench.run("{prober: http}", web.url())) == "ok");
 }
 
 }  // namespace
