@@ -3,6 +3,7 @@
 #include "common/base/text.h"
 #include "common/probe/exposition.h"
 #include "common/probe/http_request.h"
+#include "common/probe/url.h"
 #include "common/telemetry/exposition.h"
 
 namespace heal::exporter {
@@ -34,6 +35,17 @@ std::optional<std::string> host_conflict(const probe::Module& module, std::strin
                        value, hostname);
   }
   return std::nullopt;
+}
+
+/// Gives `request` the hostname where its prober uses one; why it cannot, if it cannot.
+std::optional<std::string> take_hostname(std::string_view hostname, probe::ProbeRequest& request) {
+  const bool is_http = request.module->prober == "http";
+  if (hostname.empty() || !(is_http || request.module->prober == "tcp")) return std::nullopt;
+  if (const Status is_one = probe::check_hostname(hostname); !is_one.has_value()) {
+    return "Hostname parameter is not a host's name: " + is_one.error().message();
+  }
+  request.hostname = hostname;
+  return is_http ? host_conflict(*request.module, hostname) : std::nullopt;
 }
 
 HttpResponse answer(const probe::Module& module, const ProbeResult& result, bool debug) {
@@ -79,12 +91,7 @@ std::optional<HttpResponse> ProbeHandler::plan(const httpd::HttpRequest& request
   plan.request.policy = config->policy;
   plan.request.target = request.param("target").value_or("");
   if (plan.request.target.empty()) return refusal(400, "Target parameter is missing");
-  const std::string_view hostname = request.param("hostname").value_or("");
-  if (module->second->prober == "http" && !hostname.empty()) {
-    if (const auto conflict = host_conflict(*module->second, hostname)) return refusal(400, *conflict);
-    plan.request.hostname = hostname;
-  }
-  if (module->second->prober == "tcp") plan.request.hostname = hostname;
+  if (const auto why = take_hostname(request.param("hostname").value_or(""), plan.request)) return refusal(400, *why);
   if (engine_.in_flight() >= settings_.max_in_flight) return refusal(503, "Too many probes in flight");
   return std::nullopt;
 }

@@ -140,6 +140,17 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return static_cast<std::uint16_t>(*number);
 }
 
+Status check_hostname(std::string_view hostname) {
+  const auto not_one = [&](std::string_view why) {
+    return make_error(ErrorCode::kInvalid, "\"{}\" {}", printable(hostname), why);
+  };
+  if (has_forbidden_byte(hostname)) return not_one("holds a control character");
+  if (hostname.starts_with('.')) return not_one("begins with a dot");
+  const std::size_t odd = hostname.find_first_of("/?#@\\<>^`{|}\"% ");
+  if (odd != std::string_view::npos) return not_one(fmt::format("holds '{}'", hostname[odd]));
+  return {};
+}
+
 Result<Url> Url::parse(std::string_view text) {
   if (has_forbidden_byte(text)) return invalid("a URL cannot hold control characters", text);
   text = text.substr(0, text.find('#'));

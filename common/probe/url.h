@@ -42,6 +42,10 @@ Result<HostPort> split_host_port(std::string_view text);
 /// A decimal port from 0 to 65535.
 std::optional<std::uint16_t> parse_port(std::string_view text);
 
+/// kInvalid with the reason for what cannot be the `hostname` of a probe: the name of a host, or its address, which for
+/// http may end in a port. Less strict than DNS: what could be taken for something else is refused.
+Status check_hostname(std::string_view hostname);
+
 /// Percent-escapes decoded; nullopt for a broken escape.
 std::optional<std::string> percent_decoded(std::string_view text);
 

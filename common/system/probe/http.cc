@@ -298,10 +298,11 @@ class HttpMulti::Exchange : public HttpExchange {
     auto* context = static_cast<SSL_CTX*>(ssl_ctx);
     copy_context(self->context_.get(), context);
     keep_refused(context, self->refused_);
-    if (!self->hop_.proxy_url.starts_with("https://")) {
-      verify_name(SSL_CTX_get0_param(context), self->host_of_url());
-    }
-    return CURLE_OK;
+    if (self->hop_.tls.insecure_skip_verify || self->hop_.proxy_url.starts_with("https://")) return CURLE_OK;
+    const Status verifies = verify_name(SSL_CTX_get0_param(context), self->host_of_url());
+    if (verifies.has_value()) return CURLE_OK;
+    self->own_failure_ = {ProbePhase::kTls, ProbeReason::kTlsConfig, verifies.error().str()};
+    return CURLE_ABORTED_BY_CALLBACK;
   }
 
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {

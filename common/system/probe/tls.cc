@@ -1,5 +1,6 @@
 #include "common/system/probe/tls.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 #include "common/system/probe/certificate.h"
 
 namespace heal::system {
@@ -192,15 +194,21 @@ Result<std::shared_ptr<SSL_CTX>> TlsContexts::get(const TlsSettings& settings) {
   return entry.context;
 }
 
-void verify_name(X509_VERIFY_PARAM* param, const std::string& name) {
+Status verify_name(X509_VERIFY_PARAM* param, const std::string& name) {
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (const std::optional<IpAddress> ip = IpAddress::parse(name)) {
     const std::string_view raw = ip->raw();
-    X509_VERIFY_PARAM_set1_ip(param, reinterpret_cast<const unsigned char*>(raw.data()), raw.size());
-  } else {
-    // Absolute names are written without their dot in certificates.
-    X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size() - (name.ends_with('.') ? 1 : 0));
+    const bool set =
+        X509_VERIFY_PARAM_set1_ip(param, reinterpret_cast<const unsigned char*>(raw.data()), raw.size()) == 1;
+    return set ? Status() : Error(ErrorCode::kInternal, "cannot set the address to verify");
   }
+  // To OpenSSL a name that begins with a dot is every name below it, and one with a zero is none at all.
+  const bool is_plain = !name.starts_with('.') &&
+                        std::none_of(name.begin(), name.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
+  // Absolute names are written without their dot in certificates.
+  const std::size_t size = name.size() - (name.ends_with('.') ? 1 : 0);
+  if (is_plain && size > 0 && X509_VERIFY_PARAM_set1_host(param, name.c_str(), size) == 1) return {};
+  return make_error(ErrorCode::kInvalid, "no certificate can be for the name \"{}\"", printable(name));
 }
 
 void copy_context(SSL_CTX* from, SSL_CTX* to) {

@@ -41,7 +41,8 @@ class TlsContexts {
 };
 
 /// Has `param` verify `name`: a DNS name by the certificate's alternative names only (no common name), or an address.
-void verify_name(X509_VERIFY_PARAM* param, const std::string& name);
+/// kInvalid for what can be neither: the handshake must not begin then, for nothing would be verified, or too little.
+Status verify_name(X509_VERIFY_PARAM* param, const std::string& name);
 /// Gives `to` what `from` trusts, proves and speaks.
 void copy_context(SSL_CTX* from, SSL_CTX* to);
 /// What the finished handshake of `ssl` showed.

@@ -270,6 +270,28 @@ TEST_CASE("what a module keeps secret is on no page, however far its probe gets"
   CHECK(exporter.get("/config").find("username_file: ") != std::string::npos);
 }
 
+TEST_CASE("what cannot be a host's name is refused as hostname=") {
+  LoopbackServer web(http_handler([](const std::string&) { return http_answer("200 OK", "", ""); }));
+  Exporter exporter("modules: {web: {prober: http}, lines: {prober: tcp}, ping: {prober: icmp}}\n");
+  const auto status = [&](const std::string& module, const std::string& hostname) {
+    return exporter.answer("/probe?module=" + module + "&target=" + web.address() + "&hostname=" + hostname).status;
+  };
+  for (const char* module : {"web", "lines"}) {
+    CAPTURE(module);
+    for (const char* name : {"evil%00x", "%00", ".site.example", "a%0d%0ab", "site.example/x", "u@site.example"}) {
+      CAPTURE(name);
+      CHECK(status(module, name) == 400);
+    }
+    for (const char* name : {"", "site.example", "site.example.:8080", "[::1]:80", "10.0.0.1", "m%C3%BCller.example"}) {
+      CAPTURE(name);
+      CHECK(status(module, name) == 200);
+    }
+  }
+  CHECK(exporter.get("/probe?module=lines&target=" + web.address() + "&hostname=.x") ==
+        "Hostname parameter is not a host's name: \".x\" begins with a dot\n");
+  CHECK(status("ping", ".site.example") == 200);
+}
+
 TEST_CASE("allow_targets holds for /probe") {
   LoopbackServer server([](int fd) { read_to_end(fd); });
   Exporter exporter("modules: {m: {prober: tcp}}\nallow_targets: ['10.0.0.0/8']\n");

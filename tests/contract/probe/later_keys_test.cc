@@ -130,6 +130,32 @@ TEST_CASE("the hostname parameter is the name that a tcp probe's TLS verifies") 
   CHECK(verdict(bench.run(request)) == "tls/certificate");
 }
 
+TEST_CASE("a name that OpenSSL would not verify, or takes for all names below it, fails the probe") {
+  const TempFolder folder;
+  TestAuthority authority(folder.path());
+  CertificateSpec spec;
+  spec.alternative_names = "DNS:www.site.example,DNS:localhost";
+  TlsTestServer server(authority.issue("site", spec), tls_http(http_answer("200 OK", "", "")));
+  ProbeBench bench;
+  const std::string begin = ": true, tls_config: {ca_file: " + authority.ca_file();
+  const auto tcp = ProbeBench::module("{prober: tcp, tcp: {tls" + begin + "}}}");
+  const auto http = ProbeBench::module("{prober: http, http: {fail_if_not_ssl" + begin + "}}}");
+  const std::string target = "https://localhost:" + std::to_string(server.server().port());
+  const std::string zero(1, '\0'), site = "www.site.example";
+  for (const std::string& name : {"evil" + zero + "x", zero, site + zero, "." + site, std::string("."), site + "\n"}) {
+    CAPTURE(name);
+    CHECK(verdict(bench.run({tcp, server.server().address(), name})) == "tls/tls_config");
+    CHECK(verdict(bench.run({http, target, name})) == "target/invalid_target");
+  }
+  const auto named = [&](const std::string& keys) {
+    return verdict(bench.run("{prober: http, http: {fail_if_not_ssl" + begin + keys, target));
+  };
+  CHECK(named(", server_name: www.site.example}}}") == "ok");
+  CHECK(named(", server_name: .site.example}}}") == "tls/tls_config");
+  CHECK(named("}, headers: {Host: .site.example}}}") == "tls/tls_config");
+  CHECK(named(", insecure_skip_verify: true, server_name: .site.example}}}") == "ok");
+}
+
 TEST_CASE("the environment's proxy is asked for what NO_PROXY does not name, with the headers for it") {
   std::string asked;
   LoopbackServer proxy(http_handler([&](const std::string& head) {
