@@ -1,5 +1,7 @@
 #include "common/system/probe/curl_hop.h"
 
+#include <algorithm>
+
 #include "common/base/text.h"
 
 namespace heal::system {
@@ -26,6 +28,14 @@ bool has_header(const HttpHop& hop, std::string_view lower_name) {
   return false;
 }
 
+using CurlTextPtr = std::unique_ptr<char, CFree<curl_free>>;
+
+std::string unescaped(std::string_view text) {
+  int size = 0;
+  const CurlTextPtr plain(curl_easy_unescape(nullptr, text.data(), static_cast<int>(text.size()), &size));
+  return plain && !text.empty() ? std::string(plain.get(), static_cast<std::size_t>(size)) : std::string();
+}
+
 }  // namespace
 
 CurlListPtr curl_headers(const HttpHop& hop) {
@@ -43,6 +53,26 @@ CurlListPtr curl_proxy_headers(const HttpHop& hop) {
   for (const auto& [name, value] : hop.proxy_headers)
     list = append(std::move(list), curl_header(name, value));
   return list;
+}
+
+CurlProxy curl_proxy(const HttpHop& hop) {
+  CurlProxy proxy{hop.proxy_url, false, {}, {}};
+  const std::size_t scheme_end = proxy.url.find("://");
+  if (scheme_end == std::string::npos) return proxy;
+  const std::size_t begin = scheme_end + 3;
+  const std::string authority = proxy.url.substr(begin, proxy.url.find_first_of("/?#", begin) - begin);
+  if (const std::size_t at = authority.rfind('@'); at != std::string::npos) {
+    const std::string user = authority.substr(0, at);
+    const std::size_t colon = std::min(user.find(':'), user.size());
+    proxy.is_user_named = true;
+    proxy.user = unescaped(user.substr(0, colon));
+    proxy.password = colon < user.size() ? unescaped(user.substr(colon + 1)) : "";
+    proxy.url.erase(begin, at + 1);
+  }
+  // By socks5 libcurl finds the address itself, by socks5h the proxy does. An address it can only tell by the first:
+  // an IPv6 one that is connected to in place of a name goes out as a name by the second.
+  if (!hop.connect_to && proxy.url.starts_with("socks5://")) proxy.url.insert(6, "h");
+  return proxy;
 }
 
 CurlListPtr curl_connect_to(const HttpHop& hop) {

@@ -218,7 +218,12 @@ class HttpMulti::Exchange : public HttpExchange {
   }
 
   void prepare_route(CURL* easy) {
-    set(easy, CURLOPT_PROXY, hop_.proxy_url.c_str());
+    const CurlProxy proxy = curl_proxy(hop_);
+    set(easy, CURLOPT_PROXY, proxy.url.c_str());
+    if (proxy.is_user_named) {
+      set(easy, CURLOPT_PROXYUSERNAME, proxy.user.c_str());
+      set(easy, CURLOPT_PROXYPASSWORD, proxy.password.c_str());
+    }
     // Who goes past the proxy was decided by whoever named it, not by the environment's NO_PROXY.
     set(easy, CURLOPT_NOPROXY, "");
     set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
