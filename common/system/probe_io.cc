@@ -11,6 +11,9 @@
 namespace heal::system {
 namespace {
 
+/// How long a TLS context stays that nobody asks for: longer than most probes' intervals.
+constexpr Duration kContextsKept = std::chrono::minutes(10);
+
 class PendingTimer : public PendingIo {
  public:
   PendingTimer(EventLoop& loop, EventLoop::Id id) : loop_(loop), id_(id) {}
@@ -24,7 +27,16 @@ class PendingTimer : public PendingIo {
 }  // namespace
 
 struct SystemProbeIo::Parts {
-  explicit Parts(TlsLimits limits) : turns(loop, limits) {}
+  explicit Parts(TlsLimits limits) : turns(loop, limits) {
+    loop.post([this] { drop_contexts_later(); });
+  }
+
+  void drop_contexts_later() {
+    loop.call_at(loop.now() + kContextsKept, [this] {
+      contexts.drop_unused(loop.now() - kContextsKept);
+      drop_contexts_later();
+    });
+  }
 
   TlsContexts contexts;
   EventLoop loop;
@@ -50,7 +62,7 @@ void SystemProbeIo::post(std::function<void()> task) {
 }
 
 Status SystemProbeIo::prepare_tls(const TlsSettings& settings) {
-  HEAL_TRY([[maybe_unused]] const auto context, parts_->contexts.get(settings));
+  HEAL_TRY([[maybe_unused]] const auto context, parts_->contexts.get(settings, parts_->loop.now()));
   return {};
 }
 

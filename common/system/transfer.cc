@@ -144,6 +144,8 @@ void set_client_certificate(CURL* easy, const TransferRequest& request) {
   if (request.cert_file.empty()) return;
   curl_easy_setopt(easy, CURLOPT_SSLCERT, request.cert_file.c_str());
   curl_easy_setopt(easy, CURLOPT_SSLKEY, request.key_file.c_str());
+  // Without one OpenSSL asks a terminal for the password of an encrypted key.
+  curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");
   // Who changes the certificates of an engine expects the next call to use the new ones.
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 }

@@ -270,7 +270,7 @@ class HttpMulti::Exchange : public HttpExchange {
   Status prepare_tls(CURL* easy) {
     const bool https_proxy = hop_.proxy_url.starts_with("https://");
     if (!has_tls()) return {};
-    HEAL_TRY(context_, owner_.contexts_.get(hop_.tls));
+    HEAL_TRY(context_, owner_.contexts_.get(hop_.tls, owner_.loop_.now()));
     const bool verify = !hop_.tls.insecure_skip_verify;
     set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     set(easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);

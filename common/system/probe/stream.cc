@@ -137,7 +137,7 @@ void SocketStream::finish_connect() {
 }
 
 Status SocketStream::begin_tls(const TlsSettings& settings) {
-  HEAL_TRY(const std::shared_ptr<SSL_CTX> context, contexts_.get(settings));
+  HEAL_TRY(const std::shared_ptr<SSL_CTX> context, contexts_.get(settings, loop_.now()));
   ssl_.reset(SSL_new(context.get()));
   if (!ssl_ || SSL_set_fd(ssl_.get(), fd_.get()) != 1) return Error(ErrorCode::kInternal, "cannot start TLS");
   const std::string& name = settings.server_name;

@@ -148,6 +148,7 @@ Result<std::shared_ptr<SSL_CTX>> make_context(const TlsSettings& settings) {
   if (settings.max_version) SSL_CTX_set_max_proto_version(context.get(), protocol_number(*settings.max_version));
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_verify(context.get(), settings.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_default_passwd_cb(context.get(), no_password);
   HEAL_TRY_STATUS(load_certificates(context.get(), settings));
   ERR_clear_error();
   return std::shared_ptr<SSL_CTX>(context.release(), SSL_CTX_free);
@@ -177,21 +178,24 @@ void add_leaf_facts(const X509* leaf, TlsFacts& facts) {
 
 }  // namespace
 
-Result<std::shared_ptr<SSL_CTX>> TlsContexts::get(const TlsSettings& settings) {
-  const auto number = [](const std::optional<TlsVersion>& version) {
-    return version ? static_cast<int>(*version) : -1;
-  };
-  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", settings.ca_file, settings.cert_file,
-                                      settings.key_file, settings.insecure_skip_verify, number(settings.min_version),
-                                      number(settings.max_version), settings.ca, settings.cert, settings.key);
+Result<std::shared_ptr<SSL_CTX>> TlsContexts::get(const TlsSettings& settings, SteadyTime now) {
   const std::string signature =
       file_signature(settings.ca_file) + file_signature(settings.cert_file) + file_signature(settings.key_file);
   MutexLock lock(mutex_);
-  Entry& entry = entries_[key];
+  Entry& entry = entries_[Key(settings.ca_file, settings.cert_file, settings.key_file, settings.ca, settings.cert,
+                              settings.key, settings.insecure_skip_verify, settings.min_version, settings.max_version)];
+  entry.used = now;
   if (entry.context && entry.signature == signature) return entry.context;
+  // A context of files that were replaced must not stay when the new ones cannot be used.
+  entry.context.reset();
   HEAL_TRY(entry.context, make_context(settings));
   entry.signature = signature;
   return entry.context;
+}
+
+void TlsContexts::drop_unused(SteadyTime since) {
+  MutexLock lock(mutex_);
+  std::erase_if(entries_, [since](const auto& entry) { return entry.second.used < since; });
 }
 
 Status verify_name(X509_VERIFY_PARAM* param, const std::string& name) {

@@ -2,7 +2,9 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 
 #include <openssl/ssl.h>
 
@@ -29,15 +31,21 @@ using SslPtr = std::unique_ptr<SSL, CFree<SSL_free>>;
 class TlsContexts {
  public:
   /// The context for `settings`, server_name not looked at. kNotFound or kInvalid names the file.
-  Result<std::shared_ptr<SSL_CTX>> get(const TlsSettings& settings) HEAL_EXCLUDES(mutex_);
+  Result<std::shared_ptr<SSL_CTX>> get(const TlsSettings& settings, SteadyTime now) HEAL_EXCLUDES(mutex_);
+  /// Forgets what nobody has asked for since `since`, private keys with it.
+  void drop_unused(SteadyTime since) HEAL_EXCLUDES(mutex_);
 
  private:
+  /// All that a context depends on: files, PEM texts, what is verified, versions.
+  using Key = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string, bool,
+                         std::optional<TlsVersion>, std::optional<TlsVersion>>;
   struct Entry {
     std::string signature;
     std::shared_ptr<SSL_CTX> context;
+    SteadyTime used;
   };
   Mutex mutex_;
-  std::map<std::string, Entry> entries_ HEAL_GUARDED_BY(mutex_);
+  std::map<Key, Entry> entries_ HEAL_GUARDED_BY(mutex_);
 };
 
 /// Has `param` verify `name`: a DNS name by the certificate's alternative names only (no common name), or an address.

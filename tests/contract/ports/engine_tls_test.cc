@@ -8,6 +8,7 @@
 #include "common/httpd/server.h"
 #include "common/system/docker_engine.h"
 #include "common/system/system_clock.h"
+#include "tests/support/encrypted_key.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/test_certificates.h"
 
@@ -115,6 +116,17 @@ TEST_CASE("an engine on TCP is commanded with certificates of its authority, and
   plain.url = "http://127.0.0.1:" + std::to_string(docker.port);
   CHECK(problem(plain) != "none");
   CHECK(problem(good) == "none");
+}
+
+TEST_CASE("nobody is asked for the password of an engine's encrypted key") {
+  const Certificates certificates;
+  const TlsDocker docker(certificates, certificates.server);
+  auto encrypted = endpoint(docker.port, certificates.ours.ca_file(), certificates.client);
+  encrypted.key_file = test::encrypted_copy(encrypted.key_file);
+  const test::PasswordTerminal terminal;
+  CHECK(problem(encrypted) ==
+        "engine " + encrypted.url + ": GET /_ping: our client certificate or its key cannot be used");
+  CHECK(terminal.times_asked() == 0);
 }
 
 TEST_CASE("an engine whose certificate has expired, or names another host, is not spoken to") {
