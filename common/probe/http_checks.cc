@@ -17,6 +17,21 @@ bool any_matches(const std::vector<std::string_view>& values, const Regex& regex
   return std::any_of(values.begin(), values.end(), [&](std::string_view value) { return regexp.search(value); });
 }
 
+/// `08:49:37.5` as `08:49:37`.
+std::string without_fraction(std::string date) {
+  const auto is_digit = [&](std::size_t at) {
+    return at < date.size() && std::isdigit(static_cast<unsigned char>(date[at])) != 0;
+  };
+  const std::size_t colon = date.rfind(':');
+  if (colon == std::string::npos || !is_digit(colon + 2) || !is_digit(colon + 4)) return date;
+  const std::size_t point = colon + 3;
+  if (date[point] != '.' && date[point] != ',') return date;
+  std::size_t end = point + 1;
+  while (is_digit(end))
+    ++end;
+  return date.erase(point, end - point);
+}
+
 }  // namespace
 
 std::optional<ProbeFailure> check_status(const HttpSettings& settings, int status) {
@@ -81,7 +96,7 @@ std::optional<ProbeFailure> check_ssl(const HttpSettings& settings, bool over_tl
 }
 
 std::optional<std::int64_t> parse_http_date(std::string_view text) {
-  const std::string date(text);
+  const std::string date = without_fraction(std::string(text));
   constexpr std::array<const char*, 3> kForms{"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
                                               "%a %b %e %H:%M:%S %Y"};
   for (const char* form : kForms) {

@@ -226,6 +226,11 @@ bool RequestChain::is_redirect(int status, const HeaderList& headers) {
   return !locations.empty() && !locations.front().empty();
 }
 
+bool RequestChain::reads(std::string_view location) const {
+  const Result<Url> next = url_.resolve(location);
+  return next.has_value() || next.error().code() == ErrorCode::kRefused;
+}
+
 Status RequestChain::follow(int status, std::string_view location) {
   HEAL_TRY(Url next, url_.resolve(location));
   if (status == 301 || status == 302 || status == 303) {

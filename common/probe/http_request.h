@@ -70,9 +70,11 @@ class RequestChain {
   void take_cookies(const HeaderList& headers);
   /// True when `status` and `headers` ask to go elsewhere.
   static bool is_redirect(int status, const HeaderList& headers);
+  /// True when `location` is a URL, seen from the one that was asked for, be it of a scheme that follow() refuses.
+  bool reads(std::string_view location) const;
   /// Counts the redirect.
   void count_redirect() { ++redirects_; }
-  /// Moves to where the answer points; kInvalid when that is no http(s) URL.
+  /// Moves to where the answer points; an Error when that is no http(s) URL.
   Status follow(int status, std::string_view location);
 
  private:

@@ -218,7 +218,8 @@ HttpHopObserver::Next HttpRun::on_head(HttpHopHead head) {
   }
   const bool redirect = RequestChain::is_redirect(head_->status, head_->headers);
   bool refused = false;
-  if (redirect) {
+  // As in Go, what is no URL fails before anybody asks whether to go there.
+  if (redirect && chain_->reads(header_values(head_->headers, "Location").front())) {
     log_.info("Received redirect", {{"location", std::string(header_values(head_->headers, "Location").front())}});
     chain_->count_redirect();
     refused = chain_->redirects() > kMaxRedirects || !settings_.follow_redirects;

@@ -21,6 +21,17 @@ int hex_value(char c) {
   return -1;
 }
 
+/// `mailto:x` is a URL of another scheme (RFC 3986, 3.1); `:x`, `1:x` and `a b:x` are none.
+Error not_for_the_web(std::string_view text) {
+  const std::string_view scheme = text.substr(0, text.find(':'));
+  const auto in_scheme = [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '-' || c == '.'; };
+  const bool has_scheme = scheme.size() < text.size() && !scheme.empty() &&
+                          std::isalpha(static_cast<unsigned char>(scheme.front())) != 0 &&
+                          std::all_of(scheme.begin(), scheme.end(), in_scheme);
+  return make_error(has_scheme ? ErrorCode::kRefused : ErrorCode::kInvalid, "not an http:// or https:// URL: \"{}\"",
+                    printable(text));
+}
+
 bool has_forbidden_byte(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -88,6 +99,7 @@ Status read_authority(std::string_view authority, Url& url) {
     url.host = authority.substr(0, colon);
     if (colon != std::string_view::npos) port = authority.substr(colon);
   }
+  if (url.host.empty()) return Error(ErrorCode::kRefused, "not a host name: \"\"");
   if (!is_host(url.host)) return invalid("not a host name", url.host);
   if (port.empty() || port == ":") return {};
   url.port = port.front() == ':' ? parse_port(port.substr(1)) : std::nullopt;
@@ -155,10 +167,10 @@ Result<Url> Url::parse(std::string_view text) {
   if (has_forbidden_byte(text)) return invalid("a URL cannot hold control characters", text);
   text = text.substr(0, text.find('#'));
   const std::size_t colon = text.find("://");
-  if (colon == std::string_view::npos) return invalid("not an http:// or https:// URL", text);
+  if (colon == std::string_view::npos) return not_for_the_web(text);
   Url url;
   url.scheme = to_lower(text.substr(0, colon));
-  if (url.scheme != "http" && url.scheme != "https") return invalid("not an http:// or https:// URL", text);
+  if (url.scheme != "http" && url.scheme != "https") return not_for_the_web(text);
   text.remove_prefix(colon + 3);
   const std::size_t end = std::min(text.find_first_of("/?"), text.size());
   HEAL_TRY_STATUS(read_authority(text.substr(0, end), url));

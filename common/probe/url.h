@@ -17,8 +17,8 @@ struct Url {
   std::optional<std::uint16_t> port;
   std::string path_and_query;  ///< begins with '/'
 
-  /// kInvalid with the reason. Control characters are refused, a path that holds what it may not is escaped as Go
-  /// does it, spaces of a query are escaped, a fragment is dropped.
+  /// kInvalid with the reason; kRefused for a URL of another scheme, or without a host. Control characters are refused,
+  /// a path that holds what it may not is escaped as Go does it, spaces of a query are escaped, a fragment is dropped.
   static Result<Url> parse(std::string_view text);
   /// The URL that `reference` (a Location header) names, seen from this one. Source: RFC 3986, 5.2.
   Result<Url> resolve(std::string_view reference) const;

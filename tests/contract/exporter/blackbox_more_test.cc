@@ -59,12 +59,22 @@ std::string edge_answer(const std::string& head) {
       {"/date-one-digit", http_answer("200 OK", "Last-Modified: Sun, 6 Nov 1994 08:49:37 GMT\r\n", "")},
       {"/date-zone", http_answer("200 OK", "Last-Modified: Sun, 06 Nov 1994 08:49:37 +0100\r\n", "")},
       {"/date-weekday", http_answer("200 OK", "Last-Modified: Mon, 06 Nov 1994 08:49:37 GMT\r\n", "")},
+      {"/date-fraction", http_answer("200 OK", "Last-Modified: Sun, 06 Nov 1994 08:49:37.5 GMT\r\n", "")},
+      {"/date-comma", http_answer("200 OK", "Last-Modified: Sun Nov  6 08:49:37,25 1994\r\n", "")},
+      {"/date-point", http_answer("200 OK", "Last-Modified: Sun, 06 Nov 1994 08:49:37. GMT\r\n", "")},
       {"/latin1", http_answer("200 OK", "", "<t>caf\xe9 au lait</t>")},
       {"/to-space", http_answer("302 F", "Location: /a b\r\n", "")},
       {"/to-query", http_answer("302 F", "Location: ?x=1\r\n", "")},
       {"/to-fragment", http_answer("302 F", "Location: /x#frag\r\n", "")},
       {"/to-nothing", http_answer("302 F", "Location:\r\n", "")},
       {"/to-nowhere", http_answer("302 F", "Location: http://name.invalid/\r\n", "")},
+      {"/to-bracket", http_answer("302 F", "Location: http://[::1/\r\n", "")},
+      {"/to-escape", http_answer("302 F", "Location: /%zz\r\n", "")},
+      {"/to-port", http_answer("302 F", "Location: http://127.0.0.1:port/\r\n", "")},
+      {"/to-colon", http_answer("302 F", "Location: :x\r\n", "")},
+      {"/to-gopher", http_answer("302 F", "Location: gopher://127.0.0.1/\r\n", "")},
+      {"/to-mail", http_answer("302 F", "Location: mailto:x\r\n", "")},
+      {"/to-no-host", http_answer("302 F", "Location: http:///x\r\n", "")},
       {"/300", http_answer("300 F", "Location: /x\r\n", "")},
       {"/303", http_answer("303 F", "Location: /echo\r\nSet-Cookie: a=b\r\n", "")},
       {"/308", http_answer("308 F", "Location: /echo\r\n", "")},
@@ -103,6 +113,7 @@ TEST_CASE("answers at the edge of HTTP are read as blackbox_exporter reads them"
   EdgePair pair;
   pair.begin(module_of("web", "http", "") +
              module_of("codes", "http", "valid_status_codes: [999, 300], follow_redirects: false") +
+             module_of("found", "http", "valid_status_codes: [302], follow_redirects: false") +
              module_of("get_after", "http", "method: POST, body: a=b, fail_if_body_not_matches_regexp: ['^GET .*']") +
              module_of("post_after", "http", "method: POST, body: a=b, fail_if_body_not_matches_regexp: ['^POST ']") +
              module_of("cookie", "http", "fail_if_body_not_matches_regexp: ['(?i)cookie: a=b']") +
@@ -132,6 +143,9 @@ TEST_CASE("answers at the edge of HTTP are read as blackbox_exporter reads them"
                            "/date-one-digit",
                            "/date-zone",
                            "/date-weekday",
+                           "/date-fraction",
+                           "/date-comma",
+                           "/date-point",
                            "/to-space",
                            "/to-query",
                            "/to-fragment",
@@ -159,6 +173,11 @@ TEST_CASE("answers at the edge of HTTP are read as blackbox_exporter reads them"
   pair.compare("basic", web.url("/x"));
   pair.compare("basic", "http://x:y@" + web.address() + "/x");
   pair.compare("key_alone", web.url("/x"));
+  for (const char* path :
+       {"/to-bracket", "/to-escape", "/to-port", "/to-colon", "/to-gopher", "/to-mail", "/to-no-host"}) {
+    pair.compare("web", web.url(path));
+    pair.compare("found", web.url(path));
+  }
   for (const std::string& target :
        {std::string("HTTP://") + web.address() + "/", web.address() + "?x=y", std::string("ftp://127.0.0.1/"),
         std::string("http://[::1]:1/"), "http://localhost.:" + std::to_string(web.port()) + "/"}) {

@@ -228,6 +228,35 @@ TEST_CASE("every redirect chooses its own way") {
   CHECK(bench.hops[2].proxy_url.empty());
 }
 
+struct LocationCase {
+  std::string location, unfollowed, followed;
+  double redirects;
+};
+
+TEST_CASE("a Location that is no URL fails the probe before anybody asks whether to follow it") {
+  const auto c = GENERATE(values<LocationCase>({
+      {"http://[::1/", "response/redirect", "response/redirect", 0},
+      {"/%zz", "response/redirect", "response/redirect", 0},
+      {"http://one:port/", "response/redirect", "response/redirect", 0},
+      {":x", "response/redirect", "response/redirect", 0},
+      {"gopher://one/", "ok", "response/redirect", 1},
+      {"mailto:one", "ok", "response/redirect", 1},
+      {"http:///x", "ok", "response/redirect", 1},
+      {"http://two/", "ok", "status/unexpected_status", 1},
+  }));
+  CAPTURE(c.location);
+  HttpBench bench;
+  bench.http().valid_status_codes = {302};
+  bench.redirects = {{"http://192.0.2.1/", c.location}};
+  bench.http().follow_redirects = false;
+  CHECK(bench.ask("http://one/").substr(0, c.unfollowed.size()) == c.unfollowed);
+  CHECK(bench.value("probe_http_redirects") == c.redirects);
+  CHECK(bench.value("probe_http_status_code") == (c.unfollowed == "ok" ? 302 : 0));
+  bench.http().follow_redirects = true;
+  CHECK(bench.ask("http://one/").substr(0, c.followed.size()) == c.followed);
+  CHECK(bench.value("probe_http_redirects") == c.redirects);
+}
+
 TEST_CASE("without the resolve phase a target that no proxy is for is resolved after all, and each address is tried") {
   HttpBench bench;
   bench.http().proxy = proxy_but("three");

@@ -57,6 +57,17 @@ TEST_CASE("HTTP dates in their three forms") {
     CAPTURE(text);
     CHECK(parse_http_date(text) == 784111777);
   }
+  // Go reads a fraction behind the seconds, though no form has one.
+  for (const char* text :
+       {"Sun, 06 Nov 1994 08:49:37.5 GMT", "Sunday, 06-Nov-94 08:49:37.123456 GMT", "Sun Nov  6 08:49:37,999 1994"}) {
+    CAPTURE(text);
+    CHECK(parse_http_date(text) == 784111777);
+  }
+  for (const char* text : {"Sun, 06 Nov 1994 08:49:37. GMT", "Sun, 06 Nov 1994 08:49:37.5.5 GMT",
+                           "Sun, 06 Nov 1994 08:49.5:37 GMT", "Sun Nov  6 08:49:37 1994.5"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_http_date(text));
+  }
   CHECK_FALSE(parse_http_date("1994-11-06T08:49:37Z"));
   CHECK_FALSE(parse_http_date(""));
   CHECK_FALSE(parse_http_date("Tue, 31 Feb 2015 07:28:00 GMT"));
