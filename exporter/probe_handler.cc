@@ -42,7 +42,7 @@ std::optional<std::string> take_hostname(std::string_view hostname, probe::Probe
   const bool is_http = request.module->prober == "http";
   if (hostname.empty() || !(is_http || request.module->prober == "tcp")) return std::nullopt;
   if (const Status is_one = probe::check_hostname(hostname); !is_one.has_value()) {
-    return "Hostname parameter is not a host's name: " + is_one.error().message();
+    return "Bad hostname parameter: " + is_one.error().message();
   }
   request.hostname = hostname;
   return is_http ? host_conflict(*request.module, hostname) : std::nullopt;

@@ -95,7 +95,7 @@ Result<RequestChain> RequestChain::create(const ProbeRequest& request) {
   for (const auto& [name, value] : settings.headers) {
     if (canonical_header_name(name) == "Host") chain.configured_host_ = value;
   }
-  HEAL_TRY_STATUS(check_hostname(request.hostname).with_context("hostname"));
+  HEAL_TRY_STATUS(check_hostname(request.hostname));
   if (!request.hostname.empty()) chain.configured_host_ = request.hostname;
   if (has_control_character(chain.configured_host_)) {
     return Error(ErrorCode::kInvalid, "the host name holds a control character");

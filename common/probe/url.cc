@@ -154,7 +154,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 Status check_hostname(std::string_view hostname) {
   const auto not_one = [&](std::string_view why) {
-    return make_error(ErrorCode::kInvalid, "\"{}\" {}", printable(hostname), why);
+    return make_error(ErrorCode::kInvalid, "the host name \"{}\" {}", printable(hostname), why);
   };
   if (has_forbidden_byte(hostname)) return not_one("holds a control character");
   if (hostname.starts_with('.')) return not_one("begins with a dot");

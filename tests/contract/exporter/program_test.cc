@@ -288,7 +288,7 @@ TEST_CASE("what cannot be a host's name is refused as hostname=") {
     }
   }
   CHECK(exporter.get("/probe?module=lines&target=" + web.address() + "&hostname=.x") ==
-        "Hostname parameter is not a host's name: \".x\" begins with a dot\n");
+        "Bad hostname parameter: the host name \".x\" begins with a dot\n");
   CHECK(status("ping", ".site.example") == 200);
 }
 
