@@ -42,17 +42,23 @@ class OnSim : public HostFixture {
   SimHost host_{clock_};
 };
 
+/// A process that waits for its end. It must not get a signal while it still has the test program's handlers.
+pid_t waiting_child() {
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  const pid_t pid = ::fork();
+  if (pid == 0) ::signal(SIGTERM, SIG_DFL);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  HEAL_CHECK(pid >= 0, "a process can be made");
+  if (pid != 0) return pid;
+  for (;;)
+    ::pause();
+}
+
 class OnSystem : public HostFixture {
  public:
-  OnSystem() : pid_(::fork()) {
-    HEAL_CHECK(pid_ >= 0, "a process can be made");
-    if (pid_ == 0) {
-      ::signal(SIGTERM, SIG_DFL);
-      for (;;)
-        ::pause();
-    }
-    folder_.write("worker.pid", std::to_string(pid_) + "\n");
-  }
+  OnSystem() : pid_(waiting_child()) { folder_.write("worker.pid", std::to_string(pid_) + "\n"); }
   ~OnSystem() override {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
