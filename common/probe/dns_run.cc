@@ -233,8 +233,7 @@ void DnsRun::judge_answer() {
 }
 
 void DnsRun::fail(ProbeFailure failure) {
-  log_.error(failure.message,
-             {{"phase", std::string(to_string(failure.phase))}, {"reason", std::string(to_string(failure.reason))}});
+  log_.failure(failure);
   failure_ = std::move(failure);
   finish();
 }

@@ -192,8 +192,7 @@ std::optional<ProbeFailure> GrpcRun::judge_answer() {
 }
 
 void GrpcRun::fail(ProbeFailure failure) {
-  log_.error(failure.message,
-             {{"phase", std::string(to_string(failure.phase))}, {"reason", std::string(to_string(failure.reason))}});
+  log_.failure(failure);
   failure_ = std::move(failure);
   finish();
 }

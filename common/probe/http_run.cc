@@ -319,8 +319,7 @@ void HttpRun::add_timings() {
 
 void HttpRun::note(const std::optional<ProbeFailure>& failure) {
   if (!failure) return;
-  log_.error(failure->message,
-             {{"phase", std::string(to_string(failure->phase))}, {"reason", std::string(to_string(failure->reason))}});
+  log_.failure(*failure);
   if (!failure_) failure_ = failure;
 }
 

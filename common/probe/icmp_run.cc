@@ -141,8 +141,7 @@ void IcmpRun::finish_if_complete() {
 }
 
 void IcmpRun::fail(ProbeFailure failure) {
-  log_.error(failure.message,
-             {{"phase", std::string(to_string(failure.phase))}, {"reason", std::string(to_string(failure.reason))}});
+  log_.failure(failure);
   failure_ = std::move(failure);
   finish();
 }

@@ -123,14 +123,6 @@ std::optional<HttpSettings> as_http_settings(const Value& value) {
   return settings;
 }
 
-/// A name that Prometheus takes for a label of a sample.
-bool is_label_name(std::string_view name) {
-  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-  if (name.empty() || name.starts_with("__") || kFirst.find(name.front()) == std::string_view::npos) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [&](char c) { return is_digit(c) || kFirst.find(c) != std::string_view::npos; });
-}
-
 std::optional<std::vector<std::pair<std::string, std::string>>> as_label_list(const Value& value) {
   std::vector<std::pair<std::string, std::string>> labels;
   if (!value.is_list()) {
@@ -144,7 +136,7 @@ std::optional<std::vector<std::pair<std::string, std::string>>> as_label_list(co
     map.optional("value", text, config::as_string);
     map.finish();
     const auto is_same = [&name = name](const auto& label) { return label.first == name; };
-    if (map.has("name") && !is_label_name(name)) {
+    if (map.has("name") && (!is_label_name(name) || name.starts_with("__"))) {
       item.error(fmt::format("\"{}\" cannot be the name of a label", printable(name)));
     } else if (std::count_if(labels.begin(), labels.end(), is_same) > 1) {
       item.error(fmt::format("the label \"{}\" is there already", printable(name)));

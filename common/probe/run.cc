@@ -23,6 +23,11 @@ RunLog::RunLog(Clock& clock, const ProbeRequest& request)
       common_(fmt::format("module={} target={}", logfmt_value(request.module->name),
                           logfmt_value(shown_target(request.target)))) {}
 
+void RunLog::failure(const ProbeFailure& failure) {
+  error(failure.message,
+        {{"phase", std::string(to_string(failure.phase))}, {"reason", std::string(to_string(failure.reason))}});
+}
+
 void RunLog::add(std::string_view level, std::string_view message, const Fields& fields) {
   std::string line = fmt::format("ts={} {} level={} msg=\"{}\"", format_rfc3339(clock_.now()), common_, level, message);
   for (const auto& [key, value] : fields)

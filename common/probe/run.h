@@ -43,6 +43,8 @@ class RunLog {
 
   void info(std::string_view message, const Fields& fields = {}) { add("info", message, fields); }
   void error(std::string_view message, const Fields& fields = {}) { add("error", message, fields); }
+  /// Why the run failed, with phase and reason.
+  void failure(const ProbeFailure& failure);
   std::vector<std::string> take() { return std::move(lines_); }
 
  private:

@@ -87,8 +87,7 @@ void TcpRun::connected(std::optional<ProbeFailure> failure) {
 }
 
 void TcpRun::fail(ProbeFailure failure) {
-  log_.error(failure.message,
-             {{"phase", std::string(to_string(failure.phase))}, {"reason", std::string(to_string(failure.reason))}});
+  log_.failure(failure);
   failure_ = std::move(failure);
   finish();
 }

@@ -54,8 +54,7 @@ void UnixRun::connected(std::optional<ProbeFailure> failure) {
 }
 
 void UnixRun::fail(ProbeFailure failure) {
-  log_.error(failure.message,
-             {{"phase", std::string(to_string(failure.phase))}, {"reason", std::string(to_string(failure.reason))}});
+  log_.failure(failure);
   failure_ = std::move(failure);
   finish();
 }

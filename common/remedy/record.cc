@@ -97,12 +97,10 @@ bool is_over_already(const Ledger& ledger, const OpenIncident& open) {
 }
 
 /// A run that was believed dead must not touch what another one has in its hands.
-Status pass_fence(Ledger& ledger, const StepIntent& intent) {
-  const OpenStep& step = intent.step;
+Status pass_fence(Ledger& ledger, const OpenStep& step) {
   const auto parts = parse_step_id(step.step_id);
   const Status held = ledger.hold_locks(step.incident_id, parts ? parts->attempt : 0);
-  const Incident& incident = ledger.find(step.incident_id)->incident;
-  if (!held.has_value() && incident.attempt == (parts ? parts->attempt : 0)) {
+  if (!held.has_value() && ledger.find(step.incident_id)->incident.attempt == (parts ? parts->attempt : 0)) {
     ledger.edit(step.incident_id).progress.let_go();
     end_badly(ledger, step.incident_id, IncidentEvent::kHalt, "lock_lost",
               fmt::format("half-done: {}", held.error().message()));
@@ -196,7 +194,7 @@ Status record_intent(Ledger& ledger, const StepIntent& intent, const std::option
   }
   if (intent.is_first && is_over_already(ledger, *open))
     return make_error(ErrorCode::kConflict, "the evidence ended before anything was begun; the guards are asked again");
-  HEAL_TRY_STATUS(pass_fence(ledger, intent));
+  HEAL_TRY_STATUS(pass_fence(ledger, intent.step));
   HEAL_TRY_STATUS(take_touched(ledger, *open, intent.touches));
   count_attempt(ledger, *open);
   auto& times = open->incident.times;

@@ -82,18 +82,14 @@ void end_truncation(Ledger& ledger, const EventBatch& batch) {
   if (!over.empty()) wake_held(ledger, words::kAlertsTruncated);
 }
 
-bool stands_in(const std::vector<TimelineEntry>& timeline, const std::string& group) {
-  return std::any_of(timeline.begin(), timeline.end(), [&](const TimelineEntry& entry) {
-    return entry.kind == kStoryKind && entry.data.find('"' + group + '"') != std::string::npos;
-  });
-}
-
 /// An incident that is over cannot be held, but another attempt at it can.
 void tell_once(Ledger& ledger, const std::string& incident_id, const std::string& group) {
   const auto incident = ledger.incident(incident_id);
   if (!incident.has_value() || !*incident || !(*incident)->target) return;
   const auto timeline = ledger.store().timeline(incident_id);
-  if (timeline.has_value() && !stands_in(*timeline, group)) tell(ledger, incident_id, group);
+  if (!timeline.has_value()) return;
+  const auto told = truncated_groups_of(ledger, incident_id, *timeline);
+  if (std::find(told.begin(), told.end(), group) == told.end()) tell(ledger, incident_id, group);
 }
 
 }  // namespace

@@ -104,11 +104,10 @@ Conductor::Look Conductor::look_at_age(const DrillCheck& check) {
   }
   const remedy::SampleAge age = remedy::age_of_samples(check.address, undone_at_.value_or(WallTime{}), "the undo",
                                                        WallTime(from_seconds(now->front().value)), ask);
-  if (!age.stale.empty() && !undone_at_) {
-    return {Is::kUnknown,
-            fmt::format("{}: {}: it could never be seen to hold again after the fault", check.str(), age.stale)};
+  if (!age.stale.empty()) {
+    const std::string_view why_now = undone_at_ ? "" : ": it could not be seen to hold again after the fault";
+    return {Is::kUnknown, fmt::format("{}: {}{}", check.str(), age.stale, why_now)};
   }
-  if (!age.stale.empty()) return {Is::kUnknown, fmt::format("{}: {}", check.str(), age.stale)};
   if (!undone_at_) return {Is::kThere, ""};
   return {Is::kThere, fmt::format("{} by what was sampled {} after the undo, at {}", check.str(),
                                   format_duration_short(*age.oldest - *undone_at_), format_rfc3339(*age.oldest))};

@@ -50,7 +50,7 @@ class Runtime {
     HEAL_TRY(const std::string answer, ask(fmt::format("set server {}/{} {}", backend_, server_, what)));
     const auto words = trim(answer);
     if (words.empty()) return {};
-    return make_error(ErrorCode::kConflict, "HAProxy says to \"{}\": {}", what, printable(words, 200));
+    return make_error(ErrorCode::kRefused, "HAProxy says to \"{}\": {}", what, printable(words, 200));
   }
 
  private:

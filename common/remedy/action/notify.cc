@@ -40,8 +40,7 @@ ActionResult email(const ActionScope& scope, const BeforeState&, Deadline deadli
   text.id = id_of(scope);
   text.sent_at = scope.tools.clock.now();
   const Status sent = scope.tools.mailer->send(*server, {text.from, text.to, write_mail(text)}, deadline, stop);
-  // That a mail server takes no mail for somebody is no rule of ours.
-  if (!sent.has_value()) return ActionResult::of_later_error(sent.error());
+  if (!sent.has_value()) return ActionResult::of_error(sent.error());
   return ActionResult::done(fmt::format("mail to {} was taken by {}", fmt::join(text.to, ", "), server->address));
 }
 

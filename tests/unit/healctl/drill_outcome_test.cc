@@ -104,10 +104,10 @@ TEST_CASE("a lease that the service has forgotten is not taken for a fault that 
 }
 
 /// The drill above, whose steady state is what Prometheus says.
-std::string steady_by_query() {
+std::string steady_by_query(const std::string& query = "up") {
   std::string text = kDrill;
   const std::string check = R"({http: "http://nginx:8080/healthz"})";
-  return text.replace(text.find(check), check.size(), "{promql: up, is: 1}");
+  return text.replace(text.find(check), check.size(), "{promql: '" + query + "', is: 1}");
 }
 
 /// A Prometheus that scrapes `up` each 15 s, if it does.
@@ -189,9 +189,7 @@ TEST_CASE("a steady state that could never be seen again costs no fault") {
       {"x @ 1", "promql x @ 1 == 1: cannot be seen to hold again after the fault: "},
   }));
   CAPTURE(c.query);
-  std::string text = steady_by_query();
-  text.replace(text.find("promql: up"), 10, "promql: '" + c.query + "'");
-  DrillBench drill(text);
+  DrillBench drill(steady_by_query(c.query));
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kFailed);
   CHECK_FALSE(drill.fault_at);
@@ -199,23 +197,19 @@ TEST_CASE("a steady state that could never be seen again costs no fault") {
 }
 
 TEST_CASE("a steady state of series that are not there when all is well costs no fault") {
-  std::string text = steady_by_query();
-  text.replace(text.find("promql: up"), 10, "promql: 'absent(down)'");
-  DrillBench drill(text);
+  DrillBench drill(steady_by_query("absent(down)"));
   Scrapes scrapes(drill);
   drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=absent%28down%29",
                       [](const auto&) { return Scrapes::sample("1"); });
   const auto ran = drill.run();
   CHECK(ran.exit == Exit::kUnreachable);
   CHECK_FALSE(drill.fault_at);
-  CHECK_THAT(ran.err, Catch::Contains("promql absent(down) == 1: down has no samples: it could never be seen to hold "
+  CHECK_THAT(ran.err, Catch::Contains("promql absent(down) == 1: down has no samples: it could not be seen to hold "
                                       "again after the fault"));
 }
 
 TEST_CASE("a query that looks back is fresh by Prometheus' clock, whatever ours says") {
-  std::string text = steady_by_query();
-  text.replace(text.find("promql: up"), 10, "promql: 'max_over_time(up[15s])'");
-  DrillBench drill(text);
+  DrillBench drill(steady_by_query("max_over_time(up[15s])"));
   Scrapes scrapes(drill);
   drill.bench.http.on("GET", "http://localhost:9090/api/v1/query?query=max_over_time%28up%5B15s%5D%29",
                       [](const auto&) { return Scrapes::sample("1"); });

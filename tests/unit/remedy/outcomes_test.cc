@@ -13,8 +13,8 @@ namespace {
 /// What heal_actions_total says has happened: `kind outcome count`.
 std::set<std::string> counted(Rig& rig, const std::string& playbook = "restart-container") {
   std::set<std::string> out;
-  for (const std::string kind :
-       {"docker.inspect", "docker.restart", "docker.start", "docker.stop", "docker.recreate", "command"}) {
+  for (const std::string kind : {"docker.inspect", "docker.restart", "docker.start", "docker.stop", "docker.recreate",
+                                 "compose.restart", "command"}) {
     for (const std::string& outcome : words::action_outcomes()) {
       const double count = rig.remedy_metrics.actions.at({playbook, kind, outcome}).value();
       if (count != 0) out.insert(fmt::format("{} {} {}", kind, outcome, count));
@@ -113,6 +113,29 @@ TEST_CASE("a step that was refused after it had changed something has failed") {
   const auto timeline = rig.timeline(incident.id);
   CHECK(std::none_of(timeline.begin(), timeline.end(),
                      [](const TimelineEntry& entry) { return entry.message.find(": refused:") != std::string::npos; }));
+}
+
+TEST_CASE("of several calls one that was refused is a failure, all of them a refusal") {
+  Rig rig(with_steps("  - {name: all, compose.restart: {project: shop, grace: 1s}}\n"));
+  for (const std::string name : {"cache", "queue"}) {
+    rig.engine->add(
+        {.name = name,
+         .labels = {
+             {"heal.enable", "true"}, {"com.docker.compose.project", "shop"}, {"com.docker.compose.service", name}}});
+  }
+  const Error refusal = make_error(ErrorCode::kRefused, "verb restart: too many calls");
+  rig.engine->fail_next("restart", refusal);
+  SECTION("one") {
+    fire(rig);
+    rig.run_to(IncidentState::kFailed);
+    CHECK(counted(rig) == Counts{"compose.restart failed 1"});
+  }
+  SECTION("all") {
+    rig.engine->fail_next("restart", refusal);
+    fire(rig);
+    rig.run_to(IncidentState::kFailed);
+    CHECK(counted(rig) == Counts{"compose.restart refused 1"});
+  }
 }
 
 TEST_CASE("a step that the lever keeps from being begun is refused; one whose condition is false is skipped") {

@@ -68,6 +68,12 @@ std::size_t stored(Rig& rig) {
   return rig.memory->values(std::string(kTruncationPrefix))->size();
 }
 
+void nothing_is_done_for(Rig& rig, Duration time) {
+  rig.clock.advance(time);
+  rig.await([] { return heal::test::all_others_sleep(); });
+  CHECK(rig.changes().empty());
+}
+
 /// What the newest decision says of the guard.
 Json answer_of(Rig& rig, std::string_view guard) {
   const auto timeline = rig.timeline(rig.newest().id);
@@ -105,9 +111,7 @@ TEST_CASE("a notification that left alerts out holds the heal, until one of its 
        fmt::format("7 alert(s) of group {} left out for receiver heal.webhook by http://alertmanager:9093 at {}",
                    kGroup, at)}};
   CHECK(std::find(inputs.begin(), inputs.end(), left_out) != inputs.end());
-  rig.clock.advance(10min);
-  rig.await([] { return heal::test::all_others_sleep(); });
-  CHECK(rig.changes().empty());
+  nothing_is_done_for(rig, 10min);
   SECTION("told again without") {
     notify(rig, alert, 0);
   }
@@ -119,9 +123,7 @@ TEST_CASE("a notification that left alerts out holds the heal, until one of its 
   }
   SECTION("another group leaves none out, then its own") {
     notify(rig, alert, 0, "{}:{another}");
-    rig.clock.advance(10min);
-    rig.await([] { return heal::test::all_others_sleep(); });
-    CHECK(rig.changes().empty());
+    nothing_is_done_for(rig, 10min);
     notify(rig, alert, 0);
   }
   const WallTime told = rig.clock.now();
@@ -141,26 +143,20 @@ TEST_CASE("a twin that leaves none out does not end the hold: it may have heard 
     rig.kill();
     rig.start();
   }
-  rig.clock.advance(10min);
-  rig.await([] { return heal::test::all_others_sleep(); });
+  nothing_is_done_for(rig, 10min);
   CHECK(rig.newest().reason == "alerts_truncated");
-  CHECK(rig.changes().empty());
   SECTION("the one that left some out does") {
     notify(rig, alert, 0);
   }
   SECTION("it does when it tells of as many as there were, which takes the other's place") {
     notify(rig, alert, 0, kGroup, "http://twin:9093", 6);
-    rig.clock.advance(10min);
-    rig.await([] { return heal::test::all_others_sleep(); });
-    CHECK(rig.changes().empty());
+    nothing_is_done_for(rig, 10min);
     notify(rig, alert, 0, kGroup, "http://twin:9093", 7);
   }
   SECTION("of two that left some out, both must") {
     notify(rig, alert, 3, kGroup, "http://twin:9093");
     notify(rig, alert, 0);
-    rig.clock.advance(10min);
-    rig.await([] { return heal::test::all_others_sleep(); });
-    CHECK(rig.changes().empty());
+    nothing_is_done_for(rig, 10min);
     notify(rig, alert, 0, kGroup, "http://twin:9093");
   }
   rig.run_to(IncidentState::kRecovered);
