@@ -17,7 +17,7 @@ enum class ErrorCode {
   kInvalid,       ///< bad input: a file, a flag, a payload
   kNotFound,      ///< the thing named does not exist
   kConflict,      ///< exists already, or is in a state that forbids it
-  kRefused,       ///< a rule of ours forbids it (inventory, allow-list, guard)
+  kRefused,       ///< a rule of ours forbids it (inventory, allow-list, guard), or who was asked says no
   kUnauthorized,  ///< credentials missing or wrong
   kTooLarge,      ///< over a declared limit
   kUnreachable,   ///< could not reach it: nothing was sent; trying again may help

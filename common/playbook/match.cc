@@ -34,9 +34,8 @@ std::string explain_match(const Route& route, const Labels& labels, RouteDecisio
     }
     verdict = RouteDecision::Verdict::kNoMatch;
     const auto found = labels.find(matcher.name());
-    const auto have = found == labels.end() ? "the alert has no such label"
-                                            : fmt::format("{} is \"{}\"", matcher.name(), printable(found->second, 80));
-    return fmt::format("{} does not match ({})", matcher.str(), have);
+    if (found == labels.end()) return fmt::format("{} does not match (the alert has no such label)", matcher.str());
+    return fmt::format("{} does not match ({} is \"{}\")", matcher.str(), matcher.name(), printable(found->second, 80));
   }
   return fmt::format("{} match{}", fmt::join(held, ", "), held.size() == 1 ? "es" : "");
 }

@@ -14,11 +14,14 @@
 #include "common/remedy/truncation.h"
 #include "common/remedy/words.h"
 #include "common/wire/json.h"
+#include "common/wire/json_text.h"
 
 namespace heal::remedy {
 namespace {
 
 using EventKind = SourceEvent::Kind;
+/// What each route says of an event.
+using Explanations = std::vector<std::string>;
 
 /// One batch on its way through the stage.
 class Intake {
@@ -206,11 +209,11 @@ class Intake {
 
   void along_routes(SourceEvent& event) {
     is_last_use_ = !event.playbook.empty() && event.target;
-    if (is_last_use_)
-      return join_or_begin(event, event.key, {event.playbook, *event.target, event.params}, Json::array());
+    if (is_last_use_) return join_or_begin(event, event.key, {event.playbook, *event.target, event.params}, {});
     const auto& routes = world_.bundle.config.routes;
     const auto decisions = playbook::match(routes, event.labels, received_at_);
-    Json explanation = Json::array();
+    Explanations explanation;
+    explanation.reserve(decisions.size());
     for (const auto& decision : decisions)
       explanation.push_back(printable(decision.explanation, 400));
     std::vector<TargetId> targets;
@@ -233,20 +236,20 @@ class Intake {
     begin_unmatched(event, event.key, "no_route",
                     fmt::format("no route of heal.yml matches this {}",
                                 event.source == words::kAlertmanager ? "alert" : event.source + " event"),
-                    {{"routes", explanation}});
+                    JsonObjectText().raw("routes", json_text(explanation)).take());
   }
 
   /// One route that takes the event. One incident per target: a further route to a target that the event has already
   /// begun or joined adds nothing.
-  void along(SourceEvent& event, const playbook::Route& route, Json& explanation, std::vector<TargetId>& targets,
-             std::size_t& taken) {
+  void along(SourceEvent& event, const playbook::Route& route, Explanations& explanation,
+             std::vector<TargetId>& targets, std::size_t& taken) {
     auto routed = playbook::resolve_route(route, event.labels, event.annotations, event.target);
     if (only_ && (!routed.has_value() || routed->target != *only_)) return;
     const std::string key = ++taken == 1 ? event.key : further_key(event.key, taken);
     if (!routed.has_value()) {
-      return begin_unmatched(event, key, "no_target",
-                             fmt::format("the route names no target: {}", printable(routed.error().str(), 400)),
-                             {{"routes", explanation}, {"playbook", route.playbook}});
+      return begin_unmatched(
+          event, key, "no_target", fmt::format("the route names no target: {}", printable(routed.error().str(), 400)),
+          JsonObjectText().text("playbook", route.playbook).raw("routes", json_text(explanation)).take());
     }
     if (std::find(targets.begin(), targets.end(), routed->target) != targets.end()) {
       --taken;
@@ -261,7 +264,7 @@ class Intake {
   }
 
   void begin_unmatched(SourceEvent& event, const std::string& key, std::string_view reason, std::string message,
-                       const Json& data) {
+                       std::string data) {
     Incident incident = new_incident(event, key);
     incident.state = IncidentState::kUnmatched;
     incident.reason = reason;
@@ -270,7 +273,7 @@ class Intake {
     incident.times.closed_at = ledger_.clock().now();
     const std::string id = incident.id;
     ledger_.append_text(id, "received", received_text(event), received_data(event, key, batch_));
-    ledger_.append(id, "unmatched", incident.message, data);
+    ledger_.append_text(id, "unmatched", incident.message, std::move(data));
     ledger_.count_decision("", words::kUnmatched, words::kRouteStage);
     ledger_.begin(std::move(incident));
     put(event, key, id, {});
@@ -302,7 +305,7 @@ class Intake {
   }
 
   void join_or_begin(SourceEvent& event, const std::string& key, const playbook::RoutedHeal& routed,
-                     const Json& routes) {
+                     const Explanations& routes) {
     const std::string target = routed.target.str();
     if (const OwnAction* own = own_doing(event, target); own != nullptr) return record_own(event, key, *own);
     const OpenIncident* open = ledger_.open_on(target);
@@ -432,7 +435,7 @@ class Intake {
   }
 
   Incident routed_incident(const SourceEvent& event, const std::string& key, const playbook::RoutedHeal& routed,
-                           const Json& routes) {
+                           const Explanations& routes) {
     Incident incident = new_incident(event, key);
     incident.target = routed.target;
     incident.playbook = routed.playbook;
@@ -440,16 +443,20 @@ class Intake {
     incident.reason = "accepted";
     ledger_.append_text(incident.id, "received", received_text(event), received_data(event, key, batch_));
     if (!is_manual(event) && !routed.playbook.empty()) {
-      ledger_.append(incident.id, "matched", fmt::format("playbook {} on {}", routed.playbook, routed.target.str()),
-                     {{"playbook", routed.playbook},
-                      {"target", routed.target.str()},
-                      {"params", routed.params},
-                      {"routes", routes}});
+      const std::string target = routed.target.str();
+      ledger_.append_text(incident.id, "matched", fmt::format("playbook {} on {}", routed.playbook, target),
+                          JsonObjectText()
+                              .raw("params", json_text(routed.params))
+                              .text("playbook", routed.playbook)
+                              .raw("routes", json_text(routes))
+                              .text("target", target)
+                              .take());
     }
     return incident;
   }
 
-  void begin(SourceEvent& event, const std::string& key, const playbook::RoutedHeal& routed, const Json& routes) {
+  void begin(SourceEvent& event, const std::string& key, const playbook::RoutedHeal& routed,
+             const Explanations& routes) {
     Incident incident = routed_incident(event, key, routed, routes);
     const std::string id = incident.id;
     ledger_.begin(std::move(incident));
@@ -462,7 +469,7 @@ class Intake {
   }
 
   /// Trouble that ended by itself: an incident that is over as soon as it is told.
-  void begin_over(SourceEvent& event, const playbook::RoutedHeal& routed, const Json& routes) {
+  void begin_over(SourceEvent& event, const playbook::RoutedHeal& routed, const Explanations& routes) {
     Incident incident = routed_incident(event, event.key, routed, routes);
     const WallTime at = event.ends_at.value_or(received_at_);
     const std::string id = incident.id;
@@ -483,7 +490,7 @@ class Intake {
   Known known_;
   std::vector<std::string> truncated_groups_;
   std::optional<TargetId> only_;
-  bool is_last_use_ = false;   // of the event: nothing reads its labels after put()
+  bool is_last_use_ = false;   // of the event: nothing reads its texts after put()
   bool is_looked_at_ = false;  // the target itself has said that it is a new fault, whatever the times are
   std::unordered_set<std::string> mentioned_;
   IngestReply reply_;

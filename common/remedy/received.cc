@@ -14,12 +14,9 @@ namespace {
 
 Episode bare_episode(const SourceEvent& event, WallTime received_at) {
   Episode episode;
-  episode.key = event.key;
   episode.source = event.source;
-  episode.name = event.name;
   episode.starts_at = event.starts_at;
   episode.received_at = received_at;
-  episode.generator_url = event.generator_url;
   episode.alertmanager_url = event.alertmanager_url;
   return episode;
 }
@@ -32,15 +29,21 @@ bool is_manual(const SourceEvent& event) {
 
 Episode make_episode(const SourceEvent& event, WallTime received_at) {
   Episode episode = bare_episode(event, received_at);
+  episode.key = event.key;
+  episode.name = event.name;
   episode.labels = event.labels;
   episode.annotations = event.annotations;
+  episode.generator_url = event.generator_url;
   return episode;
 }
 
 Episode use_up(SourceEvent& event, WallTime received_at) {
   Episode episode = bare_episode(event, received_at);
+  episode.key = event.key;
+  episode.name = std::move(event.name);
   episode.labels = std::move(event.labels);
   episode.annotations = std::move(event.annotations);
+  episode.generator_url = std::move(event.generator_url);
   return episode;
 }
 

@@ -12,7 +12,7 @@ bool is_manual(const SourceEvent& event);
 
 /// What is kept of an event; it belongs to no incident yet.
 Episode make_episode(const SourceEvent& event, WallTime received_at);
-/// The same; labels and annotations leave the event.
+/// The same; name, labels, annotations and generator leave the event.
 Episode use_up(SourceEvent& event, WallTime received_at);
 
 /// How the journal tells that an event came, for people.

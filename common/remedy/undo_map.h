@@ -23,12 +23,17 @@ class UndoMap {
     return &it->second;
   }
   Value& put(const Key& key, Value value) {
-    remember(key);
-    return values_.insert_or_assign(key, std::move(value)).first->second;
+    auto it = values_.lower_bound(key);
+    const bool is_there = it != values_.end() && it->first == key;
+    remember(key, is_there ? &it->second : nullptr);
+    if (!is_there) return values_.emplace_hint(it, key, std::move(value))->second;
+    return it->second = std::move(value);
   }
   void erase(const Key& key) {
-    remember(key);
-    values_.erase(key);
+    auto it = values_.find(key);
+    if (it == values_.end()) return;
+    remember(key, &it->second);
+    values_.erase(it);
   }
   const std::map<Key, Value>& all() const { return values_; }
 
@@ -47,10 +52,11 @@ class UndoMap {
   }
 
  private:
-  void remember(const Key& key) {
-    if (undo_.contains(key)) return;
-    auto it = values_.find(key);
-    undo_.emplace(key, it == values_.end() ? std::nullopt : std::optional<Value>(it->second));
+  /// `before`: nullptr when there is none.
+  void remember(const Key& key, const Value* before) {
+    auto it = undo_.lower_bound(key);
+    if (it != undo_.end() && it->first == key) return;
+    undo_.emplace_hint(it, key, before == nullptr ? std::nullopt : std::optional<Value>(*before));
   }
 
   std::map<Key, Value> values_;

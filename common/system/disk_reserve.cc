@@ -13,11 +13,13 @@ namespace heal {
 namespace {
 
 /// Less than this and a commit may fail for want of space.
-constexpr std::uint64_t kFull = 1 << 18;
+constexpr std::uint64_t kFull = 1 << 19;
 /// A reserve that is smaller is of no use.
 constexpr std::uint64_t kLeast = 1 << 16;
 /// The part of the free space that it may take.
 constexpr std::uint64_t kShare = 8;
+/// What must be free beside it when it is taken, so that it is not given up at once.
+constexpr std::uint64_t kRoom = 2 << 20;
 
 }  // namespace
 
@@ -37,7 +39,7 @@ std::uint64_t DiskReserve::free_bytes() const {
 }
 
 bool DiskReserve::take() {
-  if (wanted_ < kLeast || free_bytes() < 2 * wanted_) return false;
+  if (wanted_ < kLeast || free_bytes() < wanted_ + std::min(wanted_, kRoom)) return false;
   const ScopedFd fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return false;
   if (::posix_fallocate(fd.get(), 0, static_cast<off_t>(wanted_)) != 0) {

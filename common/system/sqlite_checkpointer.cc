@@ -6,11 +6,11 @@ namespace heal::sqlite {
 namespace {
 
 /// Of the log, which is copied when it has so many more. Each has a page.
-constexpr std::size_t kFrames = 4000;
+constexpr std::size_t kFrames = 2000;
 /// And when it has so many more, the writer waits.
 constexpr std::size_t kMostFrames = 4 * kFrames;
 /// What the writer copies in no time.
-constexpr std::size_t kFewFrames = 100;
+constexpr std::size_t kFewFrames = 50;
 /// A writer as fast as the disk is never caught up with.
 constexpr int kMostRounds = 3;
 

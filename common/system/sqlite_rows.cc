@@ -19,6 +19,15 @@ Result<Labels> parse_labels(std::string_view text) {
   return get_labels(Json{{"labels", std::move(json)}}, "labels");
 }
 
+/// What json_text() leaves out of an incident and incident_from_json() asks for, because no answer of the API may lack
+/// it.
+void add_left_out(Json& incident) {
+  if (!incident.is_object()) return;
+  incident.emplace("attempt", 0);
+  for (const char* const text : {"plan_hash", "playbook", "requested_by"})
+    incident.emplace(text, "");
+}
+
 }  // namespace
 
 std::string_view bytes_of(const Sha256& hash) {
@@ -52,6 +61,7 @@ Result<Incident> read_incident(const Query& row) {
 Result<Incident> parse_incident(std::string_view doc) {
   auto json = parse_json(doc);
   if (!json) return damaged("an incident", "", json.error().str());
+  add_left_out(*json);
   auto incident = incident_from_json(*json);
   if (!incident) return damaged("incident", get_string(*json, "id").value_or(""), incident.error().str());
   return incident;

@@ -68,10 +68,13 @@ constexpr std::string_view kVersion3 = "ALTER TABLE leases ADD COLUMN pages INTE
 
 constexpr std::string_view kVersion4 = "ALTER TABLE leases ADD COLUMN reverted_at INTEGER;";
 
+// An incident's document leaves out what says nothing, which earlier programs cannot read.
+constexpr std::string_view kVersion5 = "";
+
 }  // namespace
 
 const std::vector<std::string_view>& schema_steps() {
-  static const std::vector<std::string_view> kSteps{kVersion1, kVersion2, kVersion3, kVersion4};
+  static const std::vector<std::string_view> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
   return kSteps;
 }
 

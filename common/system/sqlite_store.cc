@@ -5,6 +5,8 @@
 #include <functional>
 #include <sys/stat.h>
 
+#include <fmt/format.h>
+
 #include "common/system/sqlite.h"
 #include "common/system/sqlite_journal.h"
 #include "common/system/sqlite_rows.h"
@@ -20,7 +22,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxIdleReaders = 4;
 /// Some hundred commits of what runs.
-constexpr std::uint64_t kReserveBytes = 8 << 20;
+constexpr std::uint64_t kReserveBytes = 16 << 20;
+/// Of new stores. In SQLite's usual 4096 only two alerts with their annotations have room, and a third is left empty.
+constexpr std::size_t kPageBytes = 8192;
 
 /// Makes the file under another name and moves it into place complete, so that a file without our tables is never the
 /// trace of a crash but always damage.
@@ -32,6 +36,7 @@ Status create_database(const fs::path& folder) {
   {
     HEAL_TRY(auto connection, Connection::open(fresh.string(), Connection::Mode::kCreate));
     if (::chmod(fresh.c_str(), 0600) != 0) return errno_error(errno, "set the mode of heal.db");
+    HEAL_TRY_STATUS(connection->execute(fmt::format("PRAGMA page_size={}", kPageBytes)));
     HEAL_TRY_STATUS(sqlite::migrate(*connection, sqlite::schema_steps()));
   }
   if (::rename(fresh.c_str(), (folder / "heal.db").c_str()) != 0) return errno_error(errno, "rename heal.db.new");
@@ -230,8 +235,8 @@ Status SqliteStore::check_writable() {
   HEAL_TRY_STATUS(check_files());
   HEAL_TRY_STATUS(admits());
   if (!has_failed_) return {};
-  // More than most commits take, so that a full disk does not look like a good one.
-  constexpr std::size_t kProbeBytes = 16384;
+  // As much as most commits take, so that a full disk does not look like a good one.
+  constexpr std::size_t kProbeBytes = 128 << 10;
   return commit({PutValue{"store/probe", std::string(kProbeBytes, 'x')}});
 }
 

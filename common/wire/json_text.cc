@@ -5,70 +5,83 @@
 
 #include <fmt/format.h>
 
-#include "common/model/heal_outcome.h"
 #include "common/model/incident_times.h"
 #include "common/wire/json.h"
 
 namespace heal {
 namespace {
 
-bool is_plain_ascii(char c) {
+bool is_quotable(char c) {
   const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
+  return byte >= 0x20 && byte < 0x7F;
+}
+
+bool is_plain(char c) {
+  return is_quotable(c) && c != '"' && c != '\\';
 }
 
 /// Looks at whole blocks without a way out of their middle, which the compiler makes one comparison of many bytes.
-bool is_plain_ascii(std::string_view text) {
+template <typename Holds>
+bool holds_for_all(std::string_view text, Holds holds) {
   constexpr std::size_t kBlock = 64;
-  while (text.size() >= kBlock) {
+  while (!text.empty()) {
+    const std::size_t size = std::min(text.size(), kBlock);
     unsigned others = 0;
-    for (std::size_t i = 0; i < kBlock; ++i)
-      others |= static_cast<unsigned>(!is_plain_ascii(text[i]));
+    for (std::size_t i = 0; i < size; ++i)
+      others |= static_cast<unsigned>(!holds(text[i]));
     if (others != 0) return false;
-    text.remove_prefix(kBlock);
+    text.remove_prefix(size);
   }
-  return std::all_of(text.begin(), text.end(), [](char c) { return is_plain_ascii(c); });
+  return true;
 }
 
-std::string seconds_text(const std::optional<Duration>& duration) {
-  return duration ? dump(Json(to_seconds(*duration))) : "null";
+/// A member that says nothing is left out.
+void add_text(JsonObjectText& out, std::string_view name, std::string_view value) {
+  if (!value.empty()) out.text(name, value);
 }
+
+struct TimeMember {
+  std::string name;
+  std::optional<WallTime> IncidentTimes::*time;
+};
 
 /// In the order in which a JSON object has its members.
-constexpr auto kTimesByName = [] {
-  auto times = kIncidentTimes;
-  std::sort(times.begin(), times.end(), [](const NamedTime& a, const NamedTime& b) { return a.name < b.name; });
-  return times;
-}();
-
-std::string times_text(const IncidentTimes& times) {
-  constexpr std::size_t kUsualSize = 384;
-  JsonObjectText out(kUsualSize);
-  for (const NamedTime& each : kTimesByName)
-    out.time(fmt::format("{}_at", each.name), times.*each.time);
-  return out.take();
+const std::vector<TimeMember>& times_by_member() {
+  static const std::vector<TimeMember> kMembers = [] {
+    std::vector<TimeMember> members;
+    for (const NamedTime& each : kIncidentTimes)
+      members.push_back({fmt::format("{}_at", each.name), each.time});
+    std::sort(members.begin(), members.end(), [](const TimeMember& a, const TimeMember& b) { return a.name < b.name; });
+    return members;
+  }();
+  return kMembers;
 }
 
-std::string strings_text(const std::vector<std::string>& texts) {
-  std::string out = "[";
-  for (const std::string& text : texts) {
-    if (out.size() > 1) out += ',';
-    append_json_string(out, text);
+std::string times_text(const IncidentTimes& times) {
+  JsonObjectText out;
+  for (const TimeMember& member : times_by_member()) {
+    if (times.*member.time) out.time(member.name, times.*member.time);
   }
-  out += ']';
-  return out;
+  return out.take();
 }
 
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-  if (!is_plain_ascii(text)) {
+  if (holds_for_all(text, is_plain)) {
+    out += '"';
+    out += text;
+    out += '"';
+  } else if (holds_for_all(text, is_quotable)) {
+    out += '"';
+    for (const char c : text) {
+      if (!is_plain(c)) out += '\\';
+      out += c;
+    }
+    out += '"';
+  } else {
     out += dump(Json(std::string(text)));
-    return;
   }
-  out += '"';
-  out += text;
-  out += '"';
 }
 
 JsonObjectText::JsonObjectText(std::size_t expected_size) {
@@ -126,24 +139,37 @@ std::string json_text(const Labels& labels) {
   return out.take();
 }
 
-std::string json_text(const Incident& incident) {
-  constexpr std::size_t kUsualSize = 1024;
-  JsonObjectText out(kUsualSize);
-  out.number("attempt", static_cast<std::int64_t>(incident.attempt))
-      .text("drill", incident.drill)
-      .raw("episodes", strings_text(incident.episode_keys));
-  out.raw("exit_code", incident.exit_code ? std::to_string(*incident.exit_code) : "null");
-  out.text("failure_reason", incident.failure_reason).text("id", incident.id).text("message", incident.message);
-  out.raw("mttd_seconds", seconds_text(incident.times.time_to_detect()));
-  out.raw("mttr_seconds", seconds_text(time_to_recover(incident)));
-  out.text("name", incident.name).text("plan_hash", incident.plan_hash).text("playbook", incident.playbook);
-  out.text("reason", incident.reason).text("requested_by", incident.requested_by);
-  out.text("state", to_string(incident.state));
-  if (incident.target) {
-    out.text("target", incident.target->str());
-  } else {
-    out.raw("target", "null");
+std::string json_text(const std::vector<std::string>& texts) {
+  constexpr std::size_t kMarks = 3;  // quotes and comma
+  std::size_t size = 2;
+  for (const std::string& text : texts)
+    size += text.size() + kMarks;
+  std::string out;
+  out.reserve(size);
+  out += '[';
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ',';
+    append_json_string(out, text);
   }
+  out += ']';
+  return out;
+}
+
+std::string json_text(const Incident& incident) {
+  constexpr std::size_t kUsualSize = 768;
+  JsonObjectText out(kUsualSize);
+  if (incident.attempt != 0) out.number("attempt", static_cast<std::int64_t>(incident.attempt));
+  add_text(out, "drill", incident.drill);
+  out.raw("episodes", json_text(incident.episode_keys));
+  if (incident.exit_code) out.number("exit_code", *incident.exit_code);
+  add_text(out, "failure_reason", incident.failure_reason);
+  out.text("id", incident.id).text("message", incident.message).text("name", incident.name);
+  add_text(out, "plan_hash", incident.plan_hash);
+  add_text(out, "playbook", incident.playbook);
+  out.text("reason", incident.reason);
+  add_text(out, "requested_by", incident.requested_by);
+  out.text("state", to_string(incident.state));
+  if (incident.target) out.text("target", incident.target->str());
   return out.raw("times", times_text(incident.times)).text("type", incident.type).take();
 }
 

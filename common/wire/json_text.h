@@ -5,12 +5,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/time.h"
 #include "common/model/incident.h"
 #include "common/model/labels.h"
 
-// The same bytes that dump() makes, without a Json between: for what is written with every alert.
+// JSON as dump() writes it, without a Json between: for what is written with every alert.
 
 namespace heal {
 
@@ -40,7 +41,9 @@ class JsonObjectText {
 
 /// dump(to_json_value(labels)).
 std::string json_text(const Labels& labels);
-/// dump(to_json(incident)).
+/// An array of strings.
+std::string json_text(const std::vector<std::string>& texts);
+/// dump(to_json(incident)) without the members that are null, empty or 0, and without what its times tell.
 std::string json_text(const Incident& incident);
 
 }  // namespace heal

@@ -192,7 +192,7 @@ TEST_CASE("a restore is refused, and nothing is touched") {
   SECTION("when the backup is of a newer version") {
     alter(r.backup, "PRAGMA user_version=99");
     CHECK(failure(r.backup) == "conflict: " + prefix + r.backup.string() +
-                                   ": it has schema version 99, this program knows versions up to 4: use the newer "
+                                   ": it has schema version 99, this program knows versions up to 5: use the newer "
                                    "program");
   }
   SECTION("when the backup is cut") {
