@@ -9,7 +9,8 @@
 #   images.sh showcase  what compose/showcase.yml needs of ours, from the same programs: promheal-ansible, promheal-demo-api
 #                       and promheal-mail, all :local
 #   images.sh showcase-source  the same, compiled inside Docker
-# With several names, makes each in turn. An image that exists is kept; FORCE=1 makes it anew.
+# With several names, makes each in turn. An image is kept while the files that it was made from are the same; FORCE=1
+# makes it anew.
 set -euo pipefail
 # shellcheck source=compose/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -19,6 +20,12 @@ HEAL_IMAGE=${HEAL_IMAGE:-promheal:local}
 HEAL_BIN_DIR=${HEAL_BIN_DIR:-$HEAL_ROOT/build/release/bin}
 
 has_image() { [ -z "${FORCE:-}" ] && docker image inspect "$1" >/dev/null 2>&1; }
+
+# An image of an earlier recipe may lack what today's programs need.
+recipe_of() { (cd "$1" && find "${2:-.}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
+has_image_of() {  # has_image_of NAME FOLDER [FILE]: it is there, and was made from these files as they are
+  has_image "$1" && [ "$(docker image inspect -f '{{index .Config.Labels "promheal.recipe"}}' "$1")" = "$(recipe_of "${@:2}")" ]
+}
 
 # The host's own Debian mirrors, proxy and acquire options, so that what works for apt here works in the image.
 # shellcheck disable=SC2016  # apt expands these
@@ -70,11 +77,15 @@ make_upstream() {
   done < <(sed -nE 's/^ *image: \$\{(NGINX|PROMETHEUS|ALERTMANAGER)_IMAGE:-(.*)\}$/\2/p' "$HEAL_ROOT/compose/docker-compose.yml" | sort -u)
 }
 
+recipe_image() {  # recipe_image NAME FOLDER: made anew when its files have changed
+  has_image_of "$1" "$2" || build_image "$1" "$2" --label "promheal.recipe=$(recipe_of "$2")"
+}
+
 debian_images() {  # debian_images NAME…
   local name
   make_base
   for name in "$@"; do
-    has_image "promheal-test/$name:local" || build_image "promheal-test/$name:local" "$HEAL_ROOT/compose/images/$name"
+    recipe_image "promheal-test/$name:local" "$HEAL_ROOT/compose/images/$name"
   done
 }
 
@@ -85,7 +96,9 @@ make_showcase_debian() { debian_images haproxy nginx-exporter node-exporter; }
 runtime_image() {  # runtime_image STAGE: what programs are put on, made once; says its name
   local name=${HEAL_IMAGE%%:*}-$1:local
   make_base >&2
-  has_image "$name" || build_image "$name" "$HEAL_ROOT" --target "$1" -f "$HEAL_ROOT/compose/Dockerfile" >&2
+  has_image_of "$name" "$HEAL_ROOT/compose" Dockerfile ||
+    build_image "$name" "$HEAL_ROOT" --target "$1" -f "$HEAL_ROOT/compose/Dockerfile" \
+      --label "promheal.recipe=$(recipe_of "$HEAL_ROOT/compose" Dockerfile)" >&2
   echo "$name"
 }
 
@@ -123,7 +136,7 @@ make_showcase_source() {
 
 make_mail() {
   make_base
-  has_image promheal-mail:local || build_image promheal-mail:local "$HEAL_ROOT/compose/images/mail"
+  recipe_image promheal-mail:local "$HEAL_ROOT/compose/images/mail"
 }
 
 make_source() {
@@ -131,7 +144,7 @@ make_source() {
   build_image "$HEAL_IMAGE" "$HEAL_ROOT" -f "$HEAL_ROOT/compose/Dockerfile"
 }
 
-[ $# -gt 0 ] || { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 ensure_docker
 for what in "$@"; do
   case $what in

@@ -1,7 +1,6 @@
 #include "webhook/program.h"
 
 #include <cstdio>
-#include <malloc.h>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,10 +64,6 @@ int serve(AppOptions options, const Logger& logger) {
 int run_program(int argc, const char* const* argv) {
   if (argc > 1 && std::string_view(argv[1]) == "fault-helper") return run_fault_helper(argc, argv);
   if (argc > 1 && std::string_view(argv[1]) == "actuator") return actuator::run_actuator(argc - 1, argv + 1);
-#ifdef __GLIBC__
-  // Notifications are large blocks among many small ones: freeing a large one would sort through all small ones.
-  ::mallopt(M_MXFAST, 0);
-#endif
   cli::block_signals();
   cli::ServiceFlags defaults;
   defaults.config_file = "heal.yml";

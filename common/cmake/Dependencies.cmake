@@ -41,6 +41,14 @@ pkg_check_modules(XCRYPT REQUIRED IMPORTED_TARGET libxcrypt)           # libcryp
 heal_dep(crypt PkgConfig::XCRYPT)
 find_package(CLI11 2.1 REQUIRED)                 # libcli11-dev
 heal_dep(cli11 CLI11::CLI11)
+# Of the services: a tenth more alerts a second than with glibc's, a twentieth less per probe, for 2 MiB.
+if(HEAL_SANITIZE)                                # they bring their own
+  heal_dep(allocator)
+else()
+  find_package(mimalloc 2 REQUIRED)              # libmimalloc-dev
+  # Its own operator new ends the program where no memory is left: that of libstdc++, which throws, is to be found first.
+  heal_dep(allocator -Wl,--push-state,--no-as-needed stdc++ mimalloc -Wl,--pop-state)
+endif()
 heal_dep(threads Threads::Threads)
 if(HEAL_TESTS)
   find_package(Catch2 2.13 REQUIRED)             # catch2
