@@ -106,6 +106,9 @@ bool is_in_hand(IncidentState state) {
   return state == IncidentState::kExecuting || state == IncidentState::kVerifying;
 }
 
+/// While this thread restarts a container. What people start at that time is none of ours.
+thread_local bool is_restarting = false;
+
 }  // namespace
 
 WatchedEngine::WatchedEngine(Clock& clock) : SimContainerEngine(clock), clock_(clock) {
@@ -124,8 +127,9 @@ void WatchedEngine::note(const std::string& name, bool serves) {
 }
 
 void WatchedEngine::count_start(const std::string& name) {
+  if (!is_restarting) return;
   MutexLock lock(mutex_);
-  if (acting_[name] > 0) ++restarted_[name];
+  ++restarted_[name];
 }
 
 std::size_t WatchedEngine::times_restarted(const std::string& name) {
@@ -171,7 +175,9 @@ Status WatchedEngine::restart(const std::string& container, Duration grace, Dead
     if (++acting_[name] > 1) violations_.push_back(fmt::format("two actions on {} at the same time", name));
     if (name == "spare") violations_.push_back("an action although the population is empty");
   }
+  is_restarting = true;
   Status status = SimContainerEngine::restart(container, grace, deadline, std::move(stop));
+  is_restarting = false;
   MutexLock lock(mutex_);
   --acting_[name];
   return status;
