@@ -21,12 +21,6 @@ HEAL_BIN_DIR=${HEAL_BIN_DIR:-$HEAL_ROOT/build/release/bin}
 
 has_image() { [ -z "${FORCE:-}" ] && docker image inspect "$1" >/dev/null 2>&1; }
 
-# An image of an earlier recipe may lack what today's programs need.
-recipe_of() { (cd "$1" && find "${2:-.}" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
-has_image_of() {  # has_image_of NAME FOLDER [FILE]: it is there, and was made from these files as they are
-  has_image "$1" && [ "$(docker image inspect -f '{{index .Config.Labels "promheal.recipe"}}' "$1")" = "$(recipe_of "${@:2}")" ]
-}
-
 # The host's own Debian mirrors, proxy and acquire options, so that what works for apt here works in the image.
 # shellcheck disable=SC2016  # apt expands these
 host_sources() {
@@ -77,15 +71,20 @@ make_upstream() {
   done < <(sed -nE 's/^ *image: \$\{(NGINX|PROMETHEUS|ALERTMANAGER)_IMAGE:-(.*)\}$/\2/p' "$HEAL_ROOT/compose/docker-compose.yml" | sort -u)
 }
 
-recipe_image() {  # recipe_image NAME FOLDER: made anew when its files have changed
-  has_image_of "$1" "$2" || build_image "$1" "$2" --label "promheal.recipe=$(recipe_of "$2")"
+# An image of an earlier recipe may lack what today's programs need.
+recipe_image() {  # recipe_image NAME RECIPE CONTEXT [docker build options…]: kept while RECIPE, a file or a folder, is the same
+  local name=$1 context=$3 label=promheal.recipe recipe
+  recipe=$(cd "$(dirname "$2")" && find "$(basename "$2")" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+  shift 3
+  has_image "$name" && [ "$(docker image inspect -f "{{index .Config.Labels \"$label\"}}" "$name")" = "$recipe" ] && return
+  build_image "$name" "$context" --label "$label=$recipe" "$@"
 }
 
 debian_images() {  # debian_images NAME…
   local name
   make_base
   for name in "$@"; do
-    recipe_image "promheal-test/$name:local" "$HEAL_ROOT/compose/images/$name"
+    recipe_image "promheal-test/$name:local" "$HEAL_ROOT/compose/images/$name" "$HEAL_ROOT/compose/images/$name"
   done
 }
 
@@ -93,12 +92,10 @@ make_debian() { debian_images nginx prometheus alertmanager; }
 
 make_showcase_debian() { debian_images haproxy nginx-exporter node-exporter; }
 
-runtime_image() {  # runtime_image STAGE: what programs are put on, made once; says its name
+runtime_image() {  # runtime_image STAGE: what programs are put on; says its name
   local name=${HEAL_IMAGE%%:*}-$1:local
   make_base >&2
-  has_image_of "$name" "$HEAL_ROOT/compose" Dockerfile ||
-    build_image "$name" "$HEAL_ROOT" --target "$1" -f "$HEAL_ROOT/compose/Dockerfile" \
-      --label "promheal.recipe=$(recipe_of "$HEAL_ROOT/compose" Dockerfile)" >&2
+  recipe_image "$name" "$HEAL_ROOT/compose/Dockerfile" "$HEAL_ROOT" --target "$1" -f "$HEAL_ROOT/compose/Dockerfile" >&2
   echo "$name"
 }
 
@@ -136,7 +133,7 @@ make_showcase_source() {
 
 make_mail() {
   make_base
-  recipe_image promheal-mail:local "$HEAL_ROOT/compose/images/mail"
+  recipe_image promheal-mail:local "$HEAL_ROOT/compose/images/mail" "$HEAL_ROOT/compose/images/mail"
 }
 
 make_source() {

@@ -132,6 +132,62 @@ class Healctl(InAFolder):
         self.assertEqual((8, f"healctl --config.file={self.secrets}/healctl.yml incidents list\n"), (done.returncode, done.stdout))
 
 
+class Images(InAFolder):
+    """compose/images.sh keeps an image while the files that it is made from are the same."""
+
+    # An engine whose images are files that hold their label; what it builds it says.
+    ENGINE = """#!/bin/bash
+case $1 in
+  image) cat "$IMAGES/${!#//[\\/:]/_}" ;;
+  build)
+    while [ $# -gt 0 ]; do
+      case $1 in -t) name=$2 ;; --label) label=${2#promheal.recipe=} ;; esac
+      shift
+    done
+    echo "$label" >"$IMAGES/${name//[\\/:]/_}" && echo "$name" >>"$IMAGES/built" ;;
+esac
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.images = self.folder / "images"
+        self.images.mkdir()
+        (self.images / "debian_bookworm-slim").touch()
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin/docker").write_text(self.ENGINE)
+        (self.folder / "bin/docker").chmod(0o755)
+        (self.folder / "build/release/bin").mkdir(parents=True)
+        for name in ("heal-exporter", "heal-webhook", "healctl"):
+            shutil.copy("/bin/true", self.folder / "build/release/bin" / name)
+        (self.folder / "compose").mkdir()
+        for name in ("images.sh", "lib.sh", "Dockerfile"):
+            shutil.copy(ROOT / "compose" / name, self.folder / "compose")
+        shutil.copytree(ROOT / "compose/images", self.folder / "compose/images")
+
+    def built(self, what, **variables):
+        """The images that making `what` built."""
+        (self.images / "built").write_text("")
+        subprocess.run([self.folder / "compose/images.sh", what], check=True, capture_output=True,
+                       env={"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "IMAGES": str(self.images), **variables})
+        return (self.images / "built").read_text().split()
+
+    def test_a_folder_of_files(self):
+        names = [f"promheal-test/{name}:local" for name in ("nginx", "prometheus", "alertmanager")]
+        self.assertEqual(names, self.built("debian"))
+        self.assertEqual([], self.built("debian"))
+        with open(self.folder / "compose/images/prometheus/Dockerfile", "a") as recipe:
+            recipe.write("# more\n")
+        self.assertEqual(names[1:2], self.built("debian"))
+        self.assertEqual(names, self.built("debian", FORCE="1"))
+
+    def test_what_our_programs_are_put_on(self):
+        self.assertEqual(["promheal-runtime:local", "promheal:local"], self.built("promheal"))
+        self.assertEqual(["promheal:local"], self.built("promheal"))
+        with open(self.folder / "compose/Dockerfile", "a") as recipe:
+            recipe.write("# one library more\n")
+        self.assertEqual(["promheal-runtime:local", "promheal:local"], self.built("promheal"))
+
+
 class Demo(InAFolder):
     """It removes a stack of its own alone."""
 

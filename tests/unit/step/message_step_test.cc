@@ -197,7 +197,9 @@ TEST_CASE("a mail that is not taken fails the step, and one whose answer is lost
   NotifyRig rig;
   const std::string step = "notify.email: {subject: s, body: b}";
   rig.mailer.refuse_recipient("ops@shop.example");
-  CHECK(rig.bench.run(step).kind == Kind::kFailed);
+  const auto refused = rig.bench.run(step);
+  CHECK(refused.kind == Kind::kFailed);
+  CHECK(refused.was_refused);
   CHECK(rig.bench.run("notify.email: {to: [boss@shop.example], subject: s, body: b}").kind == Kind::kDone);
   rig.folder.write("mail.password", "wrong\n");
   CHECK(rig.bench.run(step).reason == "unauthorized");

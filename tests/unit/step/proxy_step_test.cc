@@ -100,6 +100,7 @@ TEST_CASE("a server or backend that is not there, and a proxy that says no, fail
   const auto refused = rig.bench.run(rig.step("state: drain"));
   CHECK(refused.kind == Kind::kFailed);
   CHECK(refused.message == "HAProxy says to \"state drain\": Permission denied");
+  CHECK(refused.was_refused);
 }
 
 TEST_CASE("a connection that breaks after the command leaves an open question that the probe answers") {

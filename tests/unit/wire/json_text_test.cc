@@ -13,8 +13,8 @@ namespace {
 const std::string kOdd = std::string("a\"b\\\n\t\x7f/\xC3\xA4 \xFF {{ }}") + '\0' + "end";
 
 TEST_CASE("labels are written as dump() writes them") {
-  const Labels labels =
-      GENERATE(Labels{}, Labels{{"a", ""}}, Labels{{"alertname", "Down"}, {"odd", kOdd}, {kOdd, "x"}});
+  const Labels labels = GENERATE(Labels{}, Labels{{"a", ""}}, Labels{{"alertname", "Down"}, {"odd", kOdd}, {kOdd, "x"}},
+                                 Labels{{"quoted", "a\\b=\"c\"\\"}, {"long", std::string(200, '"') + "x"}});
   CHECK(json_text(labels) == dump(to_json_value(labels)));
 }
 
